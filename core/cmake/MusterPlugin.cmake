@@ -1,0 +1,28 @@
+# muster_add_plugin(<id> SOURCES <files...> [LIBS <targets...>])
+#
+# One list of sources, two products:
+#   muster_builtin_<id>  objects compiled with MUSTER_BUILTIN, for linking in
+#   muster_plugin_<id>   muster_<id>.so, exporting muster_plugin_entry only
+set(MUSTER_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/plugin.map)
+
+function(muster_add_plugin id)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+
+  add_library(muster_builtin_${id} OBJECT ${ARG_SOURCES})
+  target_compile_definitions(muster_builtin_${id} PRIVATE MUSTER_BUILTIN)
+
+  add_library(muster_plugin_${id} MODULE ${ARG_SOURCES})
+  set_target_properties(muster_plugin_${id} PROPERTIES
+    PREFIX "" OUTPUT_NAME muster_${id}
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/plugins
+    LINK_DEPENDS ${MUSTER_PLUGIN_MAP})
+  target_link_options(muster_plugin_${id} PRIVATE
+    -Wl,--version-script=${MUSTER_PLUGIN_MAP} -Wl,-z,nodelete)
+  if(NOT MUSTER_SANITIZE)
+    target_link_options(muster_plugin_${id} PRIVATE -Wl,-z,defs)
+  endif()
+
+  foreach(target muster_builtin_${id} muster_plugin_${id})
+    target_link_libraries(${target} PRIVATE muster_flags ${ARG_LIBS})
+  endforeach()
+endfunction()

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data plane of a channel: slots that pin connections, the chunked READY
+ * view, the published picker, pick and finish, reclamation. The README's
+ * "Pick path" has the picture and the rules; guard.h is beneath it. */
+#ifndef MUSTER_CORE_PLANE_H
+#define MUSTER_CORE_PLANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <muster/balancer.h>
+#include <muster/channel.h>
+
+typedef struct muster__plane muster__plane;
+typedef struct muster__slot muster__slot; /* one connection, hot part */
+typedef struct muster__view muster__view; /* an immutable READY view */
+
+/* A policy instance as the data plane sees it. Made by policy.c, alive until
+ * its `unpublished` was called. */
+typedef struct muster__published_policy {
+    const muster_balancer_class *class_;
+    void *self;
+    uint32_t number;  /* of the instance in its channel; leases remember it */
+    uint32_t has_done; /* class_->done is there */
+    /* State of subchannel i: state_chunks[i / 512] + (i % 512) * state_size.
+     * The directory is replaced, never changed, while readers may hold it. */
+    char *const *state_chunks;
+    uint32_t state_size; /* rounded up to 16 */
+    uint32_t n_state_chunks;
+} muster__published_policy;
+
+typedef struct muster__plane_host {
+    /* Thread: control, from muster__plane_poll(). The last lease of slot is
+     * finished (or there never was one): its connection may be destroyed. The
+     * slot itself must not be used any more. */
+    void (*slot_closed)(void *ctx, void *owner);
+
+    /* Thread: control, from muster__plane_poll(). No reader can reach what was
+     * published with this garbage pointer any more. */
+    void (*garbage)(void *ctx, void *garbage);
+
+    /* Thread: any; wait-free. The control thread should call
+     * muster__plane_poll() soon. */
+    void (*wake)(void *ctx);
+
+    /* Thread: any. A policy answered CONNECT for id. */
+    void (*connect)(void *ctx, uint64_t id);
+    void *ctx;
+} muster__plane_host;
+
+/* Publishes an empty picker in state MUSTER_CONNECTING. Thread: control. */
+muster_status muster__plane_create(const muster__plane_host *host,
+                                   muster__plane **ret_plane);
+
+/* No pick is running or will come, nothing drains (muster__plane_poll() said
+ * false, after a publication without endpoints). Thread: control. */
+void muster__plane_destroy(muster__plane *plane);
+
+/* ---- slots and the working view. Thread: control ---- */
+
+/* A slot for a connection that is READY. owner is what slot_closed() gets; id
+ * is the backend id (low 32 bits: the subchannel's number). endpoint and
+ * connection are borrowed until slot_closed(). Not yet in the view. */
+muster_status muster__slot_create(muster__plane *plane, uint64_t id,
+                                  const muster_endpoint *endpoint,
+                                  void *connection, void *owner,
+                                  muster__slot **ret_slot);
+
+/* Enters and leaves the working view: O(1). A slot that has left cannot come
+ * back: it drains and closes once a view without it is published. Adding may
+ * fail with MUSTER_NOMEM and changes nothing then; leaving cannot fail. */
+muster_status muster__view_add(muster__plane *plane, muster__slot *slot);
+void muster__view_remove(muster__plane *plane, muster__slot *slot);
+
+uint32_t muster__view_size(const muster__plane *plane); /* of the working view */
+/* The owner of the i-th slot of a frozen view. */
+uint32_t muster__frozen_size(const muster__view *view);
+void *muster__frozen_owner(const muster__view *view, uint32_t index);
+
+/* The sum of a slot's in-flight cells: exact only at rest. */
+int64_t muster__slot_in_flight(const muster__slot *slot);
+
+/* The working view as it is now: immutable, the caller's. */
+muster_status muster__view_freeze(muster__plane *plane, muster__view **ret_view);
+void muster__view_discard(muster__plane *plane, muster__view *view);
+
+/* ---- publication. Thread: control ---- */
+
+typedef struct muster__publication {
+    muster__view *view; /* taken over */
+    const muster__published_policy *policy; /* NULL: none yet */
+    void *table;        /* what build() made for view, or NULL */
+    void *garbage;      /* given to host.garbage() when unreachable, or NULL */
+    muster_connectivity state;
+    const char *reason; /* copied; for fail-fast picks when nothing is READY */
+} muster__publication;
+
+/* Whether readers hold up so much memory that a change should rather be merged
+ * with the next (never while over 1/8 of the published view is gone). */
+bool muster__plane_should_merge(const muster__plane *plane);
+
+/* Makes picks see it: one exchange. Slots that left the working view before
+ * publication->view was frozen begin to drain. On MUSTER_NOMEM nothing changed
+ * and the view is still the caller's. */
+muster_status muster__plane_publish(muster__plane *plane,
+                                    const muster__publication *publication);
+
+/* A view without them is frozen and waits for its table: makes picks refuse the
+ * slots that left, unless over 1/8 of the published view would be refused. */
+void muster__plane_refuse_removed(muster__plane *plane);
+
+uint64_t muster__plane_generation(const muster__plane *plane); /* any thread */
+
+/* One step of reclamation; never blocks. True while something still waits: call
+ * it again from a timer (1 ms), and after host.wake(). */
+bool muster__plane_poll(muster__plane *plane);
+
+typedef struct muster__plane_stats {
+    uint64_t picks_given_back;
+    uint64_t draining;
+    int64_t in_flight;
+    uint32_t n_published;
+    uint32_t reserved;
+} muster__plane_stats;
+void muster__plane_stats_get(const muster__plane *plane,
+                             muster__plane_stats *ret_stats);
+
+/* ---- data path. Thread: any; wait-free ---- */
+
+/* As muster_channel_pick(). *ret_generation is that of the picker asked, for
+ * parking. MUSTER_CLOSED when the picker's state is MUSTER_SHUTDOWN. A fail-fast
+ * call in TRANSIENT_FAILURE gets MUSTER_UNAVAILABLE and err the reason. */
+muster_status muster__plane_pick(muster__plane *plane,
+                                 const muster_call_info *call,
+                                 muster_lease *ret_lease,
+                                 uint64_t *ret_generation, muster_error *err);
+
+/* muster_lease_finish() and the lease's getters are defined with the plane. */
+
+#endif

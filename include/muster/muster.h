@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MUSTER_H
+#define MUSTER_H
+
+/* Everything a program needs that uses libmuster; <muster/grpc.h> for gRPC.
+ *
+ * Threads. muster has one control thread a process, started when first needed.
+ * "Thread: any" functions may be called from any thread, control included, and
+ * from several at once; never from a signal handler. Callbacks run on the
+ * control thread; blocking functions called there return MUSTER_WOULD_DEADLOCK.
+ *
+ * Fork. In a child of fork() every function returns MUSTER_FORKED, or does
+ * nothing, and destroying leaks on purpose; the parent is not disturbed. */
+
+#include <muster/channel.h>
+#include <muster/endpoint.h>
+#include <muster/export.h>
+#include <muster/log.h>
+#include <muster/plugin.h>
+#include <muster/status.h>
+#include <muster/version.h>
+#include <muster/watch.h>
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MUSTER_TRANSPORT_H
+#define MUSTER_TRANSPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <muster/endpoint.h>
+#include <muster/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A transport makes connections. libmuster-grpc is one over gRPC C core, the
+ * testkit's fake is another, and "none" (READY at once, connects nothing)
+ * serves programs that only want an address.
+ *
+ * A connection is used once: born CONNECTING, it may become READY once, and
+ * dies once (TRANSIENT_FAILURE when it never was READY, IDLE when it was and
+ * went away). The core then makes another when its backoff allows. A dead
+ * connection with calls in flight is destroyed when the last lease ends. */
+
+typedef struct muster_transport_host {
+    uint32_t struct_size;
+
+    /* Thread: any, also from inside create(). Reports READY, then IDLE, or
+     * TRANSIENT_FAILURE with its reason (copied; NULL otherwise). Anything
+     * after death, and after destroy() was called, is ignored. */
+    void (*state)(void *ctx, muster_connectivity state, const char *reason);
+} muster_transport_host;
+
+typedef struct muster_connection_env {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const muster_transport_host *host;
+    void *ctx;                       /* first argument of host calls */
+    const muster_endpoint *endpoint; /* valid until destroy() returns */
+    const char *authority; /* channel's or resolver's name; NULL: the address */
+    uint64_t connect_timeout_ms;     /* give up, and report, after it */
+} muster_connection_env;
+
+typedef struct muster_transport_class {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *name; /* "grpc" */
+
+    /* Must. Thread: control. Begins to connect; must not block. arg is the
+     * channel's transport_arg. On failure leaves *ret_connection untouched and
+     * fills err (never NULL); the core takes that as TRANSIENT_FAILURE. */
+    muster_status (*create)(void *arg, const muster_connection_env *env,
+                            void **ret_connection, muster_error *err);
+
+    /* Must. Thread: control; must not block. No lease is left. host->state()
+     * may still be called by another thread until it returns. */
+    void (*destroy)(void *connection);
+
+    /* May. Thread: control. The channel takes and gives back arg, so that what
+     * it owns lives as long as the channel. */
+    void (*ref)(void *arg);
+    void (*unref)(void *arg);
+
+    /* May. Thread: control. The drain deadline passed: cancel the calls. */
+    void (*cancel)(void *connection);
+} muster_transport_class;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
