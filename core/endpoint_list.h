@@ -12,8 +12,9 @@
 
 typedef struct muster__list {
     size_t n;
-    muster_endpoint *endpoints; /* weight 0 already reads 1; strings canonical */
-    uint64_t *hashes;           /* identity: XXH64 over sorted addresses, name */
+    muster_endpoint
+        *endpoints;   /* weight 0 already reads 1; strings canonical */
+    uint64_t *hashes; /* identity: XXH64 over sorted addresses, name */
 } muster__list;
 
 /* Copies n endpoints that lie stride bytes apart. Fields beyond stride read as

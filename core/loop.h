@@ -41,7 +41,8 @@ muster_status muster__loop_call(void (*fn)(void *arg), void *arg,
 typedef struct muster__timer muster__timer;
 muster_status muster__timer_create(void (*fn)(void *arg), void *arg,
                                    muster__timer **ret_timer);
-void muster__timer_start(muster__timer *timer, uint64_t delay_ms); /* restarts */
+void muster__timer_start(muster__timer *timer,
+                         uint64_t delay_ms); /* restarts */
 void muster__timer_stop(muster__timer *timer);
 bool muster__timer_is_active(const muster__timer *timer);
 uint64_t muster__timer_left_ms(const muster__timer *timer); /* 0: not active */
@@ -51,9 +52,9 @@ void muster__timer_destroy(muster__timer *timer); /* NULL is ignored */
  * destroy has returned. fn's events: MUSTER_READABLE | MUSTER_WRITABLE; error
  * and hang-up arrive as both. MUSTER_INVAL: cannot be polled. */
 typedef struct muster__poll muster__poll;
-muster_status muster__poll_create(int fd,
-                                  void (*fn)(void *arg, int fd, unsigned events),
-                                  void *arg, muster__poll **ret_poll);
+muster_status
+muster__poll_create(int fd, void (*fn)(void *arg, int fd, unsigned events),
+                    void *arg, muster__poll **ret_poll);
 muster_status muster__poll_start(muster__poll *poll, unsigned events);
 void muster__poll_destroy(muster__poll *poll); /* NULL is ignored */
 

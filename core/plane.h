@@ -20,7 +20,7 @@ typedef struct muster__view muster__view; /* an immutable READY view */
 typedef struct muster__published_policy {
     const muster_balancer_class *class_;
     void *self;
-    uint32_t number;  /* of the instance in its channel; leases remember it */
+    uint32_t number;   /* of the instance in its channel; leases remember it */
     uint32_t has_done; /* class_->done is there */
     /* State of subchannel i: state_chunks[i / 512] + (i % 512) * state_size.
      * The directory is replaced, never changed, while readers may hold it. */
@@ -72,7 +72,8 @@ muster_status muster__slot_create(muster__plane *plane, uint64_t id,
 muster_status muster__view_add(muster__plane *plane, muster__slot *slot);
 void muster__view_remove(muster__plane *plane, muster__slot *slot);
 
-uint32_t muster__view_size(const muster__plane *plane); /* of the working view */
+uint32_t
+muster__view_size(const muster__plane *plane); /* of the working view */
 /* The owner of the i-th slot of a frozen view. */
 uint32_t muster__frozen_size(const muster__view *view);
 void *muster__frozen_owner(const muster__view *view, uint32_t index);
@@ -81,16 +82,17 @@ void *muster__frozen_owner(const muster__view *view, uint32_t index);
 int64_t muster__slot_in_flight(const muster__slot *slot);
 
 /* The working view as it is now: immutable, the caller's. */
-muster_status muster__view_freeze(muster__plane *plane, muster__view **ret_view);
+muster_status muster__view_freeze(muster__plane *plane,
+                                  muster__view **ret_view);
 void muster__view_discard(muster__plane *plane, muster__view *view);
 
 /* ---- publication. Thread: control ---- */
 
 typedef struct muster__publication {
-    muster__view *view; /* taken over */
+    muster__view *view;                     /* taken over */
     const muster__published_policy *policy; /* NULL: none yet */
-    void *table;        /* what build() made for view, or NULL */
-    void *garbage;      /* given to host.garbage() when unreachable, or NULL */
+    void *table;   /* what build() made for view, or NULL */
+    void *garbage; /* given to host.garbage() when unreachable, or NULL */
     muster_connectivity state;
     const char *reason; /* copied; for fail-fast picks when nothing is READY */
 } muster__publication;
@@ -128,8 +130,9 @@ void muster__plane_stats_get(const muster__plane *plane,
 /* ---- data path. Thread: any; wait-free ---- */
 
 /* As muster_channel_pick(). *ret_generation is that of the picker asked, for
- * parking. MUSTER_CLOSED when the picker's state is MUSTER_SHUTDOWN. A fail-fast
- * call in TRANSIENT_FAILURE gets MUSTER_UNAVAILABLE and err the reason. */
+ * parking. MUSTER_CLOSED when the picker's state is MUSTER_SHUTDOWN. A
+ * fail-fast call in TRANSIENT_FAILURE gets MUSTER_UNAVAILABLE and err the
+ * reason. */
 muster_status muster__plane_pick(muster__plane *plane,
                                  const muster_call_info *call,
                                  muster_lease *ret_lease,

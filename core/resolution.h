@@ -54,10 +54,10 @@ struct muster__subscriber {
 
 /* Joins the resolution of target, or starts one. Takes ownership of target in
  * every case. On success self->resolution is set. */
-muster_status muster__resolution_subscribe(muster__target *target,
-                                           const muster__resolver_options *options,
-                                           muster__subscriber *self,
-                                           muster_error *err);
+muster_status
+muster__resolution_subscribe(muster__target *target,
+                             const muster__resolver_options *options,
+                             muster__subscriber *self, muster_error *err);
 
 /* Leaves. changed, failed and confirmed are not called any more; ended is
  * called once, later. The last to leave stops the resolver. */

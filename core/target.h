@@ -35,7 +35,8 @@ typedef struct muster__target {
 /* Reads text, loading the scheme's plugin when needed. Thread: any but control.
  * *ret_target is the caller's. MUSTER_INVAL, MUSTER_NOTFOUND (no such scheme:
  * err lists those there are), MUSTER_ABI and others from loading. */
-muster_status muster__target_parse(const char *text, muster__target **ret_target,
+muster_status muster__target_parse(const char *text,
+                                   muster__target **ret_target,
                                    muster_error *err);
 
 void muster__target_destroy(muster__target *target); /* NULL is ignored */

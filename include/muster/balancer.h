@@ -25,7 +25,8 @@ extern "C" {
  * same code runs in tests and simulation under a virtual clock. */
 
 enum {
-    MUSTER_BACKEND_EJECTED = 1 << 0,  /* by set_ejected(): not in the READY view */
+    MUSTER_BACKEND_EJECTED = 1
+                             << 0, /* by set_ejected(): not in the READY view */
     MUSTER_BACKEND_UNHEALTHY = 1 << 1 /* its health check says NOT_SERVING */
 };
 
@@ -176,11 +177,13 @@ typedef struct muster_balancer_class {
 
     /* Must. Thread: control. Validates the configuration and makes an instance
      * that lives across updates. On failure leaves *ret_self untouched and
-     * fills err (never NULL), naming the JSON path. Unknown keys are ignored. */
+     * fills err (never NULL), naming the JSON path. Unknown keys are ignored.
+     */
     muster_status (*create)(const muster_balancer_env *env, void **ret_self,
                             muster_error *err);
 
-    /* May. Thread: control. The list, a state, a health or a failure changed. */
+    /* May. Thread: control. The list, a state, a health or a failure changed.
+     */
     void (*update)(void *self, const muster_balancer_update *update);
 
     /* May. Thread: control. Sets ret_wanted[i] to 1 for the endpoints to keep

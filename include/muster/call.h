@@ -26,14 +26,14 @@ typedef const char *(*muster_header_fn)(void *arg, const char *name);
  * but struct_size is a valid fail-fast call. */
 typedef struct muster_call_info {
     uint32_t struct_size;
-    uint32_t flags;           /* MUSTER_CALL_... */
-    const char *method;       /* "/pkg.Service/Method", or NULL */
-    const char *hash_key;     /* for hashing policies, or NULL */
-    uint64_t deadline_ns;     /* CLOCK_MONOTONIC; 0: none */
-    uint32_t attempt;         /* 0 for the first, 1 for the first retry ... */
+    uint32_t flags;       /* MUSTER_CALL_... */
+    const char *method;   /* "/pkg.Service/Method", or NULL */
+    const char *hash_key; /* for hashing policies, or NULL */
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+    uint32_t attempt;     /* 0 for the first, 1 for the first retry ... */
     uint32_t n_tried;
-    const uint64_t *tried;    /* ids of endpoints already tried by this call */
-    muster_header_fn header;  /* or NULL */
+    const uint64_t *tried;   /* ids of endpoints already tried by this call */
+    muster_header_fn header; /* or NULL */
     void *header_arg;
 } muster_call_info;
 

@@ -36,9 +36,9 @@ typedef struct muster_channel_options {
     uint64_t drain_deadline_ms;   /* 0: none; then calls on removed endpoints
                                      are cancelled */
     /* Reconnecting (gRPC's doc/connection-backoff.md). */
-    uint64_t initial_backoff_ms;  /* 0: 1 000 */
-    uint64_t max_backoff_ms;      /* 0: 120 000 */
-    uint64_t connect_timeout_ms;  /* 0: 20 000 */
+    uint64_t initial_backoff_ms; /* 0: 1 000 */
+    uint64_t max_backoff_ms;     /* 0: 120 000 */
+    uint64_t connect_timeout_ms; /* 0: 20 000 */
     /* Asking the resolver again after it failed. */
     uint64_t resolver_initial_backoff_ms; /* 0: 1 000 */
     uint64_t resolver_max_backoff_ms;     /* 0: 30 000 */
@@ -127,8 +127,8 @@ MUSTER_API void muster_lease_finish(muster_lease *lease,
 
 /* The endpoint, as it was when its connection was made. Borrowed until the
  * lease is finished. Thread: any. */
-MUSTER_API const muster_endpoint *muster_lease_endpoint(
-    const muster_lease *lease);
+MUSTER_API const muster_endpoint *
+muster_lease_endpoint(const muster_lease *lease);
 
 /* Its number among the channel's, for muster_call_info.tried. Thread: any. */
 MUSTER_API uint64_t muster_lease_id(const muster_lease *lease);
@@ -141,17 +141,17 @@ MUSTER_API void *muster_lease_connection(const muster_lease *lease);
 typedef struct muster_channel_stats {
     uint32_t struct_size;
     muster_connectivity state;
-    uint64_t generation;        /* of the published picker */
-    uint64_t list_generation;   /* of the resolver's list */
-    uint64_t endpoints;         /* in the list */
-    uint64_t ready;             /* in the published picker */
-    uint64_t parked;            /* waiting now */
-    uint64_t picks_parked;      /* that had to wait */
-    uint64_t picks_failed;      /* by TRANSIENT_FAILURE or the policy */
+    uint64_t generation;      /* of the published picker */
+    uint64_t list_generation; /* of the resolver's list */
+    uint64_t endpoints;       /* in the list */
+    uint64_t ready;           /* in the published picker */
+    uint64_t parked;          /* waiting now */
+    uint64_t picks_parked;    /* that had to wait */
+    uint64_t picks_failed;    /* by TRANSIENT_FAILURE or the policy */
     uint64_t picks_timed_out;
-    uint64_t picks_exhausted;   /* by max_parked */
-    uint64_t picks_given_back;  /* that found their connection gone */
-    uint64_t in_flight;         /* leases not finished */
+    uint64_t picks_exhausted;  /* by max_parked */
+    uint64_t picks_given_back; /* that found their connection gone */
+    uint64_t in_flight;        /* leases not finished */
     uint64_t updates_accepted;
     uint64_t updates_refused;
     uint64_t updates_unchanged;
@@ -160,15 +160,15 @@ typedef struct muster_channel_stats {
     uint64_t connections_ready;
     uint64_t connections_failed;
     uint64_t connections_destroyed;
-    uint64_t draining;          /* connections that wait for their last lease */
-    uint64_t late_reports;      /* by the resolver, after it stopped */
+    uint64_t draining;     /* connections that wait for their last lease */
+    uint64_t late_reports; /* by the resolver, after it stopped */
 } muster_channel_stats;
 
 /* Fills *ret_stats up to its struct_size, which the caller sets. Thread: any;
  * on other threads than control it waits for the control thread.
  * MUSTER_FORKED, MUSTER_CLOSED. */
-MUSTER_API muster_status muster_channel_get_stats(muster_channel *channel,
-                                                  muster_channel_stats *ret_stats);
+MUSTER_API muster_status muster_channel_get_stats(
+    muster_channel *channel, muster_channel_stats *ret_stats);
 
 /* The channel as JSON: target, state, list age and staleness, and for each
  * endpoint state, weight, calls in flight, last reason, backoff left. Schema in

@@ -103,12 +103,16 @@ typedef struct muster_plugin_note {
 #define MUSTER_PLUGIN_ENTRY_(id)                                               \
     MUSTER_API const muster_plugin *muster_plugin_entry(void)
 #define MUSTER_PLUGIN_NOTE_(id, note_text)                                     \
-    __attribute__((used, aligned(4), section(".note.muster"))) static const    \
-        muster_plugin_note muster_note_##id = {                                \
-            7,      sizeof(muster_plugin_note) - 20,                           \
-            MUSTER_NOTE_TYPE, MUSTER_NOTE_NAME,                                \
-            MUSTER_ABI_MAJOR, MUSTER_ABI_MINOR,                                \
-            0,      note_text};
+    __attribute__((used, aligned(4),                                           \
+                   section(".note.muster"))) static const muster_plugin_note   \
+        muster_note_##id = {7,                                                 \
+                            sizeof(muster_plugin_note) - 20,                   \
+                            MUSTER_NOTE_TYPE,                                  \
+                            MUSTER_NOTE_NAME,                                  \
+                            MUSTER_ABI_MAJOR,                                  \
+                            MUSTER_ABI_MINOR,                                  \
+                            0,                                                 \
+                            note_text};
 #endif
 #define MUSTER_PLUGIN(id, note_text, ...)                                      \
     MUSTER_PLUGIN_NOTE_(id, note_text)                                         \
@@ -127,8 +131,8 @@ typedef struct muster_plugin_note {
 
 /* For programs: registers a plugin that is linked in. entry is the address of
  * its muster_builtin_<id>(). Thread: any but control. Its classes are known
- * from then on, ahead of those in files. MUSTER_ABI, MUSTER_INVAL, MUSTER_NOMEM;
- * err (may be NULL) says why. */
+ * from then on, ahead of those in files. MUSTER_ABI, MUSTER_INVAL,
+ * MUSTER_NOMEM; err (may be NULL) says why. */
 MUSTER_API muster_status muster_plugin_register(muster_plugin_entry_fn entry,
                                                 muster_error *err);
 
@@ -159,7 +163,8 @@ typedef void (*muster_plugin_list_fn)(void *arg,
 
 /* Lists the plugins that are compiled in, registered, loaded or found in the
  * search path, running no line of those not loaded. Thread: any but control. */
-MUSTER_API muster_status muster_plugin_list(muster_plugin_list_fn fn, void *arg);
+MUSTER_API muster_status muster_plugin_list(muster_plugin_list_fn fn,
+                                            void *arg);
 
 #ifdef __cplusplus
 }

@@ -66,9 +66,9 @@ typedef struct muster_resolver_host {
     uint32_t struct_size;
 
     /* Thread: any. Copies update before it returns. Answers only what the
-     * calling thread can see: MUSTER_OK, MUSTER_INVAL (malformed), MUSTER_NOMEM,
-     * MUSTER_CLOSED. On success *ret_sequence (may be NULL) is the number that
-     * applied() will name. */
+     * calling thread can see: MUSTER_OK, MUSTER_INVAL (malformed),
+     * MUSTER_NOMEM, MUSTER_CLOSED. On success *ret_sequence (may be NULL) is
+     * the number that applied() will name. */
     muster_status (*report)(void *ctx, const muster_update *update,
                             uint64_t *ret_sequence);
 
@@ -147,8 +147,8 @@ enum {
 /* What a resolver implements. */
 typedef struct muster_resolver_class {
     uint32_t struct_size;
-    uint32_t flags;     /* MUSTER_RESOLVER_... */
-    const char *scheme; /* "dns": [a-z][a-z0-9+.-]{0,31} */
+    uint32_t flags;                    /* MUSTER_RESOLVER_... */
+    const char *scheme;                /* "dns": [a-z][a-z0-9+.-]{0,31} */
     const muster_option_info *options; /* n_options of them, or NULL */
     uint32_t n_options;
     uint32_t cooldown_ms; /* least time between two refresh(); 0: 1000 */

@@ -58,9 +58,8 @@ MUSTER_API const char *muster_status_text(muster_status status);
  * one line: return muster_error_set(err, MUSTER_INVAL, "...", ...). Inline,
  * because a plugin has no undefined muster symbol. Thread: any. */
 MUSTER_FORMAT_(3, 4)
-static inline muster_status muster_error_set(muster_error *err,
-                                             muster_status code,
-                                             const char *format, ...)
+static inline muster_status
+muster_error_set(muster_error *err, muster_status code, const char *format, ...)
 {
     if (err != NULL) {
         va_list args;

@@ -37,7 +37,7 @@ typedef struct muster_connection_env {
     void *ctx;                       /* first argument of host calls */
     const muster_endpoint *endpoint; /* valid until destroy() returns */
     const char *authority; /* channel's or resolver's name; NULL: the address */
-    uint64_t connect_timeout_ms;     /* give up, and report, after it */
+    uint64_t connect_timeout_ms; /* give up, and report, after it */
 } muster_connection_env;
 
 typedef struct muster_transport_class {

@@ -18,9 +18,11 @@ extern "C" {
 typedef struct muster_watch muster_watch;
 
 typedef enum muster_watch_type {
-    MUSTER_WATCH_LIST = 0,  /* the list changed, or is known for the first time */
-    MUSTER_WATCH_ERROR = 1, /* the source failed; the list stays, and is stale */
-    MUSTER_WATCH_FRESH = 2  /* the source answers again; the list is the same */
+    MUSTER_WATCH_LIST =
+        0, /* the list changed, or is known for the first time */
+    MUSTER_WATCH_ERROR =
+        1,                 /* the source failed; the list stays, and is stale */
+    MUSTER_WATCH_FRESH = 2 /* the source answers again; the list is the same */
 } muster_watch_type;
 
 /* All of it is borrowed for the callback. */
@@ -48,7 +50,8 @@ typedef void (*muster_watch_event_fn)(void *arg,
  * MUSTER_NOMEM, MUSTER_FORKED; err (may be NULL) says why. */
 MUSTER_API muster_status muster_watch_create(const char *target,
                                              muster_watch_event_fn fn,
-                                             void *arg, muster_watch **ret_watch,
+                                             void *arg,
+                                             muster_watch **ret_watch,
                                              muster_error *err);
 
 /* A hint that the list looks stale; rate-limited. Thread: any. */
