@@ -1,4 +1,5 @@
-# How everything is compiled: target muster_flags.
+# How everything is compiled: target muster_flags, and muster_link_flags for
+# what is linked into shared objects.
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS OFF)
@@ -15,9 +16,24 @@ target_include_directories(muster_flags INTERFACE
 target_compile_definitions(muster_flags INTERFACE _GNU_SOURCE)
 target_compile_options(muster_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes
-  -Wmissing-prototypes -Wvla -Werror -fno-omit-frame-pointer)
+  -Wmissing-prototypes -Wvla -fno-omit-frame-pointer)
+if(MUSTER_WERROR)
+  target_compile_options(muster_flags INTERFACE -Werror)
+endif()
 if(MUSTER_SANITIZE)
+  # Without no-recover, undefined behaviour would only print.
   target_compile_options(muster_flags INTERFACE
     -fsanitize=${MUSTER_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(muster_flags INTERFACE -fsanitize=${MUSTER_SANITIZE})
+endif()
+if(MUSTER_FUZZ)
+  target_compile_options(muster_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# nodelete: they own threads. defs: nothing is left to be found at load time;
+# clang links the sanitizers' run time into programs only.
+add_library(muster_link_flags INTERFACE)
+target_link_options(muster_link_flags INTERFACE -Wl,-z,nodelete)
+if(NOT (MUSTER_SANITIZE AND CMAKE_C_COMPILER_ID MATCHES "Clang"))
+  target_link_options(muster_link_flags INTERFACE -Wl,-z,defs)
 endif()

@@ -3,6 +3,8 @@
 # One list of sources, two products:
 #   muster_builtin_<id>  objects compiled with MUSTER_BUILTIN, for linking in
 #   muster_plugin_<id>   muster_<id>.so, exporting muster_plugin_entry only
+#
+# Inside muster's tree and, after find_package(muster), outside of it.
 set(MUSTER_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/plugin.map)
 
 function(muster_add_plugin id)
@@ -17,12 +19,19 @@ function(muster_add_plugin id)
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/plugins
     LINK_DEPENDS ${MUSTER_PLUGIN_MAP})
   target_link_options(muster_plugin_${id} PRIVATE
-    -Wl,--version-script=${MUSTER_PLUGIN_MAP} -Wl,-z,nodelete)
-  if(NOT MUSTER_SANITIZE)
-    target_link_options(muster_plugin_${id} PRIVATE -Wl,-z,defs)
+    -Wl,--version-script=${MUSTER_PLUGIN_MAP})
+  if(TARGET muster_link_flags)
+    target_link_libraries(muster_plugin_${id} PRIVATE muster_link_flags)
+  else()
+    target_link_options(muster_plugin_${id} PRIVATE
+      -Wl,-z,nodelete -Wl,-z,defs)
   endif()
 
-  foreach(target muster_builtin_${id} muster_plugin_${id})
-    target_link_libraries(${target} PRIVATE muster_flags ${ARG_LIBS})
+  foreach(product muster_builtin_${id} muster_plugin_${id})
+    set_target_properties(${product} PROPERTIES
+      C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
+    target_link_libraries(${product} PRIVATE
+      $<TARGET_NAME_IF_EXISTS:muster_flags>
+      $<TARGET_NAME_IF_EXISTS:muster::headers> ${ARG_LIBS})
   endforeach()
 endfunction()
