@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The core's fixed times, and the one knob that scales them down in tests. */
+#ifndef MUSTER_CORE_TIMING_H
+#define MUSTER_CORE_TIMING_H
+
+#include <stdint.h>
+
+/* A plugin call on the control thread over this is logged. */
+#define MUSTER__SLOW_CALL_MS 100u
+/* A plugin call on the control thread over this has got stuck. */
+#define MUSTER__STUCK_CALL_MS 5000u
+/* How often the watchdog looks. */
+#define MUSTER__WATCHDOG_PERIOD_MS 1000u
+
+/* ms as it applies now: itself, but in a scaled test. At least 1. Thread: any.
+ */
+uint64_t muster__timing_ms(uint64_t ms);
+
+/* Divides all of the above from now on; 1 undoes it. For tests only, before
+ * the loop starts. Thread: any. */
+void muster__timing_scale_for_test(uint32_t divisor);
+
+#endif
