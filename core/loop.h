@@ -22,7 +22,7 @@ muster_status muster__loop_stop(void (*at_end)(void));
 bool muster__loop_is_current(void);
 
 /* Work for the control thread. The memory is the poster's, and may be reused or
- * freed inside fn. Posting is wait-free and never fails. FIFO per poster. */
+ * freed inside fn. Posting is lock-free and never fails. FIFO per poster. */
 typedef struct muster__task {
     struct muster__task *next;
     void (*fn)(struct muster__task *task);
