@@ -23,13 +23,12 @@ function(muster_add_library target)
     -Wl,--version-script=${ARG_MAP})
   target_link_libraries(${target}_shared
     PUBLIC ${public_shared}
-    PRIVATE $<BUILD_INTERFACE:muster_flags>
-      $<BUILD_INTERFACE:muster_link_flags> ${ARG_PRIVATE})
+    PRIVATE muster_flags -Wl,-z,nodelete ${ARG_PRIVATE})
 
   add_library(${target}_static STATIC ${objects})
   set_target_properties(${target}_static PROPERTIES OUTPUT_NAME ${ARG_OUTPUT})
   target_link_libraries(${target}_static
-    PUBLIC ${public_static} $<BUILD_INTERFACE:muster_flags> ${ARG_PRIVATE})
+    PUBLIC ${public_static} muster_flags ${ARG_PRIVATE})
 
   foreach(product ${target}_shared ${target}_static)
     target_include_directories(${product} INTERFACE

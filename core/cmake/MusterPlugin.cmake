@@ -9,8 +9,9 @@ set(MUSTER_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/plugin.map)
 
 function(muster_add_plugin id)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY MUSTER_PLUGIN_IDS ${id})
 
-  add_library(muster_builtin_${id} OBJECT ${ARG_SOURCES})
+  add_library(muster_builtin_${id} OBJECT EXCLUDE_FROM_ALL ${ARG_SOURCES})
   target_compile_definitions(muster_builtin_${id} PRIVATE MUSTER_BUILTIN)
 
   add_library(muster_plugin_${id} MODULE ${ARG_SOURCES})
