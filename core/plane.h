@@ -53,7 +53,9 @@ muster_status muster__plane_create(const muster__plane_host *host,
                                    muster__plane **ret_plane);
 
 /* No pick is running or will come, nothing drains (muster__plane_poll() said
- * false, after a publication without endpoints). Thread: control. */
+ * false, after a publication without endpoints), every frozen view is published
+ * or discarded. Gives the last publication's garbage to host.garbage(). NULL is
+ * ignored. Thread: control. */
 void muster__plane_destroy(muster__plane *plane);
 
 /* ---- slots and the working view. Thread: control ---- */
@@ -66,9 +68,13 @@ muster_status muster__slot_create(muster__plane *plane, uint64_t id,
                                   void *connection, void *owner,
                                   muster__slot **ret_slot);
 
+/* Gives back a slot that never entered the view. NULL is ignored. */
+void muster__slot_destroy(muster__plane *plane, muster__slot *slot);
+
 /* Enters and leaves the working view: O(1). A slot that has left cannot come
  * back: it drains and closes once a view without it is published. Adding may
- * fail with MUSTER_NOMEM and changes nothing then; leaving cannot fail. */
+ * fail with MUSTER_NOMEM and changes nothing then; leaving cannot fail (what it
+ * may need memory for is done by the next freeze). */
 muster_status muster__view_add(muster__plane *plane, muster__slot *slot);
 void muster__view_remove(muster__plane *plane, muster__slot *slot);
 
@@ -81,7 +87,9 @@ void *muster__frozen_owner(const muster__view *view, uint32_t index);
 /* The sum of a slot's in-flight cells: exact only at rest. */
 int64_t muster__slot_in_flight(const muster__slot *slot);
 
-/* The working view as it is now: immutable, the caller's. */
+/* The working view as it is now: immutable, the caller's. On MUSTER_NOMEM try
+ * again later. Views are published in the order they were frozen. discard
+ * ignores NULL. */
 muster_status muster__view_freeze(muster__plane *plane,
                                   muster__view **ret_view);
 void muster__view_discard(muster__plane *plane, muster__view *view);
@@ -101,9 +109,10 @@ typedef struct muster__publication {
  * with the next (never while over 1/8 of the published view is gone). */
 bool muster__plane_should_merge(const muster__plane *plane);
 
-/* Makes picks see it: one exchange. Slots that left the working view before
+/* Makes picks see it: one store. Slots that left the working view before
  * publication->view was frozen begin to drain. On MUSTER_NOMEM nothing changed
- * and the view is still the caller's. */
+ * and the view is still the caller's; so with MUSTER_INVAL, when a view frozen
+ * later was published already. */
 muster_status muster__plane_publish(muster__plane *plane,
                                     const muster__publication *publication);
 
@@ -116,6 +125,10 @@ uint64_t muster__plane_generation(const muster__plane *plane); /* any thread */
 /* One step of reclamation; never blocks. True while something still waits: call
  * it again from a timer (1 ms), and after host.wake(). */
 bool muster__plane_poll(muster__plane *plane);
+
+/* Whether the timer is needed. When it is not, and poll said true, only leases
+ * are waited for: host.wake() comes when the last one of a slot is finished. */
+bool muster__plane_needs_timer(const muster__plane *plane);
 
 typedef struct muster__plane_stats {
     uint64_t picks_given_back;

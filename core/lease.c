@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases: what they pin, and how they end. */
+#include <muster/channel.h>
+
+#include <stddef.h>
+
+#include "fork.h"
+#include "plane_internal.h"
+
+enum { STATES_PER_CHUNK = 512 };
+
+static muster__slot *lease_slot(const muster_lease *lease)
+{
+    return lease->slot_;
+}
+
+const muster_endpoint *muster_lease_endpoint(const muster_lease *lease)
+{
+    const muster__slot *slot = lease_slot(lease);
+
+    return slot != NULL ? slot->endpoint : NULL;
+}
+
+uint64_t muster_lease_id(const muster_lease *lease)
+{
+    const muster__slot *slot = lease_slot(lease);
+
+    return slot != NULL ? slot->id : 0;
+}
+
+void *muster_lease_connection(const muster_lease *lease)
+{
+    const muster__slot *slot = lease_slot(lease);
+
+    return slot != NULL ? slot->connection : NULL;
+}
+
+void *muster__view_state(const muster__view *view, uint64_t id)
+{
+    uint32_t number = (uint32_t)id;
+    uint32_t chunk = number / STATES_PER_CHUNK;
+
+    if (view->state_size == 0 || chunk >= view->n_state_chunks) {
+        return NULL;
+    }
+    return view->state_chunks[chunk] +
+           (size_t)(number % STATES_PER_CHUNK) * view->state_size;
+}
+
+/* A policy that came later knows nothing of the call. */
+static void tell_policy(const muster__view *view, const muster_lease *lease,
+                        const muster__slot *slot, const muster_outcome *outcome)
+{
+    static const muster_outcome success = {.struct_size = sizeof success};
+
+    if (view->lease_data == lease->data_) {
+        view->done(view->self, slot->id, muster__view_state(view, slot->id),
+                   outcome != NULL ? outcome : &success);
+    }
+}
+
+/* Two that finish at once may both find the stack empty and wake: harmless. */
+static void push_finished(muster__plane *plane, muster__slot *slot)
+{
+    uint32_t head = atomic_load(&plane->finished);
+
+    do {
+        slot->other_link = head;
+    } while (
+        !atomic_compare_exchange_weak(&plane->finished, &head, slot->number));
+    if (head == MUSTER__NO_SLOT) {
+        plane->host.wake(plane->host.ctx);
+    }
+}
+
+void muster__plane_give_back(muster__slot *slot, const muster__guard *guard)
+{
+    muster__slot_count(slot, guard, UINT32_MAX); /* minus one */
+    if (muster__unlikely(muster__slot_is(slot, MUSTER__SLOT_CLOSING)) &&
+        muster__slot_claim(slot)) {
+        push_finished(slot->plane, slot);
+    }
+}
+
+/* Inside the guard, because once the count is down the plane may go. */
+void muster_lease_finish(muster_lease *lease, const muster_outcome *outcome)
+{
+    muster__slot *slot = lease_slot(lease);
+    const muster__view *view;
+    muster__guard guard;
+
+    if (muster__unlikely(slot == NULL || muster__is_forked())) {
+        return;
+    }
+    view = muster__guard_enter(&guard, &slot->plane->published);
+    if (muster__unlikely(lease->data_ != 0)) {
+        tell_policy(view, lease, slot, outcome);
+    }
+    muster__plane_give_back(slot, &guard);
+    muster__guard_leave(&guard);
+    *lease = (muster_lease){0};
+}

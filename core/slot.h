@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A slot: the hot part of one connection, and its count of calls in flight.
+ *
+ *   FREE -> READY -> left the view, view published: DRAINING -> grace period
+ *        -> CLOSING -> claimed by who finds no call in flight: FREE
+ *
+ * Slots come in segments of 512 that live as long as their plane. */
+#ifndef MUSTER_CORE_SLOT_H
+#define MUSTER_CORE_SLOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guard.h"
+#include "plane.h"
+
+#define MUSTER__SEGMENT_SIZE 512u
+#define MUSTER__NO_SLOT UINT32_MAX
+
+/* In the low bits of a slot's word. Above: which life of the slot it is. */
+enum {
+    MUSTER__SLOT_FREE = 0,
+    MUSTER__SLOT_READY = 1,
+    MUSTER__SLOT_DRAINING = 2, /* picks give it back and pick again */
+    MUSTER__SLOT_CLOSING = 3,  /* no pick reaches it: the count only falls */
+    MUSTER__SLOT_STATES = 3,   /* mask */
+    MUSTER__SLOT_NEXT_LIFE = 4
+};
+
+/* One cache line. Lists link slots by number. */
+struct muster__slot {
+    _Alignas(64) _Atomic uint64_t word;
+    muster__plane *plane;
+    uint64_t id;
+    const muster_endpoint *endpoint;
+    void *connection;
+    void *owner;
+    uint32_t number;
+    uint32_t link;       /* its index while in the working view; else the next
+                            of the list it is on: free, removed or closing */
+    uint32_t other_link; /* lists that a slot may be on beside those: leaving
+                            the view, finished, freed */
+    uint16_t n_owned;    /* stripes with one writing thread each */
+    uint16_t shared_mask;
+};
+
+/* Calls in flight are the sum of a slot's stripes, modulo 2^32: a call may end
+ * on another thread than it began. A stripe of the 512 slots is contiguous, so
+ * two threads never write one line. */
+typedef struct muster__segment {
+    muster__slot slots[MUSTER__SEGMENT_SIZE];
+    _Atomic uint32_t cells[]; /* [stripe][slot] */
+} muster__segment;
+
+/* All slots of a plane. Thread: control. */
+typedef struct muster__slots {
+    muster__segment **segments;
+    uint32_t n_segments;
+    uint32_t n_used; /* ever handed out */
+    uint32_t free;   /* list */
+    uint32_t reserved;
+} muster__slots;
+
+void muster__slots_init(muster__slots *slots);
+void muster__slots_fini(muster__slots *slots);
+muster__slot *muster__slots_at(const muster__slots *slots, uint32_t number);
+
+/* A free slot, or NULL when there is no memory. */
+muster__slot *muster__slots_take(muster__slots *slots);
+void muster__slots_give(muster__slots *slots, muster__slot *slot);
+
+/* Moves the slot to state; to READY begins a new life. Thread: control. */
+void muster__slot_set_state(muster__slot *slot, uint64_t state);
+
+/* Claims the slot when it is CLOSING and has no call in flight: true for one
+ * caller, which closes it. Thread: any, inside the guard, or control. */
+bool muster__slot_claim(muster__slot *slot);
+
+static inline _Atomic uint32_t *muster__slot_cell(const muster__slot *slot,
+                                                  uint32_t stripe)
+{
+    uint32_t index = slot->number % MUSTER__SEGMENT_SIZE;
+    muster__segment *segment = (muster__segment *)(uintptr_t)(slot - index);
+
+    return &segment->cells[stripe * MUSTER__SEGMENT_SIZE + index];
+}
+
+/* Counts delta calls. release: who sees the count sees what the call did. */
+static inline void muster__slot_count(muster__slot *slot,
+                                      const muster__guard *guard,
+                                      uint32_t delta)
+{
+    uint32_t shard = guard->shard;
+
+    if (muster__likely(guard->slot != NULL && shard < slot->n_owned)) {
+        /* No other thread writes this cell. */
+        _Atomic uint32_t *cell = muster__slot_cell(slot, shard);
+
+        atomic_store_explicit(
+            cell, atomic_load_explicit(cell, memory_order_relaxed) + delta,
+            memory_order_release);
+    } else {
+        uint32_t stripe = slot->n_owned + (shard & slot->shared_mask);
+
+        atomic_fetch_add(muster__slot_cell(slot, stripe), delta);
+    }
+}
+
+/* relaxed: a pick that comes too early is one that came before. */
+static inline bool muster__slot_is_ready(const muster__slot *slot)
+{
+    return (atomic_load_explicit(&slot->word, memory_order_relaxed) &
+            MUSTER__SLOT_STATES) == MUSTER__SLOT_READY;
+}
+
+static inline bool muster__slot_is(const muster__slot *slot, uint64_t state)
+{
+    return (atomic_load(&slot->word) & MUSTER__SLOT_STATES) == state;
+}
+
+#endif
