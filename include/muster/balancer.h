@@ -48,8 +48,9 @@ typedef struct muster_balancer_update {
     size_t n_backends;
 } muster_balancer_update;
 
-/* What a table is built from: the READY view, at least one. Borrowed for the
- * call; states stay valid as long as the table. */
+/* What a table is built from: the READY view, at least one unless the class
+ * says PICKS_WHEN_EMPTY. Borrowed for the call; states stay valid as long as
+ * the table. */
 typedef struct muster_build_args {
     uint32_t struct_size;
     uint32_t backend_size;
@@ -105,7 +106,7 @@ typedef struct muster_balancer_host {
     void (*republish)(void *ctx);
 
     /* Thread: control. An ejected endpoint leaves the READY view and keeps its
-     * connection. An unknown id is ignored. */
+     * connection. An unknown id is ignored. A child's call is the parent's. */
     void (*set_ejected)(void *ctx, uint64_t id, int is_ejected);
 
     /* Thread: any. The list looks stale; the resolver's cooldown applies. */
@@ -121,6 +122,12 @@ typedef struct muster_balancer_host {
      * The states in it are replaced by the child's. */
     void (*child_update)(muster_child *child,
                          const muster_balancer_update *update);
+
+    /* Thread: control. The child's want(), over the endpoints of the last
+     * child_update(); all 1 when it has none. */
+    void (*child_want)(muster_child *child,
+                       const muster_balancer_update *update,
+                       uint8_t *ret_wanted);
 
     /* Thread: build's. A table of the child over a subset of ready; the indices
      * that child_pick() answers are those of args->ready. */
@@ -162,8 +169,9 @@ enum {
     MUSTER_BALANCER_PRIORITY_AWARE = 1 << 0,
     /* Heeds muster_endpoint.weight. */
     MUSTER_BALANCER_USES_WEIGHTS = 1 << 1,
-    /* pick() is called with no READY endpoint too (to answer CONNECT or FAIL);
-     * others are not asked: the call waits or fails by the channel's state. */
+    /* build() and pick() are called with no READY endpoint too (to answer
+     * CONNECT or FAIL). Others are not asked, and QUEUE means the same then:
+     * the call waits or fails by the channel's state. */
     MUSTER_BALANCER_PICKS_WHEN_EMPTY = 1 << 2
 };
 

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MUSTER_TESTKIT_H
+#define MUSTER_TESTKIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <muster/balancer.h>
+#include <muster/plugin.h>
+#include <muster/resolver.h>
+#include <muster/transport.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* libmuster-testkit.a: fake hosts for the authors of resolvers and balancers,
+ * and a fake transport for those who test a channel. It needs nothing of
+ * libmuster, no server and no test framework.
+ *
+ * Time is virtual: it stands still until the test moves it. Randomness comes
+ * from the seed in the options, so a run can be repeated.
+ *
+ * A kit watches the rules of the ABI while it drives a plugin. A broken rule
+ * does not stop the test: it becomes a line of the kit's violations. Destroying
+ * a kit with violations that nobody has read prints them and aborts.
+ *
+ * Unless a function says otherwise, one thread drives a kit. */
+
+/* ---- a host for one resolver instance ---- */
+
+typedef struct muster_testkit_resolver muster_testkit_resolver;
+
+/* All zero but struct_size and one of plugin and resolver_class is valid. All
+ * of it is copied but for plugin and resolver_class. */
+typedef struct muster_testkit_resolver_options {
+    uint32_t struct_size;
+    uint32_t n_options;
+    const muster_plugin *plugin; /* init() and fini() are called; or NULL */
+    const muster_resolver_class *resolver_class; /* NULL: the plugin's first */
+    const char *uri;       /* NULL: made up from the parts below */
+    const char *authority; /* NULL: "" */
+    const char *path;      /* as the class gets it: decoded; NULL: "" */
+    const muster_attribute *options; /* n_options; unknown ones are refused */
+
+    /* What the plugin host's resolve() knows: key is a name, value one of its
+     * addresses; a name may come several times. */
+    const muster_attribute *names; /* n_names of them */
+    uint32_t n_names;
+    uint32_t reserved;
+    uint64_t seed; /* of random() */
+} muster_testkit_resolver_options;
+
+/* What the resolver has told its host so far. */
+typedef struct muster_testkit_resolver_seen {
+    uint32_t struct_size;
+    uint32_t flags;                   /* MUSTER_UPDATE_... of the last report */
+    const muster_endpoint *endpoints; /* the list: last report and deltas */
+    size_t n_endpoints;
+    const char *service_config; /* of the last report, or NULL */
+    uint64_t sequence;          /* of the last report or delta; 0: none yet */
+    uint64_t n_reports;
+    uint64_t n_deltas;
+    const muster_endpoint *upserted; /* by the last delta */
+    size_t n_upserted;
+    const muster_endpoint *removed; /* by the last delta */
+    size_t n_removed;
+    uint64_t n_failures;
+    muster_status failure;       /* code of the last fail(); else MUSTER_OK */
+    const char *failure_message; /* of the last fail(); else "" */
+    uint64_t n_logs;
+    muster_log_level log_level; /* of the last log() */
+    const char *log_message;    /* of the last log(); else "" */
+    uint64_t n_timers;          /* pending now, posts included */
+    uint64_t n_watches;         /* descriptors watched now */
+} muster_testkit_resolver_seen;
+
+/* Calls the plugin's init() and the class's create(). *ret_kit is the caller's.
+ * MUSTER_INVAL when a class or an option is malformed or unknown; else what
+ * they answer; err (may be NULL) says why. */
+muster_status
+muster_testkit_resolver_create(const muster_testkit_resolver_options *options,
+                               muster_testkit_resolver **ret_kit,
+                               muster_error *err);
+
+/* Calls start(). */
+void muster_testkit_resolver_start(muster_testkit_resolver *kit);
+
+/* Calls refresh(), if the class has one, with no cooldown. */
+void muster_testkit_resolver_refresh(muster_testkit_resolver *kit);
+
+/* Calls applied(), if the class has one. The kit never does it by itself. */
+void muster_testkit_resolver_applied(muster_testkit_resolver *kit,
+                                     uint64_t sequence, muster_status status);
+
+/* Runs what is due now (posts, timers) and the watches of descriptors that are
+ * ready, until there is no more. Returns how many callbacks ran. */
+unsigned muster_testkit_resolver_step(muster_testkit_resolver *kit);
+
+/* Moves time by delay_ms, running every timer in between at its own time. */
+unsigned muster_testkit_resolver_advance(muster_testkit_resolver *kit,
+                                         uint64_t delay_ms);
+
+/* Waits at most timeout_ms of real time for the next event from outside: a
+ * descriptor that is ready, or a host call by another thread; then runs what
+ * there is to run. Virtual time stands still. Returns how many events there
+ * were; 0: none came. */
+unsigned muster_testkit_resolver_poll(muster_testkit_resolver *kit,
+                                      int timeout_ms);
+
+/* Polls until the resolver has reported (reports and deltas) or failed at least
+ * count times since it was created. MUSTER_TIMEOUT. */
+muster_status muster_testkit_resolver_await(muster_testkit_resolver *kit,
+                                            uint64_t count, int timeout_ms);
+
+/* What was reported so far. Valid until the next call on kit. */
+const muster_testkit_resolver_seen *
+muster_testkit_resolver_get(muster_testkit_resolver *kit);
+
+/* Virtual milliseconds since the kit was created. */
+uint64_t muster_testkit_resolver_now_ms(muster_testkit_resolver *kit);
+
+/* Makes host calls that can fail answer status from now on (the n_calls next
+ * ones; UINT64_MAX: all), as when memory is short. */
+void muster_testkit_resolver_break_host(muster_testkit_resolver *kit,
+                                        muster_status status, uint64_t n_calls);
+
+/* Calls stop() and no more, so that a test sees what happens before stopped().
+ * May be left out. */
+void muster_testkit_resolver_begin_stop(muster_testkit_resolver *kit);
+
+/* Whether stopped() was called. Thread: any. */
+int muster_testkit_resolver_is_stopped(muster_testkit_resolver *kit);
+
+/* Stops: calls stop() unless that was done, runs posts, timers and watches
+ * until stopped(), then calls free() and the plugin's fini(). Again: does
+ * nothing. MUSTER_TIMEOUT after 5 s of real time (a violation): the instance is
+ * then leaked. */
+muster_status muster_testkit_resolver_stop(muster_testkit_resolver *kit);
+
+/* The rules that were broken, a line each; "" when none. Valid until the next
+ * call on kit. */
+const char *muster_testkit_resolver_violations(muster_testkit_resolver *kit);
+
+/* Stops if need be and releases kit. NULL is ignored. */
+void muster_testkit_resolver_destroy(muster_testkit_resolver *kit);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
