@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <muster/endpoint.h>
+
 #include "endpoint_set.h"
 #include "target.h"
 
@@ -21,17 +23,18 @@ typedef struct muster__resolver_options {
 } muster__resolver_options;
 
 typedef struct muster__resolver_stats {
-    uint64_t updates_accepted;
-    uint64_t updates_refused;
-    uint64_t updates_unchanged;
-    uint64_t failures;
-    uint64_t late_reports;
+    uint64_t updates_accepted;  /* lists and deltas, the unchanged ones too */
+    uint64_t updates_refused;   /* malformed, or out of memory */
+    uint64_t updates_unchanged; /* said what was known already */
+    uint64_t failures;          /* fail(), and instances that ended */
+    uint64_t late_reports;      /* after stopped() */
 } muster__resolver_stats;
 
 /* Embedded in a channel or a watch. Each fn is called on the control thread,
  * never from inside subscribe or unsubscribe; it may unsubscribe. */
 struct muster__subscriber {
-    muster__subscriber *next; /* the resolution's */
+    muster__subscriber *next;  /* the resolution's */
+    muster__subscriber **link; /* the resolution's: what points here */
     muster__resolution *resolution;
 
     /* The list changed; the first call comes with every endpoint as added (and
@@ -68,6 +71,12 @@ void muster__resolution_refresh(muster__resolution *resolution);
 
 /* The current list, and what is known of it. Borrowed. */
 const muster__set *muster__resolution_set(const muster__resolution *resolution);
+
+/* The current list as an array, made on demand and shared until the list
+ * changes. MUSTER_NOMEM. */
+muster_status muster__resolution_list(muster__resolution *resolution,
+                                      const muster_endpoint **ret_endpoints,
+                                      size_t *ret_n);
 const char *muster__resolution_uri(const muster__resolution *resolution);
 const char *muster__resolution_service_config(
     const muster__resolution *resolution); /* or NULL */
