@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Closing a channel, in steps on the control thread, and waiting for it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "channel_internal.h"
+#include "connection.h"
+#include "fork.h"
+#include "log_internal.h"
+#include "registry.h"
+#include "timing.h"
+
+/* ---- Thread: control ---- */
+
+static void disconnect_all(muster_channel *channel)
+{
+    for (uint32_t i = 0; i < channel->table.n_numbers; i++) {
+        muster__subchannel *subchannel = muster__table_at(&channel->table, i);
+        if (subchannel->endpoint == NULL) {
+            continue;
+        }
+        if (subchannel->is_listed) {
+            muster__priorities_subtract(&channel->priorities, subchannel);
+            subchannel->is_listed = false;
+        }
+        muster__held_remove(channel, subchannel);
+        subchannel->is_queued = false;
+        muster__subchannel_disconnect(channel, subchannel);
+        muster__subchannel_release(channel, subchannel);
+    }
+    channel->table.n_listed = 0;
+    muster__connector_init(&channel->connector);
+}
+
+static void begin_close(muster_channel *channel)
+{
+    pthread_mutex_lock(&channel->parking.lock);
+    channel->parking.is_closed = true;
+    pthread_mutex_unlock(&channel->parking.lock);
+    channel->is_closing = true;
+    muster__timer_stop(channel->held.timer);
+    muster__timer_stop(channel->priorities.timer);
+    disconnect_all(channel);
+    muster__publisher_run(channel, false);
+    muster__resolution_unsubscribe(&channel->subscriber);
+}
+
+static void close_on_control(muster__task *task)
+{
+    muster_channel *channel =
+        (muster_channel *)(void *)((char *)task -
+                                   offsetof(muster_channel, close_task));
+
+    begin_close(channel);
+    muster__channel_advance_close(channel);
+    muster__channel_unref(channel); /* the task's */
+}
+
+static bool is_nudged(const muster_channel *channel)
+{
+    return muster__nudge_is_posted(&channel->poll_nudge) ||
+           muster__nudge_is_posted(&channel->refresh_nudge) ||
+           muster__nudge_is_posted(&channel->republish_nudge) ||
+           muster__nudge_is_posted(&channel->connect_nudge) ||
+           muster__nudge_is_posted(&channel->parking.serve_nudge);
+}
+
+static void tell_closed(muster_channel *channel)
+{
+    pthread_mutex_lock(&channel->close_lock);
+    channel->is_closed = true;
+    channel->close_status = channel->end_status;
+    pthread_cond_broadcast(&channel->close_changed);
+    pthread_mutex_unlock(&channel->close_lock);
+}
+
+/* Two milestones: closed, when no callback will come; done, when the last lease
+ * has ended and nothing is left to reclaim. */
+void muster__channel_advance_close(muster_channel *channel)
+{
+    if (!channel->is_closing || !channel->has_ended || channel->is_done) {
+        return;
+    }
+    if (channel->publisher.build != NULL || channel->publisher.is_dirty) {
+        return;
+    }
+    if (!channel->is_closed) {
+        muster__publisher_close(channel);
+        tell_closed(channel);
+    }
+    if (channel->is_plane_busy || is_nudged(channel) ||
+        muster__timer_is_active(channel->poll_timer)) {
+        return;
+    }
+    channel->is_done = true;
+    muster__channel_unref(channel); /* the open channel's */
+}
+
+/* ---- Thread: any ---- */
+
+static void deadline_in(struct timespec *deadline, uint64_t ms)
+{
+    uint64_t ns = muster__now_ns() + ms * 1000000u;
+
+    deadline->tv_sec = (time_t)(ns / 1000000000u);
+    deadline->tv_nsec = (long)(ns % 1000000000u);
+}
+
+/* Until it is closed, or the control thread is found to be stuck in a plugin. */
+static muster_status wait_closed(muster_channel *channel)
+{
+    muster_status status = MUSTER_OK;
+    struct timespec deadline;
+    char who[64];
+
+    pthread_mutex_lock(&channel->close_lock);
+    while (!channel->is_closed && status == MUSTER_OK) {
+        deadline_in(&deadline, muster__timing.stuck_check_ms);
+        if (pthread_cond_timedwait(&channel->close_changed,
+                                   &channel->close_lock,
+                                   &deadline) == ETIMEDOUT &&
+            muster__loop_is_stuck(who, sizeof who)) {
+            status = MUSTER_TIMEOUT;
+        }
+    }
+    if (status == MUSTER_OK) {
+        status = channel->close_status;
+    }
+    pthread_mutex_unlock(&channel->close_lock);
+    return status;
+}
+
+muster_status muster_channel_close(muster_channel *channel)
+{
+    if (muster__is_forked()) {
+        return MUSTER_FORKED;
+    }
+    if (!atomic_exchange(&channel->is_close_posted, true)) {
+        muster__channel_ref(channel);
+        channel->close_task.fn = close_on_control;
+        muster__loop_post(&channel->close_task);
+    }
+    if (muster__loop_is_current()) {
+        return MUSTER_OK;
+    }
+    return wait_closed(channel);
+}
+
+void muster_channel_destroy(muster_channel *channel)
+{
+    if (channel == NULL || muster__is_forked()) {
+        return;
+    }
+    (void)muster_channel_close(channel);
+    muster__channel_unref(channel);
+}
+
+/* ---- the whole process ---- */
+
+muster_status muster_shutdown(void)
+{
+    if (muster__is_forked()) {
+        return MUSTER_FORKED;
+    }
+    if (muster__loop_is_current()) {
+        return MUSTER_WOULD_DEADLOCK;
+    }
+    return muster__loop_stop(muster__registry_fini);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One connection of a subchannel, used once: CONNECTING, perhaps READY, dead;
+ * then it drains until its last lease is finished, and is destroyed. Thread:
+ * control, but for what the transport reports. */
+#ifndef MUSTER_CORE_CONNECTION_H
+#define MUSTER_CORE_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "subchannel.h"
+
+typedef struct muster__connection {
+    muster_channel *channel;
+    muster__subchannel *subchannel;
+    muster__endpoint *endpoint; /* as it was when this was made; a reference */
+    muster__slot *slot;         /* while in the working view */
+    struct muster__attempt *attempt; /* the transport's part; NULL for "none" */
+    struct muster__connection *next_draining;
+    struct muster__connection *previous_draining;
+    uint64_t drain_deadline_ms; /* 0: none */
+    uint32_t n_slots;           /* not closed yet */
+    bool is_ready;
+    bool is_given_up; /* no subchannel wants it; destroyed without slots */
+} muster__connection;
+
+/* Makes the subchannel's connection; it is then CONNECTING, or READY already
+ * ("none"). On failure the subchannel has failed, with its reason. */
+void muster__connection_create(muster_channel *channel,
+                               muster__subchannel *subchannel);
+
+/* Enters the working view, and leaves it. Entering may fail (MUSTER_NOMEM). */
+muster_status muster__connection_enter_view(muster__connection *connection);
+void muster__connection_leave_view(muster__connection *connection);
+
+/* Nobody wants it any more: destroyed at once or when it has drained. */
+void muster__connection_give_up(muster__connection *connection);
+
+/* plane's slot_closed. */
+void muster__connection_slot_closed(void *ctx, void *owner);
+
+/* What muster_lease_connection() answers. */
+void *muster__connection_transport(const muster__connection *connection);
+
+/* Cancels what still runs on connections whose drain deadline has passed. */
+void muster__connection_check_deadlines(void *channel);
+
+#endif

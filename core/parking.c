@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Picks that wait: first come, first served. */
+#include "parking.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "channel_internal.h"
+#include "fork.h"
+
+/* WAITING: in the list. SERVING: the control thread has it. DONE: the verdict
+ * is in; nobody but the waiter touches it. Changes under the lock. */
+enum { WAITING, SERVING, DONE };
+
+struct muster__parked {
+    muster__parked *next;
+    muster__parked *previous;
+    muster_call_info call;
+    uint64_t id;
+    int phase;
+    bool is_cancelled;
+    muster_status status;
+    muster_lease lease;
+    muster_error err;
+    pthread_cond_t done; /* of a blocking pick */
+    muster_pick_fn fn;   /* of an asynchronous one; NULL: blocking */
+    void *arg;
+    char text[]; /* of an asynchronous one: its copied strings */
+};
+
+/* ---- the list. The lock is held ---- */
+
+static void list_append_locked(muster__parking *parking, muster__parked *parked)
+{
+    parked->phase = WAITING;
+    parked->next = NULL;
+    parked->previous = parking->last;
+    if (parking->last != NULL) {
+        parking->last->next = parked;
+    } else {
+        parking->first = parked;
+    }
+    parking->last = parked;
+    parking->n++;
+}
+
+static void list_remove_locked(muster__parking *parking, muster__parked *parked)
+{
+    if (parked->previous != NULL) {
+        parked->previous->next = parked->next;
+    } else {
+        parking->first = parked->next;
+    }
+    if (parked->next != NULL) {
+        parked->next->previous = parked->previous;
+    } else {
+        parking->last = parked->previous;
+    }
+    parking->n--;
+}
+
+/* Takes the whole list out, to be served without the lock. */
+static muster__parked *list_take_locked(muster__parking *parking)
+{
+    muster__parked *first = parking->first;
+
+    for (muster__parked *p = first; p != NULL; p = p->next) {
+        p->phase = SERVING;
+    }
+    parking->first = NULL;
+    parking->last = NULL;
+    return first;
+}
+
+/* Puts those that still wait back, ahead of those that came meanwhile. */
+static void list_put_back_locked(muster__parking *parking,
+                                 muster__parked *first, muster__parked *last)
+{
+    if (first == NULL) {
+        return;
+    }
+    last->next = parking->first;
+    if (parking->first != NULL) {
+        parking->first->previous = last;
+    } else {
+        parking->last = last;
+    }
+    parking->first = first;
+    first->previous = NULL;
+}
+
+/* ---- serving. Thread: control ---- */
+
+static void count_failure(muster_channel *channel, muster_status status)
+{
+    if (status == MUSTER_UNAVAILABLE) {
+        atomic_fetch_add_explicit(&channel->n_failed_picks, 1,
+                                  memory_order_relaxed); /* a counter */
+    }
+}
+
+static bool is_over(const muster__parked *parked, uint64_t now_ns)
+{
+    return parked->call.deadline_ns != 0 && parked->call.deadline_ns <= now_ns;
+}
+
+/* True when it need not wait any longer. */
+static bool try_again(muster_channel *channel, muster__parked *parked,
+                      uint64_t now_ns)
+{
+    uint64_t generation;
+
+    if (parked->is_cancelled) {
+        parked->status = muster_error_set(&parked->err, MUSTER_CANCELLED,
+                                          "cancelled while waiting");
+        return true;
+    }
+    parked->status =
+        muster__plane_pick(channel->plane, &parked->call, &parked->lease,
+                           &generation, &parked->err);
+    if (parked->status == MUSTER_QUEUED && parked->fn != NULL &&
+        is_over(parked, now_ns)) {
+        parked->status =
+            muster_error_set(&parked->err, MUSTER_TIMEOUT,
+                             "target %s: no endpoint became ready in time",
+                             muster__channel_name(channel));
+    }
+    return parked->status != MUSTER_QUEUED;
+}
+
+static void tell(muster_channel *channel, muster__parked *parked)
+{
+    count_failure(channel, parked->status);
+    parked->fn(parked->arg, parked->status, &parked->lease, &parked->err);
+    free(parked);
+}
+
+static void count_timeout_locked(muster__parking *parking,
+                                 const muster__parked *parked)
+{
+    parking->n_timed_out += parked->status == MUSTER_TIMEOUT;
+}
+
+/* A blocking pick's memory is its thread's: gone as soon as the lock is. */
+static void wake_locked(muster__parked *parked)
+{
+    parked->phase = DONE;
+    if (parked->fn == NULL) {
+        pthread_cond_signal(&parked->done);
+    }
+}
+
+/* Splits the taken list: what is done (asynchronous ones, to be told) is
+ * chained into *ret_done, what waits goes back. */
+static void sort_out(muster_channel *channel, muster__parked *taken,
+                     muster__parked **ret_done)
+{
+    muster__parking *parking = &channel->parking;
+    muster__parked *first = NULL;
+    muster__parked *last = NULL;
+    muster__parked **done = ret_done;
+    uint64_t now_ns = muster__now_ns();
+
+    for (muster__parked *p = taken, *next; p != NULL; p = next) {
+        next = p->next;
+        if (!try_again(channel, p, now_ns)) {
+            p->previous = last;
+            p->next = NULL;
+            *(last != NULL ? &last->next : &first) = p;
+            last = p;
+            continue;
+        }
+        pthread_mutex_lock(&parking->lock);
+        parking->n--;
+        count_timeout_locked(parking, p);
+        if (p->fn != NULL) {
+            p->next = NULL;
+            *done = p;
+            done = &p->next;
+        }
+        wake_locked(p);
+        pthread_mutex_unlock(&parking->lock);
+    }
+    now_ns = muster__now_ns();
+    pthread_mutex_lock(&parking->lock);
+    for (muster__parked *p = first; p != NULL; p = p->next) {
+        p->phase = WAITING;
+        if (p->fn == NULL && is_over(p, now_ns)) {
+            pthread_cond_signal(&p->done); /* it slept without its deadline */
+        }
+    }
+    list_put_back_locked(parking, first, last);
+    pthread_mutex_unlock(&parking->lock);
+}
+
+/* Wakes for the earliest deadline of an asynchronous pick. */
+static void arm_timer(muster_channel *channel)
+{
+    muster__parking *parking = &channel->parking;
+    uint64_t earliest_ns = UINT64_MAX;
+    uint64_t now_ns = muster__now_ns();
+
+    pthread_mutex_lock(&parking->lock);
+    for (muster__parked *p = parking->first; p != NULL; p = p->next) {
+        if (p->fn != NULL && p->call.deadline_ns != 0 &&
+            p->call.deadline_ns < earliest_ns) {
+            earliest_ns = p->call.deadline_ns;
+        }
+    }
+    pthread_mutex_unlock(&parking->lock);
+    if (earliest_ns != UINT64_MAX) {
+        uint64_t left_ns = earliest_ns > now_ns ? earliest_ns - now_ns : 0;
+        muster__timer_start(parking->timer, left_ns / 1000000 + 1);
+    }
+}
+
+void muster__parking_serve(muster_channel *channel)
+{
+    muster__parking *parking = &channel->parking;
+    muster__parked *done = NULL;
+    muster__parked *taken;
+
+    pthread_mutex_lock(&parking->lock);
+    taken = list_take_locked(parking);
+    pthread_mutex_unlock(&parking->lock);
+    if (taken == NULL) {
+        return;
+    }
+    sort_out(channel, taken, &done);
+    arm_timer(channel);
+    for (muster__parked *p = done, *next; p != NULL; p = next) {
+        next = p->next;
+        tell(channel, p);
+    }
+}
+
+static void serve_by_nudge(void *arg)
+{
+    muster_channel *channel = arg;
+
+    muster__channel_ref(channel);
+    muster__parking_serve(channel);
+    muster__channel_advance_close(channel);
+    muster__channel_unref(channel);
+}
+
+muster_status muster__parking_init(muster__parking *parking,
+                                   muster_channel *channel)
+{
+    memset(parking, 0, sizeof *parking);
+    pthread_mutex_init(&parking->lock, NULL);
+    muster__nudge_init(&parking->serve_nudge, serve_by_nudge, channel);
+    return muster__timer_create(serve_by_nudge, channel, &parking->timer);
+}
+
+void muster__parking_fini(muster__parking *parking)
+{
+    muster__timer_destroy(parking->timer);
+    pthread_mutex_destroy(&parking->lock);
+}
+
+/* ---- parking. Thread: any ---- */
+
+/* MUSTER_QUEUED: it is in the list. MUSTER_BUSY: a newer picker is out, ask it.
+ * The generation is checked under the lock that serving takes, so no wake-up is
+ * lost. */
+static muster_status park(muster_channel *channel, muster__parked *parked,
+                          uint64_t generation)
+{
+    muster__parking *parking = &channel->parking;
+    muster_status status = MUSTER_QUEUED;
+
+    pthread_mutex_lock(&parking->lock);
+    if (muster__plane_generation(channel->plane) != generation) {
+        status = MUSTER_BUSY;
+    } else if (parking->n >= channel->options.max_parked) {
+        parking->n_exhausted++;
+        status = muster_error_set(&parked->err, MUSTER_EXHAUSTED,
+                                  "target %s: %u picks wait already",
+                                  muster__channel_name(channel), parking->n);
+    } else {
+        parked->id = ++parking->last_id;
+        parking->n_parked_ever++;
+        list_append_locked(parking, parked);
+    }
+    pthread_mutex_unlock(&parking->lock);
+    return status;
+}
+
+/* Waits for the verdict, or to the deadline. */
+static void wait_locked(muster_channel *channel, muster__parked *parked)
+{
+    muster__parking *parking = &channel->parking;
+    uint64_t deadline_ns = parked->call.deadline_ns;
+    struct timespec deadline = {(time_t)(deadline_ns / 1000000000u),
+                                (long)(deadline_ns % 1000000000u)};
+
+    while (parked->phase != DONE) {
+        if (deadline_ns == 0 || parked->phase == SERVING) {
+            pthread_cond_wait(&parked->done, &parking->lock);
+        } else if (pthread_cond_timedwait(&parked->done, &parking->lock,
+                                          &deadline) == ETIMEDOUT &&
+                   parked->phase == WAITING) {
+            list_remove_locked(parking, parked);
+            parking->n_timed_out++;
+            parked->status =
+                muster_error_set(&parked->err, MUSTER_TIMEOUT,
+                                 "target %s: no endpoint became ready in time",
+                                 muster__channel_name(channel));
+            return;
+        }
+    }
+}
+
+static void condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static muster_status wait_for(muster_channel *channel, muster__parked *parked)
+{
+    uint64_t generation;
+
+    for (;;) {
+        parked->status =
+            muster__plane_pick(channel->plane, &parked->call, &parked->lease,
+                               &generation, &parked->err);
+        if (parked->status != MUSTER_QUEUED) {
+            return parked->status;
+        }
+        parked->status = park(channel, parked, generation);
+        if (parked->status == MUSTER_QUEUED) {
+            break;
+        }
+        if (parked->status != MUSTER_BUSY) {
+            return parked->status;
+        }
+    }
+    pthread_mutex_lock(&channel->parking.lock);
+    wait_locked(channel, parked);
+    pthread_mutex_unlock(&channel->parking.lock);
+    return parked->status;
+}
+
+static void call_copy(muster_call_info *copy, const muster_call_info *call)
+{
+    memset(copy, 0, sizeof *copy);
+    if (call != NULL) {
+        size_t size = call->struct_size < sizeof *copy ? call->struct_size
+                                                       : sizeof *copy;
+        memcpy(copy, call, size);
+    }
+    copy->struct_size = (uint32_t)sizeof *copy;
+}
+
+muster_status muster_channel_pick(muster_channel *channel,
+                                  const muster_call_info *call,
+                                  muster_lease *ret_lease, muster_error *err)
+{
+    uint64_t generation;
+    muster_status status = muster__plane_pick(channel->plane, call, ret_lease,
+                                              &generation, err);
+
+    count_failure(channel, status);
+    return status;
+}
+
+muster_status muster_channel_pick_wait(muster_channel *channel,
+                                       const muster_call_info *call,
+                                       muster_lease *ret_lease,
+                                       muster_error *err)
+{
+    muster__parked parked;
+    muster_status status = muster_channel_pick(channel, call, ret_lease, err);
+
+    if (status != MUSTER_QUEUED) {
+        return status;
+    }
+    if (muster__loop_is_current()) {
+        return muster_error_set(err, MUSTER_WOULD_DEADLOCK,
+                                "a pick that waits, on the control thread");
+    }
+    memset(&parked, 0, sizeof parked);
+    call_copy(&parked.call, call);
+    condition_init(&parked.done);
+    status = wait_for(channel, &parked);
+    pthread_cond_destroy(&parked.done);
+    count_failure(channel, status);
+    if (status == MUSTER_OK) {
+        *ret_lease = parked.lease;
+    } else if (err != NULL) {
+        *err = parked.err;
+    }
+    return status;
+}
+
+static muster__parked *parked_new(const muster_call_info *call,
+                                  muster_pick_fn fn, void *arg)
+{
+    muster_call_info copy;
+    call_copy(&copy, call);
+    size_t method = copy.method == NULL ? 0 : strlen(copy.method) + 1;
+    size_t key = copy.hash_key == NULL ? 0 : strlen(copy.hash_key) + 1;
+    muster__parked *parked = calloc(1, sizeof *parked + method + key);
+
+    if (parked == NULL) {
+        return NULL;
+    }
+    if (copy.method != NULL) {
+        copy.method = memcpy(parked->text, copy.method, method);
+    }
+    if (copy.hash_key != NULL) {
+        copy.hash_key = memcpy(parked->text + method, copy.hash_key, key);
+    }
+    parked->call = copy;
+    parked->fn = fn;
+    parked->arg = arg;
+    return parked;
+}
+
+muster_status muster_channel_pick_async(muster_channel *channel,
+                                        const muster_call_info *call,
+                                        muster_pick_fn fn, void *arg,
+                                        uint64_t *ret_pick)
+{
+    muster__parking *parking = &channel->parking;
+    muster__parked *parked;
+    muster_status status = MUSTER_OK;
+
+    if (muster__is_forked()) {
+        return MUSTER_FORKED;
+    }
+    parked = parked_new(call, fn, arg);
+    if (parked == NULL) {
+        return MUSTER_NOMEM;
+    }
+    pthread_mutex_lock(&parking->lock);
+    if (parking->is_closed) {
+        status = MUSTER_CLOSED;
+    } else if (parking->n >= channel->options.max_parked) {
+        parking->n_exhausted++;
+        status = MUSTER_EXHAUSTED;
+    } else {
+        parked->id = ++parking->last_id;
+        if (ret_pick != NULL) {
+            *ret_pick = parked->id;
+        }
+        list_append_locked(parking, parked);
+        muster__nudge(&parking->serve_nudge);
+    }
+    pthread_mutex_unlock(&parking->lock);
+    if (status != MUSTER_OK) {
+        free(parked);
+    }
+    return status;
+}
+
+muster_status muster_channel_pick_cancel(muster_channel *channel, uint64_t pick)
+{
+    muster__parking *parking = &channel->parking;
+    muster_status status = MUSTER_NOTFOUND;
+
+    if (muster__is_forked()) {
+        return MUSTER_FORKED;
+    }
+    pthread_mutex_lock(&parking->lock);
+    for (muster__parked *p = parking->first; p != NULL; p = p->next) {
+        if (p->id == pick && p->fn != NULL && !p->is_cancelled) {
+            p->is_cancelled = true;
+            muster__nudge(&parking->serve_nudge);
+            status = MUSTER_OK;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&parking->lock);
+    return status;
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Brings the working view and the policy before the pickers. */
+#include "publisher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel_internal.h"
+#include "connection.h"
+#include "log_internal.h"
+
+/* What a published picker needs as long as a reader may hold it. */
+typedef struct muster__published {
+    muster__policy *policy;
+    void *table;
+} muster__published;
+
+/* A table in the making, for a frozen view. */
+struct muster__build {
+    muster_channel *channel;
+    muster__policy *policy;
+    muster__view *view;
+    muster__endpoint **endpoints; /* one reference each, n of them */
+    muster_backend *ready;
+    uint32_t n;
+    uint64_t generation; /* the plane's, when the view was frozen */
+    void *table;
+    muster_status status;
+    muster_error err;
+};
+
+/* ---- telling the policy ---- */
+
+static uint32_t list_backends(muster_channel *channel,
+                              const muster__policy *policy,
+                              muster_backend *backends)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < channel->table.n_numbers; i++) {
+        const muster__subchannel *subchannel =
+            muster__table_at(&channel->table, i);
+        if (subchannel->endpoint == NULL || !subchannel->is_listed) {
+            continue;
+        }
+        muster_backend *backend = &backends[n++];
+        backend->id = muster__subchannel_id(subchannel);
+        backend->endpoint = &subchannel->endpoint->data;
+        backend->state = muster__policy_state(policy, i);
+        backend->last_failure = muster__subchannel_failure(subchannel);
+        backend->connectivity = subchannel->is_failing
+                                    ? MUSTER_TRANSIENT_FAILURE
+                                    : (muster_connectivity)subchannel->state;
+        backend->flags = subchannel->is_ejected ? MUSTER_BACKEND_EJECTED : 0;
+    }
+    return n;
+}
+
+static void apply_wants(muster_channel *channel, const muster_backend *backends,
+                        const uint8_t *wanted, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        muster__subchannel *subchannel =
+            muster__table_by_id(&channel->table, backends[i].id);
+        subchannel->is_wanted = wanted[i] != 0;
+        if (subchannel->is_wanted) {
+            muster__subchannel_connect(channel, subchannel);
+        } else if (subchannel->connection != NULL || subchannel->retry != NULL) {
+            muster__subchannel_disconnect(channel, subchannel);
+        }
+    }
+    muster__connector_run(channel);
+}
+
+static bool tell(muster_channel *channel, muster__policy *policy)
+{
+    const muster_balancer_class *class_ = policy->class_;
+    size_t n_listed = channel->table.n_listed;
+    muster_backend *backends = calloc(n_listed + 1, sizeof *backends);
+    uint8_t *wanted = calloc(n_listed + 1, 1);
+    bool is_told = backends != NULL && wanted != NULL;
+
+    if (is_told) {
+        uint32_t n = list_backends(channel, policy, backends);
+        muster_balancer_update update = {(uint32_t)sizeof update,
+                                         (uint32_t)sizeof *backends, backends,
+                                         n};
+        muster__loop_enter_plugin(class_->name, "update");
+        if (class_->update != NULL) {
+            class_->update(policy->self, &update);
+        }
+        if (class_->want != NULL) {
+            class_->want(policy->self, &update, wanted);
+        }
+        muster__loop_leave_plugin();
+        if (class_->want != NULL) {
+            apply_wants(channel, backends, wanted, n);
+        }
+    }
+    free(backends);
+    free(wanted);
+    return is_told;
+}
+
+/* False when memory lacks: then all of it is tried again. */
+static bool tell_policy(muster_channel *channel)
+{
+    muster__publisher *publisher = &channel->publisher;
+    muster__policy *policy = publisher->policy;
+
+    if (!publisher->is_update_due || policy == NULL) {
+        return true;
+    }
+    if (policy->class_->update == NULL && policy->class_->want == NULL) {
+        publisher->is_update_due = false;
+        return true;
+    }
+    publisher->is_update_due = false; /* before: it may cause the next */
+    publisher->is_update_due = !tell(channel, policy);
+    return !publisher->is_update_due;
+}
+
+/* ---- publishing ---- */
+
+static void published_free(muster__published *published)
+{
+    if (published->table != NULL) {
+        published->policy->class_->table_destroy(published->policy->self,
+                                                 published->table);
+    }
+    muster__policy_unref(published->policy);
+    free(published);
+}
+
+void muster__publisher_garbage(void *ctx, void *garbage)
+{
+    (void)ctx;
+    published_free(garbage);
+}
+
+static muster__published *published_new(muster__policy *policy, void *table)
+{
+    muster__published *published = calloc(1, sizeof *published);
+
+    if (published != NULL) {
+        published->policy = policy == NULL ? NULL : muster__policy_ref(policy);
+        published->table = table;
+    }
+    return published;
+}
+
+/* Takes over view and table when it answers true. */
+static bool publish(muster_channel *channel, muster__view *view,
+                    muster__policy *policy, void *table)
+{
+    muster__published *published = published_new(policy, table);
+    const char *reason = NULL;
+    muster_connectivity state = muster__channel_aggregate(channel, &reason);
+    muster__publication publication = {
+        .view = view,
+        .policy = policy == NULL ? NULL : &policy->published,
+        .table = table,
+        .garbage = published,
+        .state = state,
+        .reason = reason,
+    };
+
+    if (published == NULL) {
+        return false;
+    }
+    if (muster__plane_publish(channel->plane, &publication) != MUSTER_OK) {
+        published->table = NULL; /* still the caller's */
+        published_free(published);
+        return false;
+    }
+    atomic_store(&channel->state, (int)state);
+    muster__parking_serve(channel);
+    muster__channel_poll_soon(channel);
+    return true;
+}
+
+static bool publish_now(muster_channel *channel)
+{
+    muster__view *view = NULL;
+
+    if (muster__view_freeze(channel->plane, &view) != MUSTER_OK) {
+        return false;
+    }
+    if (!publish(channel, view, channel->publisher.policy, NULL)) {
+        muster__view_discard(channel->plane, view);
+        return false;
+    }
+    return true;
+}
+
+/* ---- building ---- */
+
+static void build_free(muster__build *build)
+{
+    for (uint32_t i = 0; i < build->n; i++) {
+        muster__endpoint_unref(build->endpoints[i]);
+    }
+    free(build->endpoints);
+    free(build->ready);
+    if (build->view != NULL) {
+        muster__view_discard(build->channel->plane, build->view);
+    }
+    if (build->table != NULL) {
+        build->policy->class_->table_destroy(build->policy->self, build->table);
+    }
+    muster__policy_unref(build->policy);
+    muster__channel_unref(build->channel);
+    free(build);
+}
+
+static void build_work(void *arg)
+{
+    muster__build *build = arg;
+    muster_build_args args = {(uint32_t)sizeof args,
+                              (uint32_t)sizeof *build->ready, build->ready,
+                              build->n};
+
+    build->status = build->policy->class_->build(build->policy->self, &args,
+                                                 &build->table, &build->err);
+}
+
+static void build_publish(muster__build *build)
+{
+    muster_channel *channel = build->channel;
+
+    if (build->status != MUSTER_OK) {
+        muster__log(MUSTER_LOG_WARNING,
+                    "channel %s: policy %s could not build its table, the old "
+                    "one serves on: %s",
+                    muster__channel_name(channel), build->policy->class_->name,
+                    build->err.message);
+        return;
+    }
+    if (build->generation != muster__plane_generation(channel->plane) ||
+        channel->is_closing) {
+        return; /* something newer is out */
+    }
+    if (publish(channel, build->view, build->policy, build->table)) {
+        build->view = NULL;
+        build->table = NULL;
+    } else {
+        channel->publisher.is_dirty = true;
+    }
+}
+
+static void build_done(void *arg)
+{
+    muster__build *build = arg;
+    muster_channel *channel = build->channel;
+
+    muster__channel_ref(channel);
+    channel->publisher.build = NULL;
+    build_publish(build);
+    build_free(build);
+    if (channel->publisher.is_dirty) {
+        muster__publisher_run(channel, false);
+    }
+    muster__channel_advance_close(channel);
+    muster__channel_unref(channel);
+}
+
+static void fill_ready(muster__build *build)
+{
+    for (uint32_t i = 0; i < build->n; i++) {
+        const muster__connection *connection =
+            muster__frozen_owner(build->view, i);
+        const muster__subchannel *subchannel = connection->subchannel;
+        muster_backend *backend = &build->ready[i];
+
+        build->endpoints[i] = muster__endpoint_ref(subchannel->endpoint);
+        backend->id = muster__subchannel_id(subchannel);
+        backend->endpoint = &build->endpoints[i]->data;
+        backend->state =
+            muster__policy_state(build->policy, subchannel->number);
+        backend->connectivity = MUSTER_READY;
+    }
+}
+
+static muster__build *build_new(muster_channel *channel)
+{
+    muster__build *build = calloc(1, sizeof *build);
+    uint32_t n = muster__view_size(channel->plane);
+
+    if (build == NULL) {
+        return NULL;
+    }
+    muster__channel_ref(channel);
+    build->channel = channel;
+    build->policy = muster__policy_ref(channel->publisher.policy);
+    build->endpoints = calloc(n, sizeof(muster__endpoint *));
+    build->ready = calloc(n, sizeof *build->ready);
+    if (build->endpoints == NULL || build->ready == NULL ||
+        muster__view_freeze(channel->plane, &build->view) != MUSTER_OK) {
+        build_free(build);
+        return NULL;
+    }
+    build->n = n;
+    build->generation = muster__plane_generation(channel->plane);
+    fill_ready(build);
+    return build;
+}
+
+static bool start_build(muster_channel *channel)
+{
+    muster__build *build = build_new(channel);
+
+    if (build == NULL) {
+        return false;
+    }
+    channel->publisher.build = build;
+    muster__plane_refuse_removed(channel->plane);
+    if (muster__loop_work(build_work, build_done, build) != MUSTER_OK) {
+        channel->publisher.build = NULL;
+        build_free(build);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static bool needs_table(const muster_channel *channel)
+{
+    const muster__policy *policy = channel->publisher.policy;
+
+    return policy != NULL && policy->class_->build != NULL &&
+           muster__view_size(channel->plane) > 0 && !channel->is_closing;
+}
+
+/* While a build runs, its view waits and newer ones are merged: only an empty
+ * view goes out at once. */
+static bool must_wait_for_build(muster_channel *channel)
+{
+    if (channel->publisher.build == NULL ||
+        muster__view_size(channel->plane) == 0) {
+        return false;
+    }
+    muster__plane_refuse_removed(channel->plane);
+    return true;
+}
+
+static bool publish_or_build(muster_channel *channel)
+{
+    if (channel->publisher.build == NULL && !tell_policy(channel)) {
+        return false;
+    }
+    if (muster__plane_should_merge(channel->plane) && !channel->is_closing) {
+        return false;
+    }
+    return needs_table(channel) ? start_build(channel) : publish_now(channel);
+}
+
+void muster__publisher_run(muster_channel *channel, bool is_update)
+{
+    muster__publisher *publisher = &channel->publisher;
+
+    publisher->is_dirty = true;
+    publisher->is_update_due |= is_update;
+    if (publisher->is_running || must_wait_for_build(channel)) {
+        return;
+    }
+    publisher->is_running = true; /* telling the policy may lead here again */
+    do {
+        publisher->is_dirty = false;
+        if (!publish_or_build(channel)) {
+            publisher->is_dirty = true;
+            muster__channel_poll_soon(channel); /* tries again */
+            break;
+        }
+    } while (publisher->is_dirty && !must_wait_for_build(channel));
+    publisher->is_running = false;
+}
+
+/* ---- which policy ---- */
+
+static const char *wanted_name(const muster_channel *channel)
+{
+    if (channel->options.policy != NULL) {
+        return channel->options.policy;
+    }
+    return muster__channel_weights_differ(channel) ? "weighted_round_robin"
+                                                   : "round_robin";
+}
+
+static void warn_of_weights(muster_channel *channel)
+{
+    const muster__policy *policy = channel->publisher.policy;
+
+    if (!channel->has_warned_weights &&
+        muster__channel_weights_differ(channel) &&
+        (policy->class_->flags & MUSTER_BALANCER_USES_WEIGHTS) == 0) {
+        channel->has_warned_weights = true;
+        muster__log(MUSTER_LOG_WARNING,
+                    "channel %s: policy %s ignores the endpoints' weights, "
+                    "which differ",
+                    muster__channel_name(channel), policy->class_->name);
+    }
+}
+
+muster_status muster__publisher_choose_policy(muster_channel *channel,
+                                              muster_error *err)
+{
+    muster__publisher *publisher = &channel->publisher;
+    const char *name = wanted_name(channel);
+    muster__policy *policy = NULL;
+    muster_status status;
+
+    if (publisher->policy == NULL ||
+        strcmp(publisher->policy->class_->name, name) != 0) {
+        status = muster__policy_create(
+            channel, name, channel->options.policy_config_json, &policy, err);
+        if (status != MUSTER_OK) {
+            return status;
+        }
+        muster__policy_unref(publisher->policy);
+        publisher->policy = policy;
+        publisher->is_update_due = true;
+    }
+    warn_of_weights(channel);
+    return MUSTER_OK;
+}
+
+void muster__publisher_close(muster_channel *channel)
+{
+    muster__policy_unref(channel->publisher.policy);
+    channel->publisher.policy = NULL;
+}

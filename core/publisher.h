@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Brings the working view and the policy before the pickers: tells the policy,
+ * builds its table on a worker, publishes. Thread: control. */
+#ifndef MUSTER_CORE_PUBLISHER_H
+#define MUSTER_CORE_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plane.h"
+#include "policy.h"
+
+typedef struct muster__build muster__build;
+
+typedef struct muster__publisher {
+    muster__policy *policy; /* the one that is wanted; NULL before any list */
+    muster__build *build;   /* the one on the worker, or NULL */
+    uint32_t n_policies;    /* ever: numbers them */
+    bool is_dirty;          /* something changed since the last publication */
+    bool is_update_due;     /* the policy has not been told yet */
+    bool is_running;        /* inside muster__publisher_run() */
+} muster__publisher;
+
+/* Publishes what changed, or begins to; is_update: the policy is told of it
+ * first. Never fails: what cannot be done for want of memory is tried again
+ * from the poll timer. */
+void muster__publisher_run(muster_channel *channel, bool is_update);
+
+/* Chooses the policy by behaviour rule 13, when the list changed. MUSTER_OK, or
+ * why the policy cannot be made (the old one stays). */
+muster_status muster__publisher_choose_policy(muster_channel *channel,
+                                              muster_error *err);
+
+/* host.garbage of the plane. */
+void muster__publisher_garbage(void *ctx, void *garbage);
+
+/* Drops the policy; the last publication was the closing one. */
+void muster__publisher_close(muster_channel *channel);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An endpoint of a channel: connecting, failing, backing off. */
+#include "subchannel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel_internal.h"
+#include "connection.h"
+#include "log_internal.h"
+
+uint64_t muster__subchannel_id(const muster__subchannel *subchannel)
+{
+    return (uint64_t)subchannel->life << 32 | subchannel->number;
+}
+
+const char *muster__subchannel_failure(const muster__subchannel *subchannel)
+{
+    return subchannel->retry == NULL ? NULL : subchannel->retry->reason;
+}
+
+void muster__subchannel_set_state(muster_channel *channel,
+                                  muster__subchannel *subchannel,
+                                  muster_connectivity state)
+{
+    muster__priorities_subtract(&channel->priorities, subchannel);
+    subchannel->state = (uint8_t)state;
+    muster__priorities_add(&channel->priorities, subchannel);
+}
+
+bool muster__subchannel_may_connect(const muster_channel *channel,
+                                    const muster__subchannel *subchannel)
+{
+    return subchannel->is_listed && subchannel->is_wanted &&
+           subchannel->connection == NULL && !subchannel->is_retry_due &&
+           !channel->is_closing &&
+           muster__priorities_is_started(&channel->priorities,
+                                         subchannel->endpoint->data.priority);
+}
+
+void muster__subchannel_connect(muster_channel *channel,
+                                muster__subchannel *subchannel)
+{
+    if (muster__subchannel_may_connect(channel, subchannel)) {
+        muster__connector_add(channel, subchannel);
+    }
+}
+
+static void backoff_over(void *arg)
+{
+    muster__retry *retry = arg;
+    muster_channel *channel = retry->channel;
+    muster__subchannel *subchannel = retry->subchannel;
+
+    subchannel->is_retry_due = false;
+    muster__subchannel_set_state(channel, subchannel, MUSTER_IDLE);
+    muster__subchannel_connect(channel, subchannel);
+    muster__connector_run(channel);
+}
+
+static muster__retry *retry_create(muster_channel *channel,
+                                   muster__subchannel *subchannel)
+{
+    muster__retry *retry = calloc(1, sizeof *retry);
+
+    if (retry == NULL) {
+        return NULL;
+    }
+    if (muster__timer_create(backoff_over, retry, &retry->timer) !=
+        MUSTER_OK) {
+        free(retry);
+        return NULL;
+    }
+    retry->channel = channel;
+    retry->subchannel = subchannel;
+    muster__backoff_init(&retry->backoff, channel->options.initial_backoff_ms,
+                         channel->options.max_backoff_ms);
+    return retry;
+}
+
+static void retry_destroy(muster__retry *retry)
+{
+    if (retry != NULL) {
+        muster__timer_destroy(retry->timer);
+        free(retry->reason);
+        free(retry);
+    }
+}
+
+static void remember_failure(muster_channel *channel,
+                             const muster__subchannel *subchannel,
+                             const char *reason)
+{
+    const char *address = subchannel->endpoint->data.address;
+    size_t size = strlen(address) + strlen(reason) + 3;
+    char *text = malloc(size);
+
+    if (text != NULL) {
+        (void)snprintf(text, size, "%s: %s", address, reason);
+        free(channel->latest_failure);
+        channel->latest_failure = text;
+    }
+}
+
+void muster__subchannel_fail(muster_channel *channel,
+                             muster__subchannel *subchannel, const char *reason)
+{
+    muster__log(MUSTER_LOG_INFO, "channel %s: %s: %s",
+                muster__channel_name(channel),
+                subchannel->endpoint->data.address, reason);
+    remember_failure(channel, subchannel, reason);
+    muster__priorities_subtract(&channel->priorities, subchannel);
+    subchannel->is_failing = true;
+    subchannel->state = MUSTER_TRANSIENT_FAILURE;
+    muster__priorities_add(&channel->priorities, subchannel);
+    if (subchannel->retry == NULL) {
+        subchannel->retry = retry_create(channel, subchannel);
+    }
+    if (subchannel->retry == NULL) {
+        return; /* out of memory: the next list or state change connects it */
+    }
+    free(subchannel->retry->reason);
+    subchannel->retry->reason = strdup(reason);
+    subchannel->is_retry_due = true;
+    muster__timer_start(subchannel->retry->timer,
+                        muster__backoff_next(&subchannel->retry->backoff,
+                                             muster__random()));
+}
+
+void muster__subchannel_succeed(muster__subchannel *subchannel)
+{
+    subchannel->is_failing = false;
+    subchannel->is_retry_due = false;
+    retry_destroy(subchannel->retry);
+    subchannel->retry = NULL;
+}
+
+uint64_t muster__subchannel_backoff_left_ms(
+    const muster__subchannel *subchannel)
+{
+    return subchannel->retry == NULL || !subchannel->is_retry_due
+               ? 0
+               : muster__timer_left_ms(subchannel->retry->timer);
+}
+
+void muster__subchannel_disconnect(muster_channel *channel,
+                                   muster__subchannel *subchannel)
+{
+    muster__connection *connection = subchannel->connection;
+
+    retry_destroy(subchannel->retry);
+    subchannel->retry = NULL;
+    subchannel->is_retry_due = false;
+    subchannel->is_in_view = false;
+    subchannel->connection = NULL;
+    if (subchannel->is_listed) {
+        muster__priorities_subtract(&channel->priorities, subchannel);
+    }
+    subchannel->state = MUSTER_IDLE;
+    subchannel->is_failing = false;
+    if (subchannel->is_listed) {
+        muster__priorities_add(&channel->priorities, subchannel);
+    }
+    if (connection != NULL) {
+        if (!connection->is_ready) {
+            channel->connector.n_connecting--;
+        }
+        muster__connection_give_up(connection);
+    }
+}
+
+void muster__subchannel_release(muster_channel *channel,
+                                muster__subchannel *subchannel)
+{
+    if (subchannel->endpoint != NULL && !subchannel->is_listed &&
+        !subchannel->is_held && !subchannel->is_queued &&
+        subchannel->connection == NULL && subchannel->n_connections == 0) {
+        retry_destroy(subchannel->retry);
+        subchannel->retry = NULL;
+        muster__table_remove(&channel->table, subchannel);
+    }
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An endpoint of a channel: whether it is wanted, connected, failing. Its
+ * connections are connection.h's. Thread: control, all of it. */
+#ifndef MUSTER_CORE_SUBCHANNEL_H
+#define MUSTER_CORE_SUBCHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backoff.h"
+#include "endpoint_set.h"
+#include "loop.h"
+#include "plane.h"
+
+struct muster__connection;
+
+/* Only a subchannel that failed has one: 100 000 that never did stay small. */
+typedef struct muster__retry {
+    muster_channel *channel;
+    struct muster__subchannel *subchannel;
+    muster__backoff backoff;
+    muster__timer *timer;
+    char *reason; /* of the latest failure */
+} muster__retry;
+
+typedef struct muster__subchannel {
+    muster__endpoint *endpoint;            /* a reference; NULL: number is free */
+    struct muster__connection *connection; /* the latest, while it lives */
+    muster__retry *retry;                  /* NULL until the first failure */
+    uint32_t number;    /* in the channel; low half of the backend id */
+    uint32_t life;      /* how often the number was given; high half of the id */
+    uint32_t next;      /* of the free numbers, or of those to connect */
+    uint32_t n_connections; /* not destroyed yet, draining ones included */
+    uint32_t place;     /* in the channel's held list, while is_held */
+    uint8_t state;      /* muster_connectivity */
+    bool is_listed : 1;   /* in the resolver's list */
+    bool is_held : 1;     /* not listed, but serves until the new list does */
+    bool is_wanted : 1;   /* by the policy, and its priority is started */
+    bool is_queued : 1;   /* in the connector's queue */
+    bool is_failing : 1;  /* failed and not READY since (sticky) */
+    bool is_ejected : 1;  /* by the policy */
+    bool is_in_view : 1;  /* has a slot in the working view */
+    bool is_retry_due : 1; /* its backoff runs: do not connect yet */
+} muster__subchannel;
+
+uint64_t muster__subchannel_id(const muster__subchannel *subchannel);
+
+/* Why it is not READY; NULL when nothing is known. */
+const char *muster__subchannel_failure(const muster__subchannel *subchannel);
+
+/* Begins to connect when it is wanted, listed, not connected and no backoff
+ * runs: queues it for the connector. Otherwise does nothing. */
+void muster__subchannel_connect(muster_channel *channel,
+                                muster__subchannel *subchannel);
+
+/* Whether it should be connecting: wanted, listed, of a started priority, not
+ * connected, and no backoff runs. */
+bool muster__subchannel_may_connect(const muster_channel *channel,
+                                    const muster__subchannel *subchannel);
+
+/* Its attempt failed: backoff starts. reason is copied. */
+void muster__subchannel_fail(muster_channel *channel,
+                             muster__subchannel *subchannel,
+                             const char *reason);
+
+/* Forgets failures: it is READY. */
+void muster__subchannel_succeed(muster__subchannel *subchannel);
+
+/* Gives up its connection and its timers. A READY connection drains. */
+void muster__subchannel_disconnect(muster_channel *channel,
+                                   muster__subchannel *subchannel);
+
+/* Gives its number back when nothing needs it any more: not listed, not held,
+ * nothing connected, draining or queued. */
+void muster__subchannel_release(muster_channel *channel,
+                                muster__subchannel *subchannel);
+
+/* Milliseconds until it connects again; 0 when no backoff runs. */
+uint64_t muster__subchannel_backoff_left_ms(
+    const muster__subchannel *subchannel);
+
+/* Moves to state and keeps the channel's counts. */
+void muster__subchannel_set_state(muster_channel *channel,
+                                  muster__subchannel *subchannel,
+                                  muster_connectivity state);
+
+#endif
