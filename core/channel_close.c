@@ -108,7 +108,8 @@ static void deadline_in(struct timespec *deadline, uint64_t ms)
     deadline->tv_nsec = (long)(ns % 1000000000u);
 }
 
-/* Until it is closed, or the control thread is found to be stuck in a plugin. */
+/* Until it is closed, or the control thread is found to be stuck in a plugin.
+ */
 static muster_status wait_closed(muster_channel *channel)
 {
     muster_status status = MUSTER_OK;
@@ -117,7 +118,7 @@ static muster_status wait_closed(muster_channel *channel)
 
     pthread_mutex_lock(&channel->close_lock);
     while (!channel->is_closed && status == MUSTER_OK) {
-        deadline_in(&deadline, muster__timing.stuck_check_ms);
+        deadline_in(&deadline, muster__timing_ms(MUSTER__CLOSE_CHECK_MS));
         if (pthread_cond_timedwait(&channel->close_changed,
                                    &channel->close_lock,
                                    &deadline) == ETIMEDOUT &&

@@ -44,7 +44,7 @@ struct muster_channel {
     muster__nudge refresh_nudge;   /* any thread */
     muster__nudge republish_nudge; /* any thread */
     muster__nudge connect_nudge;   /* any thread */
-    _Atomic uint64_t connect_id; /* what a CONNECT verdict asked for, or 0 */
+    _Atomic uint64_t connect_id;   /* what a CONNECT verdict asked for, or 0 */
     muster__task close_task;
     _Atomic bool is_close_posted;
     muster__task free_task;
@@ -57,7 +57,7 @@ struct muster_channel {
     bool is_plane_busy;
     bool has_transport_ref;
     muster_status end_status;
-    char *name; /* the target in canonical form; never changes */
+    char *name;             /* the target in canonical form; never changes */
     char *resolver_failure; /* before any list */
     const char *authority;  /* the options' or NULL */
 
@@ -102,6 +102,10 @@ struct muster_channel {
 void muster__channel_ref(muster_channel *channel);
 void muster__channel_unref(muster_channel *channel);
 
+/* Everything of it is down, or was never up. Thread: control. */
+void muster__channel_free(muster_channel *channel);
+void muster__channel_free_task(muster__task *task);
+
 /* The target, for messages. */
 const char *muster__channel_name(const muster_channel *channel);
 
@@ -110,8 +114,8 @@ const char *muster__channel_name(const muster_channel *channel);
 bool muster__channel_is_eligible(const muster_channel *channel,
                                  const muster__subchannel *subchannel);
 
-/* The subchannel's eligibility, or that of many (NULL), may have changed: brings
- * the working view in line with it (rule 4 included) and publishes. */
+/* The subchannel's eligibility, or that of many (NULL), may have changed:
+ * brings the working view in line with it (rule 4 included) and publishes. */
 void muster__channel_reconcile(muster_channel *channel,
                                muster__subchannel *subchannel);
 

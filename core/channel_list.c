@@ -192,7 +192,8 @@ static muster_status reserve(muster_channel *channel,
             continue;
         }
         n_added += change->before == NULL;
-        if (n_priorities == 0 || change->after->data.priority != last_priority) {
+        if (n_priorities == 0 ||
+            change->after->data.priority != last_priority) {
             last_priority = change->after->data.priority;
             n_priorities++;
         }
@@ -302,8 +303,8 @@ void muster__channel_resync(muster_channel *channel)
         return; /* the poll timer tries again */
     }
     for (uint32_t i = 0; i < limit; i++) {
-        uint32_t number = i < n_own ? channel->table.by_index[i]
-                                    : MUSTER__NO_NUMBER;
+        uint32_t number =
+            i < n_own ? channel->table.by_index[i] : MUSTER__NO_NUMBER;
         muster__endpoint *before =
             number == MUSTER__NO_NUMBER
                 ? NULL

@@ -238,6 +238,7 @@ void muster__connection_create(muster_channel *channel,
 
     if (connection == NULL) {
         muster__subchannel_fail(channel, subchannel, err.message);
+        muster__nudge_post(&channel->republish_nudge);
         return;
     }
     if (channel->options.transport == NULL) {
@@ -253,6 +254,7 @@ void muster__connection_create(muster_channel *channel,
         subchannel->connection = NULL;
         muster__subchannel_fail(channel, subchannel, err.message);
         muster__connection_give_up(connection);
+        muster__nudge_post(&channel->republish_nudge); /* the reason is new */
     }
 }
 
@@ -277,7 +279,7 @@ muster_status muster__connection_enter_view(muster__connection *connection)
     if (status == MUSTER_OK) {
         status = muster__view_add(channel->plane, slot);
         if (status != MUSTER_OK) {
-            muster__slot_discard(channel->plane, slot);
+            muster__slot_destroy(channel->plane, slot);
         }
     }
     if (status == MUSTER_OK) {

@@ -7,7 +7,7 @@ static void nudge_run(muster__task *task)
     muster__nudge *nudge = (muster__nudge *)task;
 
     /* Before fn, so that a nudge during fn makes another run. Pairs with the
-     * exchange in muster__nudge(). */
+     * exchange in muster__nudge_post(). */
     atomic_store_explicit(&nudge->is_posted, false, memory_order_seq_cst);
     nudge->fn(nudge->arg);
 }
@@ -21,7 +21,7 @@ void muster__nudge_init(muster__nudge *nudge, void (*fn)(void *arg), void *arg)
     nudge->arg = arg;
 }
 
-void muster__nudge(muster__nudge *nudge)
+void muster__nudge_post(muster__nudge *nudge)
 {
     if (!atomic_exchange_explicit(&nudge->is_posted, true,
                                   memory_order_seq_cst)) {

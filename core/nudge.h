@@ -20,7 +20,7 @@ void muster__nudge_init(muster__nudge *nudge, void (*fn)(void *arg), void *arg);
 /* Thread: any; wait-free. fn(arg) runs on the control thread soon, once however
  * often this is called before it runs. The nudge must stay until then: see
  * muster__nudge_is_posted(). */
-void muster__nudge(muster__nudge *nudge);
+void muster__nudge_post(muster__nudge *nudge);
 
 /* Thread: control. Whether a run is still to come. */
 bool muster__nudge_is_posted(const muster__nudge *nudge);

@@ -353,8 +353,8 @@ static void call_copy(muster_call_info *copy, const muster_call_info *call)
 {
     memset(copy, 0, sizeof *copy);
     if (call != NULL) {
-        size_t size = call->struct_size < sizeof *copy ? call->struct_size
-                                                       : sizeof *copy;
+        size_t size =
+            call->struct_size < sizeof *copy ? call->struct_size : sizeof *copy;
         memcpy(copy, call, size);
     }
     copy->struct_size = (uint32_t)sizeof *copy;
@@ -365,8 +365,8 @@ muster_status muster_channel_pick(muster_channel *channel,
                                   muster_lease *ret_lease, muster_error *err)
 {
     uint64_t generation;
-    muster_status status = muster__plane_pick(channel->plane, call, ret_lease,
-                                              &generation, err);
+    muster_status status =
+        muster__plane_pick(channel->plane, call, ret_lease, &generation, err);
 
     count_failure(channel, status);
     return status;
@@ -453,7 +453,7 @@ muster_status muster_channel_pick_async(muster_channel *channel,
             *ret_pick = parked->id;
         }
         list_append_locked(parking, parked);
-        muster__nudge(&parking->serve_nudge);
+        muster__nudge_post(&parking->serve_nudge);
     }
     pthread_mutex_unlock(&parking->lock);
     if (status != MUSTER_OK) {
@@ -474,7 +474,7 @@ muster_status muster_channel_pick_cancel(muster_channel *channel, uint64_t pick)
     for (muster__parked *p = parking->first; p != NULL; p = p->next) {
         if (p->id == pick && p->fn != NULL && !p->is_cancelled) {
             p->is_cancelled = true;
-            muster__nudge(&parking->serve_nudge);
+            muster__nudge_post(&parking->serve_nudge);
             status = MUSTER_OK;
             break;
         }

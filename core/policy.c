@@ -39,8 +39,8 @@ static muster_status reserve_states(muster__policy *policy, uint32_t n_chunks)
         return MUSTER_EXHAUSTED;
     }
     while (published->n_state_chunks < n_chunks) {
-        char *chunk = aligned_alloc(
-            64, (size_t)MUSTER__STATE_CHUNK * published->state_size);
+        char *chunk = aligned_alloc(64, (size_t)MUSTER__STATE_CHUNK *
+                                            published->state_size);
         if (chunk == NULL) {
             return MUSTER_NOMEM;
         }
@@ -189,15 +189,14 @@ static void host_republish(void *ctx)
 {
     muster__policy *policy = ctx;
 
-    muster__nudge(&policy->channel->republish_nudge);
+    muster__nudge_post(&policy->channel->republish_nudge);
 }
 
 static void host_set_ejected(void *ctx, uint64_t id, int is_ejected)
 {
     muster__policy *policy = ctx;
     muster_channel *channel = policy->channel;
-    muster__subchannel *subchannel =
-        muster__table_by_id(&channel->table, id);
+    muster__subchannel *subchannel = muster__table_by_id(&channel->table, id);
 
     if (subchannel == NULL || subchannel->is_ejected == (is_ejected != 0)) {
         return;
@@ -206,14 +205,14 @@ static void host_set_ejected(void *ctx, uint64_t id, int is_ejected)
     subchannel->is_ejected = is_ejected != 0;
     muster__priorities_add(&channel->priorities, subchannel);
     channel->is_reconcile_due = true; /* not from inside the policy's call */
-    muster__nudge(&channel->republish_nudge);
+    muster__nudge_post(&channel->republish_nudge);
 }
 
 static void host_request_resolution(void *ctx)
 {
     muster__policy *policy = ctx;
 
-    muster__nudge(&policy->channel->refresh_nudge);
+    muster__nudge_post(&policy->channel->refresh_nudge);
 }
 
 static void host_log(void *ctx, muster_log_level level, const char *message)
@@ -308,8 +307,8 @@ static muster__policy *policy_new(muster_channel *channel,
 static muster_status policy_start(muster__policy *policy, const char *name,
                                   muster_error *err)
 {
-    muster_status status = muster__registry_balancer(name, &policy->class_,
-                                                     &policy->plugin, err);
+    muster_status status =
+        muster__registry_balancer(name, &policy->class_, &policy->plugin, err);
 
     if (status != MUSTER_OK) {
         return status;

@@ -50,8 +50,7 @@ muster_status muster__policy_reserve_states(muster_channel *channel,
 
 /* Zeroed states for subchannel number of every instance of the channel;
  * reserve made room. */
-void muster__policy_reset_states(muster_channel *channel,
-                                          uint32_t number);
+void muster__policy_reset_states(muster_channel *channel, uint32_t number);
 
 /* State of the subchannel in that instance; NULL when it keeps none. */
 void *muster__policy_state(const muster__policy *policy, uint32_t number);

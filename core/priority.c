@@ -181,8 +181,9 @@ static bool stop_idle(muster__priorities *priorities,
         if (item->idle_since_ms == 0) {
             item->idle_since_ms = now_ms;
         }
-        uint64_t left = left_ms(item->idle_since_ms,
-                                muster__timing.priority_idle_ms, now_ms);
+        uint64_t left =
+            left_ms(item->idle_since_ms,
+                    muster__timing_ms(MUSTER__PRIORITY_IDLE_MS), now_ms);
         if (left == 0) {
             item->is_started = false;
             item->idle_since_ms = 0;

@@ -13,10 +13,10 @@
 typedef struct muster__priority {
     uint32_t priority;
     uint32_t n_listed;
-    uint32_t n_ready;      /* and not ejected */
-    uint32_t n_connecting; /* CONNECTING or IDLE, and not failing */
-    bool is_started;       /* its endpoints are connected */
-    uint64_t started_ms;   /* the failover timer counts from here */
+    uint32_t n_ready;       /* and not ejected */
+    uint32_t n_connecting;  /* CONNECTING or IDLE, and not failing */
+    bool is_started;        /* its endpoints are connected */
+    uint64_t started_ms;    /* the failover timer counts from here */
     uint64_t idle_since_ms; /* a better one serves since; 0: none does */
 } muster__priority;
 
@@ -24,7 +24,7 @@ typedef struct muster__priorities {
     muster__priority *items; /* best first; only those with endpoints */
     uint32_t n;
     uint32_t capacity;
-    uint32_t active;      /* the served priority's number (not its place) */
+    uint32_t active; /* the served priority's number (not its place) */
     bool has_active;
     muster__timer *timer; /* failover, or end of the idle time */
 } muster__priorities;

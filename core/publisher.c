@@ -65,7 +65,8 @@ static void apply_wants(muster_channel *channel, const muster_backend *backends,
         subchannel->is_wanted = wanted[i] != 0;
         if (subchannel->is_wanted) {
             muster__subchannel_connect(channel, subchannel);
-        } else if (subchannel->connection != NULL || subchannel->retry != NULL) {
+        } else if (subchannel->connection != NULL ||
+                   subchannel->retry != NULL) {
             muster__subchannel_disconnect(channel, subchannel);
         }
     }
@@ -82,9 +83,8 @@ static bool tell(muster_channel *channel, muster__policy *policy)
 
     if (is_told) {
         uint32_t n = list_backends(channel, policy, backends);
-        muster_balancer_update update = {(uint32_t)sizeof update,
-                                         (uint32_t)sizeof *backends, backends,
-                                         n};
+        muster_balancer_update update = {
+            (uint32_t)sizeof update, (uint32_t)sizeof *backends, backends, n};
         muster__loop_enter_plugin(class_->name, "update");
         if (class_->update != NULL) {
             class_->update(policy->self, &update);

@@ -66,8 +66,7 @@ static muster__retry *retry_create(muster_channel *channel,
     if (retry == NULL) {
         return NULL;
     }
-    if (muster__timer_create(backoff_over, retry, &retry->timer) !=
-        MUSTER_OK) {
+    if (muster__timer_create(backoff_over, retry, &retry->timer) != MUSTER_OK) {
         free(retry);
         return NULL;
     }
@@ -122,9 +121,9 @@ void muster__subchannel_fail(muster_channel *channel,
     free(subchannel->retry->reason);
     subchannel->retry->reason = strdup(reason);
     subchannel->is_retry_due = true;
-    muster__timer_start(subchannel->retry->timer,
-                        muster__backoff_next(&subchannel->retry->backoff,
-                                             muster__random()));
+    muster__timer_start(
+        subchannel->retry->timer,
+        muster__backoff_next(&subchannel->retry->backoff, muster__random()));
 }
 
 void muster__subchannel_succeed(muster__subchannel *subchannel)
@@ -135,8 +134,8 @@ void muster__subchannel_succeed(muster__subchannel *subchannel)
     subchannel->retry = NULL;
 }
 
-uint64_t muster__subchannel_backoff_left_ms(
-    const muster__subchannel *subchannel)
+uint64_t
+muster__subchannel_backoff_left_ms(const muster__subchannel *subchannel)
 {
     return subchannel->retry == NULL || !subchannel->is_retry_due
                ? 0

@@ -132,8 +132,8 @@ muster__subchannel *muster__table_by_id(const muster__subchannel_table *table,
     return subchannel;
 }
 
-muster__subchannel *muster__table_by_index(
-    const muster__subchannel_table *table, uint32_t index)
+muster__subchannel *
+muster__table_by_index(const muster__subchannel_table *table, uint32_t index)
 {
     return muster__table_at(table, table->by_index[index]);
 }

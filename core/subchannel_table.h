@@ -46,8 +46,8 @@ muster__subchannel *muster__table_by_id(const muster__subchannel_table *table,
                                         uint64_t id);
 
 /* The subchannel that stands for the set's endpoint number index. */
-muster__subchannel *muster__table_by_index(
-    const muster__subchannel_table *table, uint32_t index);
+muster__subchannel *
+muster__table_by_index(const muster__subchannel_table *table, uint32_t index);
 void muster__table_set_index(muster__subchannel_table *table, uint32_t index,
                              const muster__subchannel *subchannel);
 

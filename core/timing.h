@@ -12,6 +12,14 @@
 /* How often the watchdog looks. */
 #define MUSTER__WATCHDOG_PERIOD_MS 1000u
 
+/* Endpoints of a priority that a better one made idle stay connected for it
+ * (gRFC A56). */
+#define MUSTER__PRIORITY_IDLE_MS 900000u
+/* How often what readers held up is looked at again. */
+#define MUSTER__RECLAIM_PERIOD_MS 1u
+/* How often a closing thread looks whether the control thread is stuck. */
+#define MUSTER__CLOSE_CHECK_MS 100u
+
 /* ms as it applies now: itself, but in a scaled test. At least 1. Thread: any.
  */
 uint64_t muster__timing_ms(uint64_t ms);

@@ -109,7 +109,8 @@ typedef void (*muster_pick_fn)(void *arg, muster_status status,
 /* Picks, and tells fn later: once, always later, also when the channel closes.
  * call and its strings are copied; its headers and tried ids must live until
  * then. *ret_pick (may be NULL) names the pick for cancelling. Thread: any.
- * MUSTER_NOMEM, MUSTER_FORKED, MUSTER_CLOSED: fn is not called. */
+ * MUSTER_NOMEM, MUSTER_FORKED, MUSTER_CLOSED, MUSTER_EXHAUSTED (max_parked): fn
+ * is not called. */
 MUSTER_API muster_status muster_channel_pick_async(muster_channel *channel,
                                                    const muster_call_info *call,
                                                    muster_pick_fn fn, void *arg,

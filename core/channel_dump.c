@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A channel as JSON. The schema is in README.md. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel_internal.h"
+#include "connection.h"
+#include "fork.h"
+
+typedef struct dump_request {
+    muster_channel *channel;
+    json_t *json;
+} dump_request;
+
+static const char *state_name(int state)
+{
+    static const char *const names[] = {"IDLE", "CONNECTING", "READY",
+                                        "TRANSIENT_FAILURE", "SHUTDOWN"};
+
+    return names[state];
+}
+
+/* A string, or null: also for text that is not UTF-8. */
+static json_t *text_or_null(const char *text)
+{
+    json_t *json = text == NULL ? NULL : json_string(text);
+
+    return json != NULL ? json : json_null();
+}
+
+static json_int_t in_flight(const muster__subchannel *subchannel)
+{
+    return subchannel->connection == NULL ||
+                   subchannel->connection->slot == NULL
+               ? 0
+               : muster__slot_in_flight(subchannel->connection->slot);
+}
+
+static json_t *dump_endpoint(const muster__subchannel *subchannel)
+{
+    const muster_endpoint *endpoint = &subchannel->endpoint->data;
+
+    return json_pack(
+        "{s:o, s:I, s:s, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I}", "address",
+        text_or_null(endpoint->address), "id", (json_int_t)muster__subchannel_id(subchannel),
+        "state", state_name(subchannel->state), "weight",
+        (json_int_t)endpoint->weight, "priority",
+        (json_int_t)endpoint->priority, "zone", text_or_null(endpoint->zone),
+        "listed", (int)subchannel->is_listed, "ejected",
+        (int)subchannel->is_ejected, "in_flight", in_flight(subchannel),
+        "last_failure", text_or_null(muster__subchannel_failure(subchannel)),
+        "backoff_left_ms",
+        (json_int_t)muster__subchannel_backoff_left_ms(subchannel));
+}
+
+static json_t *dump_endpoints(const muster_channel *channel)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; list != NULL && i < channel->table.n_numbers; i++) {
+        const muster__subchannel *subchannel =
+            muster__table_at(&channel->table, i);
+        if (subchannel->endpoint != NULL &&
+            json_array_append_new(list, dump_endpoint(subchannel)) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *dump_list(const muster_channel *channel)
+{
+    const muster__resolution *resolution = channel->subscriber.resolution;
+
+    if (resolution == NULL) {
+        return json_null();
+    }
+    return json_pack(
+        "{s:I, s:I, s:b, s:b, s:o}", "generation",
+        (json_int_t)muster__resolution_generation(resolution), "age_ms",
+        (json_int_t)muster__resolution_age_ms(resolution), "stale",
+        (int)(muster__resolution_failure(resolution) != NULL), "held",
+        (int)muster__resolution_is_held(resolution), "failure",
+        text_or_null(muster__resolution_failure(resolution)));
+}
+
+static void dump_on_control(void *arg)
+{
+    dump_request *request = arg;
+    muster_channel *channel = request->channel;
+    const muster__policy *policy = channel->publisher.policy;
+
+    request->json =
+        json_pack("{s:i, s:s, s:s, s:o, s:I, s:o, s:o}", "schema_version", 1,
+                  "target", muster__channel_name(channel), "state",
+                  state_name((int)muster_channel_state(channel)), "policy",
+                  text_or_null(policy == NULL ? NULL : policy->class_->name),
+                  "picker_generation",
+                  (json_int_t)muster__plane_generation(channel->plane), "list",
+                  dump_list(channel), "endpoints", dump_endpoints(channel));
+}
+
+muster_status muster_channel_dump_json(muster_channel *channel, char **ret_json)
+{
+    dump_request request = {.channel = channel};
+    char *text;
+
+    if (muster__is_forked()) {
+        return MUSTER_FORKED;
+    }
+    (void)muster__loop_call(dump_on_control, &request, MUSTER_FOREVER);
+    if (request.json == NULL) {
+        return MUSTER_NOMEM;
+    }
+    text = json_dumps(request.json, JSON_COMPACT);
+    json_decref(request.json);
+    if (text == NULL) {
+        return MUSTER_NOMEM;
+    }
+    *ret_json = text;
+    return MUSTER_OK;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making a channel: options, parts, and what reaches it from its surroundings.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel_internal.h"
+#include "connection.h"
+#include "fork.h"
+#include "timing.h"
+
+/* ---- options ---- */
+
+static void default_to(uint64_t *value, uint64_t fallback)
+{
+    if (*value == 0) {
+        *value = fallback;
+    }
+}
+
+static muster_status copy_string(const char **text)
+{
+    if (*text != NULL) {
+        *text = strdup(*text);
+        return *text == NULL ? MUSTER_NOMEM : MUSTER_OK;
+    }
+    return MUSTER_OK;
+}
+
+static void options_defaults(muster_channel_options *options)
+{
+    if (options->max_parked == 0) {
+        options->max_parked = 10000;
+    }
+    if (options->max_connecting == 0) {
+        options->max_connecting = 32;
+    }
+    default_to(&options->replace_timeout_ms, 10000);
+    default_to(&options->failover_timeout_ms, 10000);
+    default_to(&options->initial_backoff_ms, 1000);
+    default_to(&options->max_backoff_ms, 120000);
+    default_to(&options->connect_timeout_ms, 20000);
+}
+
+static muster_status options_copy(muster_channel_options *copy,
+                                  const muster_channel_options *options)
+{
+    muster_channel_options given;
+
+    memset(&given, 0, sizeof given);
+    if (options != NULL) {
+        size_t size = options->struct_size < sizeof given ? options->struct_size
+                                                          : sizeof given;
+        memcpy(&given, options, size);
+    }
+    *copy = given;
+    copy->policy = NULL;
+    copy->policy_config_json = NULL;
+    copy->authority = NULL;
+    options_defaults(copy);
+    if (copy_string(&given.policy) != MUSTER_OK) {
+        return MUSTER_NOMEM;
+    }
+    copy->policy = given.policy;
+    if (copy_string(&given.policy_config_json) != MUSTER_OK) {
+        return MUSTER_NOMEM;
+    }
+    copy->policy_config_json = given.policy_config_json;
+    if (copy_string(&given.authority) != MUSTER_OK) {
+        return MUSTER_NOMEM;
+    }
+    copy->authority = given.authority;
+    return MUSTER_OK;
+}
+
+/* ---- what reaches it. Thread: control, unless said otherwise ---- */
+
+static void on_subscription_failed(muster__subscriber *subscriber,
+                                   muster_status status, const char *message)
+{
+    muster_channel *channel =
+        (muster_channel *)(void *)((char *)subscriber -
+                                   offsetof(muster_channel, subscriber));
+
+    (void)status;
+    if (!channel->has_list) { /* afterwards the list serves on: rule 2 */
+        free(channel->resolver_failure);
+        channel->resolver_failure = strdup(message);
+        muster__channel_publish(channel);
+    }
+}
+
+static void on_subscription_ended(muster__subscriber *subscriber,
+                                  muster_status status)
+{
+    muster_channel *channel =
+        (muster_channel *)(void *)((char *)subscriber -
+                                   offsetof(muster_channel, subscriber));
+
+    channel->has_ended = true;
+    channel->end_status = status;
+    channel->subscriber.resolution = NULL;
+    muster__channel_advance_close(channel);
+}
+
+static void plane_wake(void *ctx)
+{
+    muster_channel *channel = ctx;
+
+    muster__nudge_post(&channel->poll_nudge);
+}
+
+static void plane_connect(void *ctx, uint64_t id)
+{
+    muster_channel *channel = ctx;
+
+    /* One at a time: a policy that asks again will be heard. relaxed: the nudge
+     * orders it. */
+    atomic_store_explicit(&channel->connect_id, id, memory_order_relaxed);
+    muster__nudge_post(&channel->connect_nudge);
+}
+
+static void on_connect(void *arg)
+{
+    muster_channel *channel = arg;
+    uint64_t id =
+        atomic_exchange_explicit(&channel->connect_id, 0, memory_order_relaxed);
+    muster__subchannel *subchannel = muster__table_by_id(&channel->table, id);
+
+    if (subchannel != NULL && subchannel->is_listed) {
+        subchannel->is_wanted = true;
+        muster__subchannel_connect(channel, subchannel);
+        muster__connector_run(channel);
+    }
+    muster__channel_advance_close(channel);
+}
+
+static void on_poll(void *arg)
+{
+    muster_channel *channel = arg;
+
+    muster__channel_ref(channel);
+    if (channel->is_resync_due && !channel->is_closing) {
+        muster__channel_resync(channel);
+    }
+    if (channel->publisher.is_dirty || channel->is_reconcile_due) {
+        muster__channel_reconcile(channel, NULL);
+    }
+    channel->is_plane_busy = muster__plane_poll(channel->plane);
+    if (muster__plane_needs_timer(channel->plane) ||
+        channel->publisher.is_dirty || channel->is_resync_due) {
+        muster__channel_poll_soon(channel);
+    }
+    muster__channel_advance_close(channel);
+    muster__channel_unref(channel);
+}
+
+void muster__channel_poll_soon(muster_channel *channel)
+{
+    if (!muster__timer_is_active(channel->poll_timer)) {
+        muster__timer_start(channel->poll_timer, MUSTER__RECLAIM_PERIOD_MS);
+    }
+}
+
+static void on_refresh(void *arg)
+{
+    muster_channel *channel = arg;
+
+    if (channel->subscriber.resolution != NULL && !channel->is_closing) {
+        muster__resolution_refresh(channel->subscriber.resolution);
+    }
+    muster__channel_advance_close(channel);
+}
+
+static void on_republish(void *arg)
+{
+    muster_channel *channel = arg;
+
+    if (!channel->is_closing) {
+        if (channel->is_reconcile_due) {
+            muster__channel_reconcile(channel, NULL);
+        } else {
+            muster__channel_publish(channel);
+        }
+    }
+    muster__channel_advance_close(channel);
+}
+
+static void on_priority_timer(void *arg)
+{
+    muster__channel_reconcile(arg, NULL);
+}
+
+/* ---- making ---- */
+
+static muster_status make_parts(muster_channel *channel)
+{
+    const muster__plane_host host = {
+        .slot_closed = muster__connection_slot_closed,
+        .garbage = muster__publisher_garbage,
+        .wake = plane_wake,
+        .connect = plane_connect,
+        .ctx = channel,
+    };
+    muster_status status = muster__parking_init(&channel->parking, channel);
+
+    muster__table_init(&channel->table);
+    muster__connector_init(&channel->connector);
+    muster__nudge_init(&channel->poll_nudge, on_poll, channel);
+    muster__nudge_init(&channel->refresh_nudge, on_refresh, channel);
+    muster__nudge_init(&channel->republish_nudge, on_republish, channel);
+    muster__nudge_init(&channel->connect_nudge, on_connect, channel);
+    if (status == MUSTER_OK) {
+        status = muster__timer_create(on_poll, channel, &channel->poll_timer);
+    }
+    if (status == MUSTER_OK) {
+        status = muster__timer_create(muster__connection_check_deadlines,
+                                      channel, &channel->drain_timer);
+    }
+    if (status == MUSTER_OK) {
+        status = muster__timer_create(muster__channel_replace_timeout, channel,
+                                      &channel->held.timer);
+    }
+    if (status == MUSTER_OK) {
+        status = muster__timer_create(on_priority_timer, channel,
+                                      &channel->priorities.timer);
+    }
+    if (status == MUSTER_OK) {
+        status = muster__plane_create(&host, &channel->plane);
+    }
+    return status;
+}
+
+/* What muster_channel_create() hands to the control thread. */
+typedef struct opening {
+    muster_channel *channel;
+    muster__target *target;
+    muster_status status;
+    muster_error err;
+} opening;
+
+static muster_status subscribe(opening *open)
+{
+    muster_channel *channel = open->channel;
+    const muster__resolver_options options = {
+        channel->options.resolver_initial_backoff_ms,
+        channel->options.resolver_max_backoff_ms};
+    muster__target *target = open->target;
+
+    open->target = NULL;
+    channel->subscriber.changed = muster__channel_list_changed;
+    channel->subscriber.failed = on_subscription_failed;
+    channel->subscriber.ended = on_subscription_ended;
+    return muster__resolution_subscribe(target, &options, &channel->subscriber,
+                                        &open->err);
+}
+
+static void open_on_control(void *arg)
+{
+    opening *open = arg;
+    muster_channel *channel = open->channel;
+    const muster_channel_options *options = &channel->options;
+
+    open->status = make_parts(channel);
+    if (open->status != MUSTER_OK) {
+        (void)muster_error_set(&open->err, open->status, "channel %s: %s",
+                               channel->name, muster_status_text(open->status));
+    } else if (options->policy != NULL) { /* so that its errors are told here */
+        open->status = muster__publisher_choose_policy(channel, &open->err);
+    }
+    if (open->status == MUSTER_OK) {
+        open->status = subscribe(open);
+    }
+    if (open->status != MUSTER_OK) {
+        muster__publisher_close(channel);
+        muster__channel_free(channel);
+        return;
+    }
+    if (options->transport != NULL && options->transport->ref != NULL) {
+        options->transport->ref(options->transport_arg);
+        channel->has_transport_ref = true;
+    }
+    muster__channel_publish(channel);
+}
+
+static void close_lock_init(muster_channel *channel)
+{
+    pthread_condattr_t attributes;
+
+    pthread_mutex_init(&channel->close_lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&channel->close_changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static muster_status channel_new(const char *name,
+                                 const muster_channel_options *options,
+                                 muster_channel **ret_channel)
+{
+    muster_channel *channel = calloc(1, sizeof *channel);
+
+    if (channel == NULL) {
+        return MUSTER_NOMEM;
+    }
+    channel->name = strdup(name);
+    channel->free_task.fn = muster__channel_free_task;
+    if (channel->name == NULL ||
+        options_copy(&channel->options, options) != MUSTER_OK) {
+        free((char *)channel->options.policy);
+        free((char *)channel->options.policy_config_json);
+        free((char *)channel->options.authority);
+        free(channel->name);
+        free(channel);
+        return MUSTER_NOMEM;
+    }
+    channel->authority = channel->options.authority;
+    atomic_init(&channel->refs, 2); /* the user's, and the open channel's */
+    atomic_init(&channel->state, (int)MUSTER_CONNECTING);
+    close_lock_init(channel);
+    *ret_channel = channel;
+    return MUSTER_OK;
+}
+
+static muster_status create(muster__target *target,
+                            const muster_channel_options *options,
+                            muster_channel **ret_channel, muster_error *err)
+{
+    opening open = {.target = target};
+    muster_status status = muster__loop_acquire(err);
+
+    if (status != MUSTER_OK) {
+        muster__target_destroy(target);
+        return status;
+    }
+    status = channel_new(target->canonical, options, &open.channel);
+    if (status != MUSTER_OK) {
+        muster__loop_release();
+        muster__target_destroy(target);
+        return muster_error_set(err, status, "out of memory");
+    }
+    muster_channel *channel = open.channel;
+    (void)muster__loop_call(open_on_control, &open, MUSTER_FOREVER);
+    muster__target_destroy(open.target);
+    if (open.status != MUSTER_OK) {
+        if (err != NULL) {
+            *err = open.err;
+        }
+        return open.status;
+    }
+    *ret_channel = channel;
+    return MUSTER_OK;
+}
+
+muster_status muster_channel_create(const char *target,
+                                    const muster_channel_options *options,
+                                    muster_channel **ret_channel,
+                                    muster_error *err)
+{
+    muster__target *parsed = NULL;
+    muster_status status;
+
+    if (muster__is_forked()) {
+        return muster_error_set(err, MUSTER_FORKED, "%s",
+                                muster_status_text(MUSTER_FORKED));
+    }
+    if (target == NULL || ret_channel == NULL) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "a channel needs a target and a place");
+    }
+    status = muster__target_parse(target, &parsed, err);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    return create(parsed, options, ret_channel, err);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A channel's counters. */
+#include <string.h>
+
+#include "channel_internal.h"
+#include "fork.h"
+
+typedef struct stats_request {
+    muster_channel *channel;
+    muster_channel_stats stats;
+} stats_request;
+
+static void fill_parking(muster_channel *channel, muster_channel_stats *stats)
+{
+    muster__parking *parking = &channel->parking;
+
+    pthread_mutex_lock(&parking->lock);
+    stats->parked = parking->n;
+    stats->picks_parked = parking->n_parked_ever;
+    stats->picks_timed_out = parking->n_timed_out;
+    stats->picks_exhausted = parking->n_exhausted;
+    pthread_mutex_unlock(&parking->lock);
+    stats->picks_failed = atomic_load_explicit(
+        &channel->n_failed_picks, memory_order_relaxed); /* a counter */
+}
+
+static void fill_plane(const muster_channel *channel,
+                       muster_channel_stats *stats)
+{
+    muster__plane_stats plane;
+
+    muster__plane_stats_get(channel->plane, &plane);
+    stats->generation = muster__plane_generation(channel->plane);
+    stats->ready = plane.n_published;
+    stats->picks_given_back = plane.picks_given_back;
+    stats->in_flight = plane.in_flight > 0 ? (uint64_t)plane.in_flight : 0;
+    stats->draining = plane.draining;
+}
+
+static void fill_resolver(const muster_channel *channel,
+                          muster_channel_stats *stats)
+{
+    const muster__resolution *resolution = channel->subscriber.resolution;
+    muster__resolver_stats resolver;
+
+    if (resolution == NULL) {
+        return;
+    }
+    muster__resolution_stats(resolution, &resolver);
+    stats->list_generation = muster__resolution_generation(resolution);
+    stats->updates_accepted = resolver.updates_accepted;
+    stats->updates_refused = resolver.updates_refused;
+    stats->updates_unchanged = resolver.updates_unchanged;
+    stats->resolver_failures = resolver.failures;
+    stats->late_reports = resolver.late_reports;
+}
+
+static void fill_on_control(void *arg)
+{
+    stats_request *request = arg;
+    muster_channel *channel = request->channel;
+    muster_channel_stats *stats = &request->stats;
+
+    stats->state = muster_channel_state(channel);
+    stats->endpoints = channel->table.n_listed;
+    stats->connections_created = channel->connections.created;
+    stats->connections_ready = channel->connections.ready;
+    stats->connections_failed = channel->connections.failed;
+    stats->connections_destroyed = channel->connections.destroyed;
+    fill_parking(channel, stats);
+    fill_plane(channel, stats);
+    fill_resolver(channel, stats);
+}
+
+muster_status muster_channel_get_stats(muster_channel *channel,
+                                       muster_channel_stats *ret_stats)
+{
+    stats_request request = {.channel = channel};
+    uint32_t size = ret_stats->struct_size;
+
+    if (muster__is_forked()) {
+        return MUSTER_FORKED;
+    }
+    (void)muster__loop_call(fill_on_control, &request, MUSTER_FOREVER);
+    if (size > sizeof request.stats) {
+        size = (uint32_t)sizeof request.stats;
+    }
+    request.stats.struct_size = size;
+    memcpy(ret_stats, &request.stats, size);
+    return MUSTER_OK;
+}
