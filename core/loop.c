@@ -10,7 +10,7 @@
 
 #include "fork.h"
 #include "log_internal.h"
-#include "loop_uv.h"
+#include "loop_internal.h"
 #include "thread.h"
 #include "watchdog.h"
 
@@ -21,7 +21,8 @@ typedef enum loop_state {
 } loop_state;
 
 /* Static, so that what a program leaves behind at exit() is reachable, and so
- * that nothing here is ever freed under a thread. */
+ * that nothing here is ever freed under a thread. No destructor: exit() lets
+ * the threads run until the process is gone. */
 static pthread_mutex_t loop_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t loop_changed = PTHREAD_COND_INITIALIZER;
 static loop_state state;     /* guarded by loop_lock */
@@ -267,6 +268,7 @@ static void end_thread(void (*last)(void))
     at_end = last;
     muster__loop_post(&stop_task);
     (void)pthread_join(thread, NULL);
+    muster__loop_end_works();
     muster__watchdog_stop();
 }
 

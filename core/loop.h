@@ -59,7 +59,7 @@ muster_status muster__poll_start(muster__poll *poll, unsigned events);
 void muster__poll_destroy(muster__poll *poll); /* NULL is ignored */
 
 /* Runs work(arg) on a worker thread, then done(arg) on the control thread.
- * Thread: control. MUSTER_NOMEM. */
+ * Thread: control. MUSTER_NOMEM, MUSTER_UNAVAILABLE (no thread). */
 muster_status muster__loop_work(void (*work)(void *arg),
                                 void (*done)(void *arg), void *arg);
 

@@ -8,7 +8,7 @@
 
 #include <muster/resolver.h>
 
-#include "loop_uv.h"
+#include "loop_internal.h"
 
 #define POLL_BOTH ((unsigned)MUSTER_READABLE | (unsigned)MUSTER_WRITABLE)
 

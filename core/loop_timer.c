@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "loop_uv.h"
+#include "loop_internal.h"
 
 struct muster__timer {
     uv_timer_t uv; /* first: the handle is the timer */
