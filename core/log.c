@@ -99,18 +99,33 @@ static void blank_controls(char *message)
     }
 }
 
-/* Takes off a UTF-8 sequence that was cut at the end of the buffer. */
+/* How many bytes the UTF-8 sequence has that begins with lead. */
+static size_t sequence_size(unsigned char lead)
+{
+    if (lead >= 0xf0) {
+        return 4;
+    }
+    if (lead >= 0xe0) {
+        return 3;
+    }
+    return lead >= 0xc0 ? 2 : 1;
+}
+
+/* Takes off a UTF-8 sequence that the end of the buffer cut short. */
 static void trim_cut_sequence(char *message)
 {
-    unsigned char *start = (unsigned char *)message;
-    size_t n = strlen(message);
-    size_t n_tail = 0;
+    unsigned char *bytes = (unsigned char *)message;
+    size_t end = strlen(message);
+    size_t lead = end;
 
-    while (n_tail < n && n_tail < 3 && (start[n - 1 - n_tail] & 0xc0) == 0x80) {
-        n_tail++;
-    }
-    if (n_tail < n && start[n - 1 - n_tail] >= 0xc0) {
-        start[n - 1 - n_tail] = '\0';
+    do {
+        if (lead == 0) {
+            return;
+        }
+        lead--;
+    } while ((bytes[lead] & 0xc0) == 0x80 && end - lead < 4);
+    if (sequence_size(bytes[lead]) > end - lead) {
+        bytes[lead] = '\0';
     }
 }
 
