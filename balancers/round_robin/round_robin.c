@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The policy "round_robin": one endpoint after the other. */
+#include <muster/plugin.h>
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "../config.h"
+
+#define N_CURSORS 64 /* a power of two: shards are taken modulo */
+#define CACHE_LINE 64
+
+/* Low half: the last index. High half: the n_ready that it is an index of. */
+typedef struct cursor {
+    _Alignas(CACHE_LINE) _Atomic uint64_t at;
+} cursor;
+
+typedef struct round_robin {
+    cursor cursors[N_CURSORS];
+    cursor strict; /* a plain count of picks */
+    muster_balancer_env env;
+    bool is_strict;
+} round_robin;
+
+static muster_status round_robin_create(const muster_balancer_env *env,
+                                        void **ret_self, muster_error *err)
+{
+    bool is_strict = false;
+    muster_status status =
+        config_read_bool(env->config_json, "strict", &is_strict, err);
+    round_robin *self;
+
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    self = aligned_alloc(CACHE_LINE, sizeof *self);
+    if (self == NULL) {
+        return muster_error_set(err, MUSTER_NOMEM, "round_robin: no memory");
+    }
+    for (unsigned i = 0; i < N_CURSORS; i++) {
+        atomic_init(&self->cursors[i].at, 0);
+    }
+    /* 62 bits: random modulo any n_ready, and no overflow to be seen. */
+    atomic_init(&self->strict.at, env->host->random(env->ctx) >> 2);
+    self->env = *env;
+    self->is_strict = is_strict;
+    *ret_self = self;
+    return MUSTER_OK;
+}
+
+/* An index that is as likely as any other. */
+static uint32_t random_index(const round_robin *self, uint32_t n_ready)
+{
+    uint64_t bits = self->env.host->random(self->env.ctx) >> 32;
+
+    return (uint32_t)((bits * n_ready) >> 32);
+}
+
+/* The picks of one shard go round in order. A lost update (two threads of one
+ * shard) only repeats a pick, so plain relaxed loads and stores will do. A
+ * cursor that sees another n_ready than before starts at a random place; when
+ * n_ready is the same after a change it is at a random place already, for its
+ * first one was. */
+static uint32_t pick_sharded(round_robin *self, const muster_pick_args *args)
+{
+    _Atomic uint64_t *at = &self->cursors[args->shard % N_CURSORS].at;
+    uint32_t n_ready = args->n_ready;
+    uint64_t last = atomic_load_explicit(at, memory_order_relaxed);
+    uint32_t index = (uint32_t)last + 1;
+
+    if (last >> 32 != n_ready) {
+        index = random_index(self, n_ready);
+    } else if (index >= n_ready) {
+        index = 0;
+    }
+    atomic_store_explicit(at, (uint64_t)n_ready << 32 | index,
+                          memory_order_relaxed);
+    return index;
+}
+
+/* All threads share one count: exact, and slower the more threads there are.
+ * Relaxed, for the count orders nothing. */
+static uint32_t pick_strict(round_robin *self, const muster_pick_args *args)
+{
+    uint64_t count =
+        atomic_fetch_add_explicit(&self->strict.at, 1, memory_order_relaxed);
+
+    return (uint32_t)(count % args->n_ready);
+}
+
+static muster_verdict round_robin_pick(void *policy, void *table,
+                                       const muster_pick_args *args,
+                                       muster_pick_result *result)
+{
+    round_robin *self = policy;
+
+    (void)table;
+    result->index =
+        self->is_strict ? pick_strict(self, args) : pick_sharded(self, args);
+    return MUSTER_PICK_INDEX;
+}
+
+static void round_robin_destroy(void *self)
+{
+    free(self);
+}
+
+static const muster_balancer_class round_robin_class = {
+    .struct_size = (uint32_t)sizeof(muster_balancer_class),
+    .name = "round_robin",
+    .create = round_robin_create,
+    .pick = round_robin_pick,
+    .destroy = round_robin_destroy,
+};
+
+static const muster_balancer_class *const classes[] = {&round_robin_class};
+
+MUSTER_PLUGIN(round_robin, "round_robin\0balancer:round_robin\0",
+              .version = "0.1.0", .balancers = classes, .n_balancers = 1);
