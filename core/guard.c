@@ -14,7 +14,7 @@
 
 /* No CPU keeps a store to itself for so long: stands in for a membarrier that
  * was taken away from a running process. */
-#define UNFENCED_NS UINT64_C(2000000000)
+#define UNFENCED_NS UINT64_C(1000000000)
 
 typedef struct srcu_cell {
     _Alignas(128) _Atomic uint32_t inside[2]; /* by the parity of srcu_flip */
