@@ -12,7 +12,7 @@
 #include "endpoint_record.h"
 #include "endpoint_table.h"
 
-#define NONE MUSTER__TABLE_NONE
+#define NONE MUSTER__ENDPOINT_TABLE_NONE
 
 enum {
     BATCH = 32,          /* look-ups whose cache misses overlap */
@@ -31,7 +31,7 @@ struct muster__set {
     uint32_t n_free;
     uint32_t n_left; /* how many left since memory was last given back */
     uint32_t round;  /* number of this apply */
-    muster__table table;
+    muster__endpoint_table table;
     muster__change *changes;
     size_t n_changes;
     size_t changes_capacity;
@@ -120,10 +120,10 @@ static uint32_t find(const muster__set *set, uint64_t hash,
                      const muster_endpoint *data)
 {
     uint32_t at = (uint32_t)hash;
-    uint32_t index = muster__table_next(&set->table, hash, &at);
+    uint32_t index = muster__endpoint_table_next(&set->table, hash, &at);
 
     while (index != NONE && !is_at(set, index, hash, data)) {
-        index = muster__table_next(&set->table, hash, &at);
+        index = muster__endpoint_table_next(&set->table, hash, &at);
     }
     return index;
 }
@@ -154,7 +154,7 @@ static void guess_batch(const muster__set *set, const muster__list *list,
             *is_in_order = true;
         } else {
             n_tries--;
-            muster__table_prefetch(&set->table, list->hashes[at]);
+            muster__endpoint_table_prefetch(&set->table, list->hashes[at]);
         }
         --*guess; /* past 0 it wraps to a number over every limit */
     }
@@ -169,8 +169,8 @@ static void prefetch_batch(const muster__set *set, const muster__list *list,
         uint32_t index = batch->index[i];
 
         if (index == NONE) {
-            index = muster__table_next(&set->table, hash, &at);
-            if (index != NONE) { /* see muster__table_prefetch() */
+            index = muster__endpoint_table_next(&set->table, hash, &at);
+            if (index != NONE) { /* see muster__endpoint_table_prefetch() */
                 __builtin_prefetch(&set->endpoints[index]->hash);
             }
         }
@@ -320,8 +320,8 @@ static muster_status reserve(muster__set *set)
         reserve_numbers(set, set->limit + (n_added - n_freed)) != MUSTER_OK) {
         return MUSTER_NOMEM;
     }
-    return muster__table_reserve(&set->table,
-                                 set->n_live + n_added - n_removed);
+    return muster__endpoint_table_reserve(&set->table,
+                                          set->n_live + n_added - n_removed);
 }
 
 /* ---- committing: nothing here fails ---- */
@@ -340,7 +340,8 @@ static uint32_t take_number(muster__set *set)
 
 static void commit_removal(muster__set *set, const muster__change *change)
 {
-    muster__table_remove(&set->table, change->before->hash, change->index);
+    muster__endpoint_table_remove(&set->table, change->before->hash,
+                                  change->index);
     set->endpoints[change->index] = NULL;
     set->marks[change->index] = set->first_free;
     set->first_free = change->index;
@@ -365,7 +366,7 @@ static bool commit_addition(muster__set *set, muster__change *change)
     set->endpoints[index] = change->after;
     set->marks[index] = set->round;
     set->n_live++;
-    muster__table_put(&set->table, hash, index);
+    muster__endpoint_table_put(&set->table, hash, index);
     change->index = index;
     return true;
 }
@@ -390,7 +391,8 @@ static void commit(muster__set *set)
 
     for (size_t i = 0; i < set->n_changes; i++) {
         if (i + 8 < set->n_changes && changes[i + 8].before == NULL) {
-            muster__table_prefetch(&set->table, changes[i + 8].after->hash);
+            muster__endpoint_table_prefetch(&set->table,
+                                            changes[i + 8].after->hash);
         }
         if (commit_change(set, &changes[i])) {
             changes[n++] = changes[i];
@@ -454,7 +456,7 @@ static void shrink(muster__set *set)
         return;
     }
     set->n_left = 0;
-    muster__table_shrink(&set->table, set->n_live);
+    muster__endpoint_table_shrink(&set->table, set->n_live);
     while (set->limit > 0 && set->endpoints[set->limit - 1] == NULL) {
         set->limit--;
     }
@@ -480,7 +482,7 @@ muster_status muster__set_create(muster__set **ret_set)
         return MUSTER_NOMEM;
     }
     set->first_free = NONE;
-    if (muster__table_init(&set->table) != MUSTER_OK) {
+    if (muster__endpoint_table_init(&set->table) != MUSTER_OK) {
         free(set);
         return MUSTER_NOMEM;
     }
@@ -497,7 +499,7 @@ void muster__set_destroy(muster__set *set)
     for (uint32_t index = 0; index < set->limit; index++) {
         muster__endpoint_unref(set->endpoints[index]);
     }
-    muster__table_fini(&set->table);
+    muster__endpoint_table_fini(&set->table);
     free(set->changes);
     free(set->marks);
     free(set->endpoints);

@@ -14,9 +14,9 @@ static int is_enough(size_t n_cells, size_t n)
     return n * 5 <= n_cells * 4;
 }
 
-static muster__table_cell *cells_create(size_t n_cells)
+static muster__endpoint_table_cell *cells_create(size_t n_cells)
 {
-    muster__table_cell *cells = malloc(n_cells * sizeof *cells);
+    muster__endpoint_table_cell *cells = malloc(n_cells * sizeof *cells);
 
     if (cells != NULL) {
         memset(cells, 0xff, n_cells * sizeof *cells); /* all of them empty */
@@ -24,25 +24,27 @@ static muster__table_cell *cells_create(size_t n_cells)
     return cells;
 }
 
-static void put_cell(muster__table *table, muster__table_cell cell)
+static void put_cell(muster__endpoint_table *table,
+                     muster__endpoint_table_cell cell)
 {
     uint32_t at = cell.tag & table->mask;
 
-    while (table->cells[at].index != MUSTER__TABLE_NONE) {
+    while (table->cells[at].index != MUSTER__ENDPOINT_TABLE_NONE) {
         at = (at + 1) & table->mask;
     }
     table->cells[at] = cell;
 }
 
-static muster_status resize(muster__table *table, size_t n_cells)
+static muster_status resize(muster__endpoint_table *table, size_t n_cells)
 {
-    muster__table bigger = {cells_create(n_cells), (uint32_t)(n_cells - 1)};
+    muster__endpoint_table bigger = {cells_create(n_cells),
+                                     (uint32_t)(n_cells - 1)};
 
     if (bigger.cells == NULL) {
         return MUSTER_NOMEM;
     }
     for (size_t i = 0; i <= table->mask; i++) {
-        if (table->cells[i].index != MUSTER__TABLE_NONE) {
+        if (table->cells[i].index != MUSTER__ENDPOINT_TABLE_NONE) {
             put_cell(&bigger, table->cells[i]);
         }
     }
@@ -51,9 +53,9 @@ static muster_status resize(muster__table *table, size_t n_cells)
     return MUSTER_OK;
 }
 
-muster_status muster__table_init(muster__table *table)
+muster_status muster__endpoint_table_init(muster__endpoint_table *table)
 {
-    muster__table_cell *cells = cells_create(CELLS_MIN);
+    muster__endpoint_table_cell *cells = cells_create(CELLS_MIN);
 
     if (cells == NULL) {
         return MUSTER_NOMEM;
@@ -63,13 +65,14 @@ muster_status muster__table_init(muster__table *table)
     return MUSTER_OK;
 }
 
-void muster__table_fini(muster__table *table)
+void muster__endpoint_table_fini(muster__endpoint_table *table)
 {
     free(table->cells);
     table->cells = NULL;
 }
 
-muster_status muster__table_reserve(muster__table *table, size_t n)
+muster_status muster__endpoint_table_reserve(muster__endpoint_table *table,
+                                             size_t n)
 {
     size_t n_cells = (size_t)table->mask + 1;
 
@@ -82,7 +85,7 @@ muster_status muster__table_reserve(muster__table *table, size_t n)
     return resize(table, n_cells);
 }
 
-void muster__table_shrink(muster__table *table, size_t n)
+void muster__endpoint_table_shrink(muster__endpoint_table *table, size_t n)
 {
     size_t n_cells = CELLS_MIN;
 
@@ -94,26 +97,28 @@ void muster__table_shrink(muster__table *table, size_t n)
     }
 }
 
-void muster__table_put(muster__table *table, uint64_t hash, uint32_t index)
+void muster__endpoint_table_put(muster__endpoint_table *table, uint64_t hash,
+                                uint32_t index)
 {
-    muster__table_cell cell = {(uint32_t)hash, index};
+    muster__endpoint_table_cell cell = {(uint32_t)hash, index};
 
     put_cell(table, cell);
 }
 
-void muster__table_remove(muster__table *table, uint64_t hash, uint32_t index)
+void muster__endpoint_table_remove(muster__endpoint_table *table, uint64_t hash,
+                                   uint32_t index)
 {
-    muster__table_cell *cells = table->cells;
+    muster__endpoint_table_cell *cells = table->cells;
     uint32_t mask = table->mask;
     uint32_t hole = (uint32_t)hash & mask;
     uint32_t at;
 
     while (cells[hole].index != index) {
-        assert(cells[hole].index != MUSTER__TABLE_NONE);
+        assert(cells[hole].index != MUSTER__ENDPOINT_TABLE_NONE);
         hole = (hole + 1) & mask;
     }
     /* Whatever was pushed past the hole moves back into it. */
-    for (at = (hole + 1) & mask; cells[at].index != MUSTER__TABLE_NONE;
+    for (at = (hole + 1) & mask; cells[at].index != MUSTER__ENDPOINT_TABLE_NONE;
          at = (at + 1) & mask) {
         uint32_t home = cells[at].tag & mask;
 
@@ -122,5 +127,5 @@ void muster__table_remove(muster__table *table, uint64_t hash, uint32_t index)
             hole = at;
         }
     }
-    cells[hole].index = MUSTER__TABLE_NONE;
+    cells[hole].index = MUSTER__ENDPOINT_TABLE_NONE;
 }

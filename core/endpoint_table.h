@@ -10,43 +10,49 @@
 #include <muster/status.h>
 
 /* No number, and no more candidates. */
-#define MUSTER__TABLE_NONE UINT32_MAX
+#define MUSTER__ENDPOINT_TABLE_NONE UINT32_MAX
 
-typedef struct muster__table_cell {
+typedef struct muster__endpoint_table_cell {
     uint32_t tag;   /* the low half of the hash; its home is tag & mask */
-    uint32_t index; /* MUSTER__TABLE_NONE: the cell is empty */
-} muster__table_cell;
+    uint32_t index; /* MUSTER__ENDPOINT_TABLE_NONE: the cell is empty */
+} muster__endpoint_table_cell;
 
-typedef struct muster__table {
-    muster__table_cell *cells;
+typedef struct muster__endpoint_table {
+    muster__endpoint_table_cell *cells;
     uint32_t mask; /* there are mask + 1 cells, a power of two */
-} muster__table;
+} muster__endpoint_table;
 
-muster_status muster__table_init(muster__table *table);
-void muster__table_fini(muster__table *table);
+muster_status muster__endpoint_table_init(muster__endpoint_table *table);
+void muster__endpoint_table_fini(muster__endpoint_table *table);
 
 /* Room for n numbers in all. Nothing changes on MUSTER_NOMEM. */
-muster_status muster__table_reserve(muster__table *table, size_t n);
+muster_status muster__endpoint_table_reserve(muster__endpoint_table *table,
+                                             size_t n);
 
 /* Gives memory back when n numbers fill little of it, if there is memory to do
  * so with. */
-void muster__table_shrink(muster__table *table, size_t n);
+void muster__endpoint_table_shrink(muster__endpoint_table *table, size_t n);
 
 /* There must be room. */
-void muster__table_put(muster__table *table, uint64_t hash, uint32_t index);
+void muster__endpoint_table_put(muster__endpoint_table *table, uint64_t hash,
+                                uint32_t index);
 
 /* index must be there, under hash. */
-void muster__table_remove(muster__table *table, uint64_t hash, uint32_t index);
+void muster__endpoint_table_remove(muster__endpoint_table *table, uint64_t hash,
+                                   uint32_t index);
 
 /* Iterates over what is found under hash: *at starts as the hash. */
-static inline uint32_t muster__table_next(const muster__table *table,
-                                          uint64_t hash, uint32_t *at)
+static inline uint32_t
+muster__endpoint_table_next(const muster__endpoint_table *table, uint64_t hash,
+                            uint32_t *at)
 {
     for (;;) {
-        const muster__table_cell *cell = &table->cells[*at & table->mask];
+        const muster__endpoint_table_cell *cell =
+            &table->cells[*at & table->mask];
 
         ++*at;
-        if (cell->index == MUSTER__TABLE_NONE || cell->tag == (uint32_t)hash) {
+        if (cell->index == MUSTER__ENDPOINT_TABLE_NONE ||
+            cell->tag == (uint32_t)hash) {
             return cell->index;
         }
     }
@@ -54,8 +60,9 @@ static inline uint32_t muster__table_next(const muster__table *table,
 
 /* A compiler extension, because nothing else hides the cache misses of a large
  * table. */
-static inline void muster__table_prefetch(const muster__table *table,
-                                          uint64_t hash)
+static inline void
+muster__endpoint_table_prefetch(const muster__endpoint_table *table,
+                                uint64_t hash)
 {
     __builtin_prefetch(&table->cells[(uint32_t)hash & table->mask]);
 }
