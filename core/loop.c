@@ -3,10 +3,13 @@
 #include "loop.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "fork.h"
 #include "log_internal.h"
@@ -173,10 +176,27 @@ static void on_stop_task(muster__task *task)
 
 /* ---- start and stop ---- */
 
+/* The first uv_loop_init() of a process makes a pipe, and aborts when it
+ * cannot. Whether it could is found out beforehand. */
+static int try_descriptors(void)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        return uv_translate_sys_error(errno);
+    }
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    return 0;
+}
+
 static muster_status open_loop(muster_error *err)
 {
-    int error = uv_loop_init(&uv);
+    int error = try_descriptors();
 
+    if (error == 0) {
+        error = uv_loop_init(&uv);
+    }
     if (error == 0) {
         error = uv_async_init(&uv, &wakeup, on_wakeup);
         if (error != 0) {

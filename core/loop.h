@@ -48,9 +48,10 @@ bool muster__timer_is_active(const muster__timer *timer);
 uint64_t muster__timer_left_ms(const muster__timer *timer); /* 0: not active */
 void muster__timer_destroy(muster__timer *timer); /* NULL is ignored */
 
-/* Watches an fd. Thread: control. Closing the fd's number is safe as soon as
- * destroy has returned. fn's events: MUSTER_READABLE | MUSTER_WRITABLE; error
- * and hang-up arrive as both. MUSTER_INVAL: cannot be polled. */
+/* Watches an fd, which becomes non-blocking. Thread: control. Closing the fd's
+ * number is safe as soon as destroy has returned. fn's events: MUSTER_READABLE
+ * | MUSTER_WRITABLE; error and hang-up arrive as both. MUSTER_INVAL: cannot be
+ * polled. */
 typedef struct muster__poll muster__poll;
 muster_status
 muster__poll_create(int fd, void (*fn)(void *arg, int fd, unsigned events),

@@ -25,8 +25,9 @@ typedef void (*muster_log_fn)(void *arg, muster_log_level level,
 /* Chooses where events go, for the whole process. fn NULL (the default) drops
  * them. Events above level are dropped before they are formatted. More than 20
  * lines a second from one place are counted instead and reported once in a
- * line "N more like the last". Thread: any; after it returns the former fn may
- * still be running on another thread, so keep its arg alive. */
+ * line "N more like the last", ahead of the next line from there. Thread: any;
+ * after it returns the former fn may still be running on another thread, so
+ * keep its arg alive. In a fork child it does nothing. */
 MUSTER_API void muster_log_set(muster_log_fn fn, void *arg,
                                muster_log_level level);
 

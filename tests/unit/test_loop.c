@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 TestSuite(loop, .timeout = 30);
@@ -410,4 +411,47 @@ Test(loop, its_descriptors_close_on_exec_and_on_stop)
     cr_expect_geq(n_new, 2);
     loop_close();
     cr_expect_eq(n_open_descriptors(&ignored), before);
+}
+
+/* The lowest number that is free; none above it is in use. */
+static rlim_t first_free_descriptor(void)
+{
+    int fd = dup(STDIN_FILENO);
+
+    cr_assert_geq(fd, 0);
+    (void)close(fd);
+    return (rlim_t)fd;
+}
+
+Test(loop, without_descriptors_it_is_unavailable_and_leaves_none_open)
+{
+    bool ignored = false;
+    struct rlimit limit;
+    rlim_t first_free = first_free_descriptor();
+    rlim_t enough;
+    muster_status status = MUSTER_UNAVAILABLE;
+    int n_refused = 0;
+
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    enough = limit.rlim_cur;
+    for (rlim_t n = 0; status != MUSTER_OK && n < 20; n++) {
+        muster_error err = {MUSTER_OK, ""};
+        int before = n_open_descriptors(&ignored);
+
+        limit.rlim_cur = first_free + n;
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        status = muster__loop_acquire(&err);
+        if (status == MUSTER_OK) {
+            break;
+        }
+        n_refused++;
+        cr_expect_eq(status, MUSTER_UNAVAILABLE);
+        cr_expect_eq(err.code, status);
+        /* libuv keeps its signal pipe once it has one. */
+        cr_expect_leq(n_open_descriptors(&ignored), before + 2);
+    }
+    cr_expect_geq(n_refused, 2);
+    limit.rlim_cur = enough;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    loop_close();
 }
