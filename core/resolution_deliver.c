@@ -108,6 +108,7 @@ static muster_status list_all(const muster__set *set,
     return MUSTER_OK;
 }
 
+/* The list, and that it is stale, unless the first made the newcomer leave. */
 static void greet_one(muster__resolution *resolution,
                       const muster__changes *changes)
 {
@@ -115,12 +116,15 @@ static void greet_one(muster__resolution *resolution,
 
     muster__subscriber_remove(subscriber);
     muster__subscriber_push(&resolution->subscribers, subscriber);
+    resolution->next_told = subscriber;
     if (resolution->has_list) {
         subscriber->changed(subscriber, changes);
-    } else if (resolution->has_failure) {
+    }
+    if (resolution->has_failure && resolution->next_told == subscriber) {
         subscriber->failed(subscriber, resolution->failure.code,
                            resolution->failure.message);
     }
+    resolution->next_told = NULL;
 }
 
 /* They stay newcomers: the next change finds them. */
