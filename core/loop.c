@@ -176,18 +176,28 @@ static void on_stop_task(muster__task *task)
 
 /* ---- start and stop ---- */
 
-/* The first uv_loop_init() of a process makes a pipe, and aborts when it
- * cannot. Whether it could is found out beforehand. */
+/* The first uv_loop_init() of a process aborts when it cannot make its pipe.
+ * Whether all that a loop needs can be had is found out beforehand. */
 static int try_descriptors(void)
 {
-    int fds[2];
+    enum { N_PIPES = 3 }; /* epoll, eventfd, two pipes: six descriptors */
+    int fds[N_PIPES][2];
+    int n_made = 0;
+    int error = 0;
 
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        return uv_translate_sys_error(errno);
+    while (n_made < N_PIPES && error == 0) {
+        if (pipe2(fds[n_made], O_CLOEXEC) == 0) {
+            n_made++;
+        } else {
+            error = uv_translate_sys_error(errno);
+        }
     }
-    (void)close(fds[0]);
-    (void)close(fds[1]);
-    return 0;
+    while (n_made > 0) {
+        n_made--;
+        (void)close(fds[n_made][0]);
+        (void)close(fds[n_made][1]);
+    }
+    return error;
 }
 
 static muster_status open_loop(muster_error *err)
