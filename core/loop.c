@@ -63,15 +63,15 @@ void muster__loop_post(muster__task *task)
     if (muster__is_forked()) {
         return;
     }
-    /* Sequentially consistent, all three: the task must be visible before
-     * libuv looks whether the loop was woken already, and before n_posting
-     * falls. */
+    /* n_posting rises before the task can be seen, and falls after all that
+     * touches the loop. The task either gets into a batch, or is pushed onto
+     * an inbox that the batch left empty: then it acquires what the control
+     * thread did before, and libuv sees that the loop must be woken anew. */
     atomic_fetch_add(&n_posting, 1);
     newest = atomic_load_explicit(&inbox, memory_order_relaxed);
     do {
         task->next = newest;
     } while (!atomic_compare_exchange_weak(&inbox, &newest, task));
-    atomic_thread_fence(memory_order_seq_cst);
     (void)uv_async_send(&wakeup);
     atomic_fetch_sub(&n_posting, 1);
 }

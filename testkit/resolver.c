@@ -410,10 +410,10 @@ static bool wait_stopped(muster_testkit_resolver *kit)
         if (real_now_ms() > deadline_ms) {
             return false;
         }
-        if (muster_testkit_resolver_poll(kit, 1) == 0) {
-            (void)testkit_agenda_move(&kit->agenda,
-                                      testkit_agenda_now_ns(&kit->agenda));
-            (void)muster_testkit_resolver_advance(kit, 1);
+        if (muster_testkit_resolver_poll(kit, 1) == 0 &&
+            testkit_agenda_size(&kit->agenda) > 0) {
+            (void)testkit_agenda_move(&kit->agenda, UINT64_MAX);
+            (void)muster_testkit_resolver_step(kit);
         }
     }
     return true;

@@ -123,7 +123,7 @@ typedef struct muster_balancer_host {
     void (*child_update)(muster_child *child,
                          const muster_balancer_update *update);
 
-    /* Thread: control. The child's want(), over the endpoints of the last
+    /* Thread: control. The child's want(), of a subset of ours as for
      * child_update(); all 1 when it has none. */
     void (*child_want)(muster_child *child,
                        const muster_balancer_update *update,

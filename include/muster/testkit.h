@@ -145,6 +145,83 @@ const char *muster_testkit_resolver_violations(muster_testkit_resolver *kit);
 /* Stops if need be and releases kit. NULL is ignored. */
 void muster_testkit_resolver_destroy(muster_testkit_resolver *kit);
 
+/* ---- a transport that connects nothing ---- */
+
+/* Its time is real: it has a thread of its own, on which it reports states, as
+ * real transports do. Thread: any, for all of its functions. An address that is
+ * NULL stands for all addresses. */
+typedef struct muster_testkit_transport muster_testkit_transport;
+
+/* Numbers since the kit was created, and of now. */
+typedef struct muster_testkit_transport_counts {
+    uint64_t created;      /* connections */
+    uint64_t ready;        /* that became READY */
+    uint64_t failed;       /* that ended before */
+    uint64_t disconnected; /* that ended after */
+    uint64_t destroyed;
+    uint64_t cancelled;      /* calls of the class's cancel() */
+    uint64_t connecting;     /* now */
+    uint64_t connected;      /* now */
+    uint64_t max_connecting; /* at one time; of all addresses only */
+} muster_testkit_transport_counts;
+
+/* *ret_kit is the caller's. Connects at once, on its thread. MUSTER_NOMEM,
+ * MUSTER_EXHAUSTED (no thread). */
+muster_status
+muster_testkit_transport_create(muster_testkit_transport **ret_kit);
+
+/* For muster_channel_options.transport; the kit is transport_arg. Static. */
+const muster_transport_class *muster_testkit_transport_class(void);
+
+/* Connections made from now on are READY after delay_ms; MUSTER_FOREVER: when
+ * the test says so. */
+void muster_testkit_transport_set_delay(muster_testkit_transport *kit,
+                                        uint64_t delay_ms);
+
+/* Whether a delay of 0 reports inside create() from now on. */
+void muster_testkit_transport_set_inline(muster_testkit_transport *kit,
+                                         int is_inline);
+
+/* Connections to address made from now on fail, after the delay, with reason
+ * (copied); NULL: they connect again. The last word wins. MUSTER_NOMEM. */
+muster_status
+muster_testkit_transport_set_failure(muster_testkit_transport *kit,
+                                     const char *address, const char *reason);
+
+/* The connections that are being made become READY, fail with reason, and those
+ * that are READY go away: reported soon, by the kit's thread. Return how many.
+ */
+unsigned muster_testkit_transport_connect(muster_testkit_transport *kit,
+                                          const char *address);
+unsigned muster_testkit_transport_fail(muster_testkit_transport *kit,
+                                       const char *address, const char *reason);
+unsigned muster_testkit_transport_disconnect(muster_testkit_transport *kit,
+                                             const char *address);
+
+void muster_testkit_transport_get_counts(
+    muster_testkit_transport *kit, const char *address,
+    muster_testkit_transport_counts *ret_counts);
+
+/* Waits until is_enough(arg, counts of address) is not 0; it is called with the
+ * kit's lock held, so it must not call the kit. MUSTER_TIMEOUT. */
+muster_status muster_testkit_transport_await(
+    muster_testkit_transport *kit, const char *address,
+    int (*is_enough)(void *arg, const muster_testkit_transport_counts *counts),
+    void *arg, int timeout_ms);
+
+/* For a lease's connection: whether it is one of this kit's and not destroyed
+ * (else a violation). A test calls it where a program would use the connection.
+ */
+int muster_testkit_transport_use(muster_testkit_transport *kit,
+                                 const void *connection);
+
+/* The rules that were broken, a line each; "" when none. Valid until the next
+ * call of it. */
+const char *muster_testkit_transport_violations(muster_testkit_transport *kit);
+
+/* Releases kit; connections that are left are a violation. NULL is ignored. */
+void muster_testkit_transport_destroy(muster_testkit_transport *kit);
+
 #ifdef __cplusplus
 }
 #endif

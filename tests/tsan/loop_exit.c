@@ -12,6 +12,19 @@
 
 enum { ROUNDS = 5, CODE = 7 }; /* an exit takes 1 s under ThreadSanitizer */
 
+/* LeakSanitizer looks in a fork child for the threads of the parent, and
+ * complains of their absence. */
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_LEAK_CHECK 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_LEAK_CHECK 1
+#endif
+#endif
+#ifndef HAS_LEAK_CHECK
+#define HAS_LEAK_CHECK 0
+#endif
+
 static sem_t is_blocked;
 static sem_t never;
 static muster__task again;
@@ -66,13 +79,26 @@ static void exit_busy(void)
     exit(CODE);
 }
 
-/* Whether the process runs fn, exits with CODE and says nothing. */
+/* Reads to the end; passes on what came. */
+static int says_nothing(int fd)
+{
+    char text[512];
+    ssize_t size;
+    int is_silent = 1;
+
+    while ((size = read(fd, text, sizeof text)) > 0) {
+        (void)fprintf(stderr, "%.*s", (int)size, text);
+        is_silent = 0;
+    }
+    return is_silent;
+}
+
+/* Whether a process that runs fn exits with CODE and says nothing. */
 static int is_quiet(void (*fn)(void))
 {
     int output[2];
     int status = 0;
-    char line[512];
-    ssize_t size;
+    int is_silent;
     pid_t child;
 
     if (pipe(output) != 0) {
@@ -87,17 +113,14 @@ static int is_quiet(void (*fn)(void))
         _exit(1);
     }
     (void)close(output[1]);
-    size = read(output[0], line, sizeof line);
+    is_silent = says_nothing(output[0]);
     (void)close(output[0]);
     (void)waitpid(child, &status, 0);
-    if (size > 0) {
-        (void)fprintf(stderr, "said: %.*s\n", (int)size, line);
-    }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != CODE) {
         (void)fprintf(stderr, "ended with %x\n", (unsigned)status);
         return 0;
     }
-    return size == 0;
+    return is_silent;
 }
 
 static void exit_at_once(void)
@@ -114,7 +137,8 @@ static void exit_in_fork_child(void)
 int main(void)
 {
     for (int i = 0; i < ROUNDS; i++) {
-        if (!is_quiet(exit_busy) || !is_quiet(exit_in_fork_child)) {
+        if (!is_quiet(exit_busy) ||
+            (!HAS_LEAK_CHECK && !is_quiet(exit_in_fork_child))) {
             (void)fprintf(stderr, "round %d\n", i);
             return 1;
         }

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes calls, starts them, tells how they ended. */
+#include "call.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <grpc/byte_buffer.h>
+#include <grpc/support/alloc.h>
+
+#include "call_pool.h"
+#include "runtime.h"
+
+uint64_t muster__grpc_now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+gpr_timespec muster__grpc_timespec(uint64_t deadline_ns)
+{
+    gpr_timespec time = gpr_inf_future(GPR_CLOCK_MONOTONIC);
+
+    if (deadline_ns != MUSTER_FOREVER) {
+        time.tv_sec = (int64_t)(deadline_ns / UINT64_C(1000000000));
+        time.tv_nsec = (int32_t)(deadline_ns % UINT64_C(1000000000));
+    }
+    return time;
+}
+
+void muster__attempt_init(muster__attempt *attempt)
+{
+    memset(attempt, 0, sizeof *attempt);
+    grpc_metadata_array_init(&attempt->initial);
+    grpc_metadata_array_init(&attempt->trailing);
+    attempt->details = grpc_empty_slice();
+}
+
+void muster__attempt_fini(muster__attempt *attempt)
+{
+    if (attempt->placed.call == NULL) {
+        return;
+    }
+    grpc_byte_buffer_destroy(attempt->request);
+    grpc_byte_buffer_destroy(attempt->response);
+    grpc_metadata_array_destroy(&attempt->initial);
+    grpc_metadata_array_destroy(&attempt->trailing);
+    grpc_slice_unref(attempt->details);
+    gpr_free((void *)(uintptr_t)attempt->error_text);
+    grpc_call_unref(attempt->placed.call);
+    attempt->placed.call = NULL;
+}
+
+/* Reads only what the caller's struct_size covers. */
+static muster_call_options read_options(const muster_call_options *options)
+{
+    muster_call_options known;
+    size_t size = options == NULL ? 0 : options->struct_size;
+
+    memset(&known, 0, sizeof known);
+    if (size > sizeof known) {
+        size = sizeof known;
+    }
+    if (size > 0) {
+        memcpy(&known, options, size);
+    }
+    return known;
+}
+
+static char *place_text(char **end, const char *text)
+{
+    const size_t size = strlen(text) + 1;
+    char *copy = memcpy(*end, text, size);
+
+    *end += size;
+    return copy;
+}
+
+/* One allocation a call: the struct, its metadata, its texts. */
+static muster_call *allocate(const char *method,
+                             const muster_call_options *options)
+{
+    const size_t metadata_size = options->n_metadata * sizeof(grpc_metadata);
+    const size_t key_size =
+        options->hash_key == NULL ? 0 : strlen(options->hash_key) + 1;
+    muster_call *call =
+        malloc(sizeof *call + metadata_size + strlen(method) + 1 + key_size);
+    char *end;
+
+    if (call == NULL) {
+        return NULL;
+    }
+    memset(call, 0, sizeof *call);
+    call->metadata = (grpc_metadata *)(void *)(call + 1);
+    end = (char *)(call + 1) + metadata_size;
+    call->method = place_text(&end, method);
+    if (options->hash_key != NULL) {
+        call->hash_key = place_text(&end, options->hash_key);
+    }
+    return call;
+}
+
+static void copy_metadata(muster_call *call, const muster_call_options *options)
+{
+    call->n_metadata = options->n_metadata;
+    for (size_t i = 0; i < options->n_metadata; i++) {
+        memset(&call->metadata[i], 0, sizeof call->metadata[i]);
+        call->metadata[i].key = grpc_slice_ref(options->metadata[i].key);
+        call->metadata[i].value = grpc_slice_ref(options->metadata[i].value);
+    }
+}
+
+muster_status muster_call_create(muster_channel *channel, const char *method,
+                                 const muster_call_options *options,
+                                 muster_call **ret_call, muster_error *err)
+{
+    const muster_call_options known = read_options(options);
+    muster_call *call;
+
+    if (muster__grpc_is_forked()) {
+        return muster_error_set(err, MUSTER_FORKED, "%s",
+                                muster_status_text(MUSTER_FORKED));
+    }
+    if (channel == NULL || method == NULL || method[0] != '/') {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "a call wants a channel and a method like "
+                                "\"/pkg.Service/Method\"");
+    }
+    call = allocate(method, &known);
+    if (call == NULL || pthread_mutex_init(&call->mutex, NULL) != 0) {
+        free(call);
+        return muster_error_set(err, MUSTER_NOMEM, "%s: %s", method,
+                                muster_status_text(MUSTER_NOMEM));
+    }
+    call->channel = channel;
+    call->flags = known.flags;
+    call->deadline_ns =
+        known.deadline_ns == 0 ? MUSTER_FOREVER : known.deadline_ns;
+    call->credentials = known.credentials;
+    call->status = GRPC_STATUS_UNKNOWN;
+    copy_metadata(call, &known);
+    muster__attempt_init(&call->attempt);
+    *ret_call = call;
+    return MUSTER_OK;
+}
+
+void muster_call_destroy(muster_call *call)
+{
+    if (call == NULL || muster__grpc_is_forked()) {
+        return;
+    }
+    muster__attempt_fini(&call->attempt);
+    for (size_t i = 0; i < call->n_metadata; i++) {
+        grpc_slice_unref(call->metadata[i].key);
+        grpc_slice_unref(call->metadata[i].value);
+    }
+    grpc_byte_buffer_destroy(call->own_request);
+    (void)pthread_mutex_destroy(&call->mutex);
+    free(call->header_text);
+    free(call->message);
+    gpr_free(call->peer);
+    free(call);
+}
+
+/* Relaxed: only guards against a second start. */
+static bool claim_start(muster_call *call)
+{
+    return !atomic_exchange_explicit(&call->is_started, true,
+                                     memory_order_relaxed);
+}
+
+static muster_status start(muster_call *call, muster_call_queue *queue,
+                           void *tag)
+{
+    if (!muster__call_queue_enter(queue)) {
+        return MUSTER_CLOSED;
+    }
+    call->queue = queue;
+    call->tag = tag;
+    call->started_ns = muster__grpc_now_ns();
+    muster__call_pick(call);
+    return MUSTER_OK;
+}
+
+muster_status muster_call_unary(muster_call *call,
+                                const grpc_byte_buffer *request)
+{
+    muster_call_queue *queue;
+    muster_call_event event;
+    muster_status status;
+
+    if (muster__grpc_is_forked()) {
+        return MUSTER_FORKED;
+    }
+    if (muster__grpc_on_control_thread()) {
+        return MUSTER_WOULD_DEADLOCK;
+    }
+    if (call == NULL || !claim_start(call)) {
+        return MUSTER_INVAL;
+    }
+    status = muster__call_pool_take(&queue);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    call->request = request;
+    status = start(call, queue, NULL);
+    if (status == MUSTER_OK) {
+        status = muster_call_queue_next(queue, MUSTER_FOREVER, &event);
+    }
+    muster__call_pool_give(queue);
+    return status;
+}
+
+muster_status muster_call_start_unary(muster_call *call,
+                                      const grpc_byte_buffer *request,
+                                      muster_call_queue *queue, void *tag)
+{
+    if (muster__grpc_is_forked()) {
+        return MUSTER_FORKED;
+    }
+    if (call == NULL || queue == NULL || !claim_start(call)) {
+        return MUSTER_INVAL;
+    }
+    if (request != NULL) {
+        call->own_request =
+            grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)request);
+        call->request = call->own_request;
+    }
+    return start(call, queue, tag);
+}
+
+void muster_call_cancel(muster_call *call)
+{
+    if (call == NULL || muster__grpc_is_forked()) {
+        return;
+    }
+    pthread_mutex_lock(&call->mutex);
+    call->is_cancelled = true;
+    if (call->is_parked) {
+        (void)muster_channel_pick_cancel(call->channel, call->pick);
+    } else if (call->attempt.placed.call != NULL) {
+        (void)grpc_call_cancel(call->attempt.placed.call, NULL);
+    }
+    pthread_mutex_unlock(&call->mutex);
+}
+
+void muster_call_get_result(const muster_call *call,
+                            muster_call_result *ret_result)
+{
+    muster_call_result result;
+    size_t size = ret_result->struct_size;
+
+    memset(&result, 0, sizeof result);
+    result.struct_size = ret_result->struct_size;
+    result.flags = call->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
+    result.status = call->status;
+    result.n_attempts = call->n_attempts;
+    result.message = call->message == NULL ? "" : call->message;
+    result.response = call->attempt.response;
+    result.initial_metadata = &call->attempt.initial;
+    result.trailing_metadata = &call->attempt.trailing;
+    result.latency_ns = call->latency_ns;
+    memcpy(ret_result, &result, size < sizeof result ? size : sizeof result);
+}
+
+const char *muster_call_peer(muster_call *call)
+{
+    if (call->peer == NULL && call->has_ended &&
+        call->attempt.placed.call != NULL && !muster__grpc_is_forked()) {
+        call->peer = grpc_call_get_peer(call->attempt.placed.call);
+    }
+    return call->peer;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a call, shared by the files that move it along:
+ * created (call.c) -> picked, parked, placed, picked again (call_pick.c) ->
+ * reported (call_queue.c). */
+#ifndef MUSTER_CORE_GRPC_CALL_H
+#define MUSTER_CORE_GRPC_CALL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <muster/grpc.h>
+
+#include "connection.h"
+
+/* One placing of a call on a connection. */
+typedef struct muster__attempt {
+    muster__placed placed; /* .call: NULL while there is none */
+    muster_lease lease;
+    grpc_byte_buffer *request; /* C core empties it */
+    grpc_byte_buffer *response;
+    grpc_metadata_array initial;
+    grpc_metadata_array trailing;
+    grpc_status_code status;
+    grpc_slice details;
+    const char *error_text; /* C core's own words; gpr_free() */
+    uint64_t started_ns;
+} muster__attempt;
+
+struct muster_call {
+    muster_channel *channel;
+    const char *method;   /* these point behind the struct */
+    const char *hash_key; /* or NULL */
+    grpc_metadata *metadata;
+    size_t n_metadata;
+    grpc_call_credentials *credentials; /* borrowed, or NULL */
+    uint64_t deadline_ns;               /* MUSTER_FOREVER: none */
+    uint32_t flags;
+
+    const grpc_byte_buffer *request;
+    grpc_byte_buffer *own_request; /* a copy that request points to, or NULL */
+    muster_call_queue *queue;
+    void *tag;
+    uint64_t started_ns;
+
+    /* Guards the next three, which cancelling looks at. */
+    pthread_mutex_t mutex;
+    bool is_cancelled;
+    bool is_parked; /* pick names a waiting pick */
+    uint64_t pick;
+
+    atomic_bool is_started;
+    muster__attempt attempt;
+    uint32_t n_attempts;
+    char *header_text; /* the header last asked for */
+
+    /* How it ended. failure is set when the queue is told without C core. */
+    bool has_failed_here;
+    bool has_ended;
+    bool is_from_server;
+    grpc_status_code status;
+    char *message; /* NULL: none */
+    char *peer;
+    uint64_t latency_ns;
+};
+
+/* Places the call, now or later. The queue will be told, maybe before this
+ * returns: do not touch the call afterwards. Thread: any. */
+void muster__call_pick(muster_call *call);
+
+/* The call's event came out of its queue. True when the call has ended; false
+ * when it was placed again and will come again. Thread: any. */
+bool muster__call_settle(muster_call *call);
+
+/* Frees what the last attempt left. */
+void muster__attempt_init(muster__attempt *attempt);
+void muster__attempt_fini(muster__attempt *attempt);
+
+/* Takes the call in; its end will come out of muster_call_queue_next(). False
+ * after shutdown. Thread: any. */
+bool muster__call_queue_enter(muster_call_queue *queue);
+
+/* Undoes an enter whose call did not start. */
+void muster__call_queue_leave(muster_call_queue *queue);
+
+/* Lets the call come out of its queue though C core has nothing to say of it.
+ * Thread: any. */
+void muster__call_queue_post(muster_call_queue *queue, muster_call *call);
+
+grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue);
+
+/* CLOCK_MONOTONIC. */
+uint64_t muster__grpc_now_ns(void);
+gpr_timespec muster__grpc_timespec(uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Picks an endpoint for a call, places it there, judges how that ended. */
+#include "call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <grpc/byte_buffer.h>
+#include <grpc/support/alloc.h>
+
+#include "address.h"
+#include "runtime.h"
+
+/* A fail-fast call that keeps finding its connection gone gives up; the
+ * channel learns of each loss within milliseconds. */
+#define MAX_FAIL_FAST_ATTEMPTS 5
+
+static grpc_status_code grpc_status_of(muster_status status)
+{
+    switch (status) {
+    case MUSTER_TIMEOUT:
+        return GRPC_STATUS_DEADLINE_EXCEEDED;
+    case MUSTER_EXHAUSTED:
+    case MUSTER_NOMEM:
+        return GRPC_STATUS_RESOURCE_EXHAUSTED;
+    case MUSTER_CANCELLED:
+        return GRPC_STATUS_CANCELLED;
+    case MUSTER_INVAL:
+        return GRPC_STATUS_INTERNAL;
+    default:
+        return GRPC_STATUS_UNAVAILABLE;
+    }
+}
+
+static void end(muster_call *call, grpc_status_code status, char *message)
+{
+    call->status = status;
+    call->message = message;
+    call->latency_ns = muster__grpc_now_ns() - call->started_ns;
+    call->has_ended = true;
+}
+
+/* Ends a call that no connection carries; the queue tells. */
+static void fail(muster_call *call, muster_status status, const char *message)
+{
+    end(call, grpc_status_of(status), strdup(message));
+    call->has_failed_here = true;
+    muster__call_queue_post(call->queue, call);
+}
+
+/* gRFC A76: several values of one name are joined with commas. */
+static const char *find_header(void *arg, const char *name)
+{
+    muster_call *call = arg;
+    char *text = NULL;
+    size_t length = 0;
+
+    for (size_t i = 0; i < call->n_metadata; i++) {
+        const grpc_slice value = call->metadata[i].value;
+        const size_t added = GRPC_SLICE_LENGTH(value);
+        char *longer;
+
+        if (grpc_slice_str_cmp(call->metadata[i].key, name) != 0) {
+            continue;
+        }
+        longer = realloc(text, length + added + 2);
+        if (longer == NULL) {
+            break;
+        }
+        text = longer;
+        if (length > 0) {
+            text[length++] = ',';
+        }
+        memcpy(text + length, GRPC_SLICE_START_PTR(value), added);
+        length += added;
+        text[length] = '\0';
+    }
+    free(call->header_text);
+    call->header_text = text;
+    return text;
+}
+
+static muster_call_info info_of(muster_call *call)
+{
+    muster_call_info info;
+
+    memset(&info, 0, sizeof info);
+    info.struct_size = sizeof info;
+    info.flags = call->flags;
+    info.method = call->method;
+    info.hash_key = call->hash_key;
+    info.deadline_ns =
+        call->deadline_ns == MUSTER_FOREVER ? 0 : call->deadline_ns;
+    info.attempt = call->n_attempts;
+    if (call->n_metadata > 0) {
+        info.header = find_header;
+        info.header_arg = call;
+    }
+    return info;
+}
+
+static grpc_byte_buffer *copy_request(const muster_call *call)
+{
+    if (call->request == NULL) {
+        return grpc_raw_byte_buffer_create(NULL, 0);
+    }
+    return grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)call->request);
+}
+
+static void start_batch(muster_call *call)
+{
+    muster__attempt *attempt = &call->attempt;
+    grpc_op ops[6];
+
+    memset(ops, 0, sizeof ops);
+    ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+    ops[0].data.send_initial_metadata.count = call->n_metadata;
+    ops[0].data.send_initial_metadata.metadata = call->metadata;
+    ops[1].op = GRPC_OP_SEND_MESSAGE;
+    ops[1].data.send_message.send_message = attempt->request;
+    ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
+    ops[3].op = GRPC_OP_RECV_INITIAL_METADATA;
+    ops[3].data.recv_initial_metadata.recv_initial_metadata = &attempt->initial;
+    ops[4].op = GRPC_OP_RECV_MESSAGE;
+    ops[4].data.recv_message.recv_message = &attempt->response;
+    ops[5].op = GRPC_OP_RECV_STATUS_ON_CLIENT;
+    ops[5].data.recv_status_on_client.trailing_metadata = &attempt->trailing;
+    ops[5].data.recv_status_on_client.status = &attempt->status;
+    ops[5].data.recv_status_on_client.status_details = &attempt->details;
+    ops[5].data.recv_status_on_client.error_string = &attempt->error_text;
+    (void)grpc_call_start_batch(attempt->placed.call, ops, 6, call, NULL);
+}
+
+static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
+{
+    grpc_call *inner = grpc_channel_create_call(
+        channel, NULL, GRPC_PROPAGATE_DEFAULTS,
+        muster__call_queue_inner(call->queue),
+        grpc_slice_from_copied_string(call->method), NULL,
+        muster__grpc_timespec(call->deadline_ns), NULL);
+
+    if (call->credentials != NULL) {
+        (void)grpc_call_set_credentials(inner, call->credentials);
+    }
+    return inner;
+}
+
+/* Places the call on the lease's connection; cancelling finds it from here
+ * on. */
+static void place(muster_call *call, muster_lease lease)
+{
+    muster__attempt *attempt = &call->attempt;
+    muster__connection *connection = muster_lease_connection(&lease);
+    bool is_cancelled;
+
+    pthread_mutex_lock(&call->mutex);
+    is_cancelled = call->is_cancelled;
+    if (!is_cancelled) {
+        attempt->placed.call =
+            create_call(call, muster__connection_channel(connection));
+    }
+    pthread_mutex_unlock(&call->mutex);
+    if (is_cancelled) {
+        muster_outcome outcome = {.struct_size = sizeof outcome,
+                                  .status = GRPC_STATUS_CANCELLED};
+
+        muster_lease_finish(&lease, &outcome);
+        fail(call, MUSTER_CANCELLED, "cancelled before it was placed");
+        return;
+    }
+    call->n_attempts++;
+    attempt->lease = lease;
+    attempt->request = copy_request(call);
+    attempt->started_ns = muster__grpc_now_ns();
+    muster__connection_link(connection, &attempt->placed);
+    start_batch(call);
+}
+
+static void on_picked(void *arg, muster_status status, muster_lease *lease,
+                      const muster_error *err)
+{
+    muster_call *call = arg;
+
+    /* Waits, too, until park() has stored the number of the pick. */
+    pthread_mutex_lock(&call->mutex);
+    call->is_parked = false;
+    pthread_mutex_unlock(&call->mutex);
+    if (status == MUSTER_OK) {
+        place(call, *lease);
+    } else {
+        fail(call, status,
+             err == NULL ? muster_status_text(status) : err->message);
+    }
+}
+
+static muster_status park(muster_call *call, const muster_call_info *info)
+{
+    muster_status status = MUSTER_CANCELLED;
+
+    pthread_mutex_lock(&call->mutex);
+    if (!call->is_cancelled) {
+        status = muster_channel_pick_async(call->channel, info, on_picked, call,
+                                           &call->pick);
+        call->is_parked = status == MUSTER_OK;
+    }
+    pthread_mutex_unlock(&call->mutex);
+    return status;
+}
+
+void muster__call_pick(muster_call *call)
+{
+    const muster_call_info info = info_of(call);
+    muster_lease lease = {0};
+    muster_error err;
+    muster_status status;
+
+    err.message[0] = '\0';
+    status = muster_channel_pick(call->channel, &info, &lease, &err);
+    if (status == MUSTER_OK) {
+        place(call, lease);
+        return;
+    }
+    if (status == MUSTER_QUEUED) {
+        status = park(call, &info);
+        if (status == MUSTER_OK) {
+            return;
+        }
+        err.message[0] = '\0';
+    }
+    fail(call, status,
+         err.message[0] == '\0' ? muster_status_text(status) : err.message);
+}
+
+/* C core names the peer once a call has reached a connection's transport, and
+ * its channel's target before. */
+static bool has_left(const muster_call *call)
+{
+    char *peer = grpc_call_get_peer(call->attempt.placed.call);
+    const bool is_peer = !muster__grpc_is_target(peer);
+
+    gpr_free(peer);
+    return is_peer;
+}
+
+static bool may_be_placed_again(muster_call *call)
+{
+    const grpc_status_code status = call->attempt.status;
+    bool is_cancelled;
+
+    if (status != GRPC_STATUS_UNAVAILABLE && status != GRPC_STATUS_UNKNOWN) {
+        return false;
+    }
+    if ((call->flags & MUSTER_CALL_WAIT_FOR_READY) == 0 &&
+        call->n_attempts >= MAX_FAIL_FAST_ATTEMPTS) {
+        return false;
+    }
+    pthread_mutex_lock(&call->mutex);
+    is_cancelled = call->is_cancelled;
+    pthread_mutex_unlock(&call->mutex);
+    return !is_cancelled && !has_left(call);
+}
+
+/* Statuses that came in trailers are marked so by C core, in words only. */
+static bool is_from_server(const muster__attempt *attempt)
+{
+    return attempt->status == GRPC_STATUS_OK ||
+           (attempt->error_text != NULL &&
+            strstr(attempt->error_text, "Error received from peer") != NULL);
+}
+
+static void add_load_report(const muster__attempt *attempt,
+                            muster_outcome *outcome)
+{
+    for (size_t i = 0; i < attempt->trailing.count; i++) {
+        const grpc_metadata *item = &attempt->trailing.metadata[i];
+
+        if (grpc_slice_str_cmp(item->key, "endpoint-load-metrics-bin") == 0) {
+            outcome->load_report = GRPC_SLICE_START_PTR(item->value);
+            outcome->load_report_size =
+                (uint32_t)GRPC_SLICE_LENGTH(item->value);
+        }
+    }
+}
+
+static void finish_lease(muster_call *call)
+{
+    muster__attempt *attempt = &call->attempt;
+    muster_outcome outcome;
+
+    memset(&outcome, 0, sizeof outcome);
+    outcome.struct_size = sizeof outcome;
+    outcome.status = (int)attempt->status;
+    outcome.flags = call->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
+    outcome.latency_ns = muster__grpc_now_ns() - attempt->started_ns;
+    if (call->request != NULL) {
+        outcome.bytes_sent = grpc_byte_buffer_length(
+            (grpc_byte_buffer *)(uintptr_t)call->request);
+    }
+    if (attempt->response != NULL) {
+        outcome.bytes_received = grpc_byte_buffer_length(attempt->response);
+    }
+    add_load_report(attempt, &outcome);
+    muster_lease_finish(&attempt->lease, &outcome);
+}
+
+/* The server's words stay as they are; C core's get to know where. NULL when
+ * there are none, or no memory. */
+static char *message_of(const muster_call *call,
+                        const muster__connection *connection)
+{
+    char *cause = grpc_slice_to_c_string(call->attempt.details);
+    char *message = NULL;
+
+    if (call->is_from_server) {
+        message = cause[0] == '\0' ? NULL : strdup(cause);
+    } else if (asprintf(&message, "%s: %s: %s",
+                        muster__connection_target(connection),
+                        muster__connection_address(connection), cause) < 0) {
+        message = NULL;
+    }
+    gpr_free(cause);
+    return message;
+}
+
+bool muster__call_settle(muster_call *call)
+{
+    muster__attempt *attempt = &call->attempt;
+    muster__connection *connection;
+    char *message;
+
+    if (call->has_failed_here) {
+        return true;
+    }
+    connection = muster_lease_connection(&attempt->lease);
+    muster__connection_unlink(connection, &attempt->placed);
+    call->is_from_server = is_from_server(attempt);
+    if (may_be_placed_again(call)) {
+        finish_lease(call);
+        pthread_mutex_lock(&call->mutex);
+        muster__attempt_fini(attempt);
+        muster__attempt_init(attempt);
+        pthread_mutex_unlock(&call->mutex);
+        muster__call_pick(call);
+        return false;
+    }
+    message = message_of(call, connection);
+    finish_lease(call);
+    end(call, attempt->status, message);
+    return true;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queues of ended calls, and the pool of those that blocking calls use. */
+#include <muster/grpc.h>
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "call.h"
+#include "call_pool.h"
+#include "poller.h"
+#include "runtime.h"
+
+struct muster_call_queue {
+    grpc_completion_queue *inner;
+    /* Never started. An empty batch on it puts a tag into inner: C core has no
+     * other public way to do that. */
+    grpc_call *poster;
+    /* Calls that have not come out, and one for the user until shutdown. */
+    _Atomic uint64_t n_holds;
+    atomic_bool is_shut_down;
+    muster_call_queue *next_free; /* guarded by pool_mutex */
+};
+
+static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
+static muster_call_queue *pool; /* guarded by pool_mutex */
+
+muster_status muster_call_queue_create(muster_call_queue **ret_queue,
+                                       muster_error *err)
+{
+    muster_call_queue *queue;
+    muster_status status = muster__grpc_start(err);
+
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    queue = calloc(1, sizeof *queue);
+    if (queue == NULL) {
+        return muster_error_set(err, MUSTER_NOMEM, "call queue: %s",
+                                muster_status_text(MUSTER_NOMEM));
+    }
+    queue->inner = grpc_completion_queue_create_for_next(NULL);
+    queue->poster = grpc_channel_create_call(
+        muster__grpc_lame_channel(), NULL, GRPC_PROPAGATE_DEFAULTS,
+        queue->inner, grpc_slice_from_static_string("/muster.reserved/Post"),
+        NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    atomic_init(&queue->n_holds, 1);
+    *ret_queue = queue;
+    return MUSTER_OK;
+}
+
+/* Not from zero: then inner is shut down. Relaxed: who shuts down or enters is
+ * ordered by C core's queue. */
+bool muster__call_queue_enter(muster_call_queue *queue)
+{
+    uint64_t n_holds =
+        atomic_load_explicit(&queue->n_holds, memory_order_relaxed);
+
+    if (atomic_load_explicit(&queue->is_shut_down, memory_order_acquire)) {
+        return false;
+    }
+    while (n_holds != 0) {
+        if (atomic_compare_exchange_weak_explicit(
+                &queue->n_holds, &n_holds, n_holds + 1, memory_order_relaxed,
+                memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Acquire-release: the last one shuts down after the others posted. */
+void muster__call_queue_leave(muster_call_queue *queue)
+{
+    if (atomic_fetch_sub_explicit(&queue->n_holds, 1, memory_order_acq_rel) ==
+        1) {
+        grpc_completion_queue_shutdown(queue->inner);
+    }
+}
+
+void muster__call_queue_post(muster_call_queue *queue, muster_call *call)
+{
+    (void)grpc_call_start_batch(queue->poster, NULL, 0, call, NULL);
+}
+
+grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue)
+{
+    return queue->inner;
+}
+
+static grpc_event wait_for_event(muster_call_queue *queue,
+                                 gpr_timespec deadline)
+{
+    grpc_event event;
+
+    muster__poller_enter();
+    event = grpc_completion_queue_next(queue->inner, deadline, NULL);
+    muster__poller_leave();
+    return event;
+}
+
+muster_status muster_call_queue_next(muster_call_queue *queue,
+                                     uint64_t deadline_ns,
+                                     muster_call_event *ret_event)
+{
+    const gpr_timespec deadline = muster__grpc_timespec(deadline_ns);
+
+    if (muster__grpc_is_forked()) {
+        return MUSTER_FORKED;
+    }
+    if (muster__grpc_on_control_thread()) {
+        return MUSTER_WOULD_DEADLOCK;
+    }
+    for (;;) {
+        grpc_event event = wait_for_event(queue, deadline);
+        muster_call *call = event.tag;
+
+        if (event.type == GRPC_QUEUE_TIMEOUT) {
+            return MUSTER_TIMEOUT;
+        }
+        if (event.type == GRPC_QUEUE_SHUTDOWN) {
+            return MUSTER_CLOSED;
+        }
+        if (muster__call_settle(call)) {
+            ret_event->call = call;
+            ret_event->tag = call->tag;
+            muster__call_queue_leave(queue);
+            return MUSTER_OK;
+        }
+    }
+}
+
+void muster_call_queue_shutdown(muster_call_queue *queue)
+{
+    if (queue == NULL || muster__grpc_is_forked()) {
+        return;
+    }
+    if (!atomic_exchange_explicit(&queue->is_shut_down, true,
+                                  memory_order_acq_rel)) {
+        muster__call_queue_leave(queue);
+    }
+}
+
+void muster_call_queue_destroy(muster_call_queue *queue)
+{
+    muster_call_event event;
+
+    if (queue == NULL || muster__grpc_is_forked()) {
+        return;
+    }
+    muster_call_queue_shutdown(queue);
+    while (muster_call_queue_next(queue, MUSTER_FOREVER, &event) == MUSTER_OK) {
+        /* Dropped. */
+    }
+    grpc_call_unref(queue->poster);
+    grpc_completion_queue_destroy(queue->inner);
+    free(queue);
+}
+
+muster_status muster__call_pool_take(muster_call_queue **ret_queue)
+{
+    muster_call_queue *queue;
+
+    pthread_mutex_lock(&pool_mutex);
+    queue = pool;
+    if (queue != NULL) {
+        pool = queue->next_free;
+    }
+    pthread_mutex_unlock(&pool_mutex);
+    if (queue == NULL) {
+        return muster_call_queue_create(ret_queue, NULL);
+    }
+    *ret_queue = queue;
+    return MUSTER_OK;
+}
+
+void muster__call_pool_give(muster_call_queue *queue)
+{
+    pthread_mutex_lock(&pool_mutex);
+    queue->next_free = pool;
+    pool = queue;
+    pthread_mutex_unlock(&pool_mutex);
+}

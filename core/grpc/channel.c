@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Channels over gRPC C core. */
+#include <muster/grpc.h>
+
+#include <string.h>
+
+#include "config.h"
+#include "connection.h"
+#include "runtime.h"
+
+static muster_channel_options
+read_options(const muster_channel_options *options)
+{
+    muster_channel_options known;
+    size_t size = options == NULL ? 0 : options->struct_size;
+
+    memset(&known, 0, sizeof known);
+    if (size > sizeof known) {
+        size = sizeof known;
+    }
+    if (size > 0) {
+        memcpy(&known, options, size);
+    }
+    known.struct_size = sizeof known;
+    return known;
+}
+
+muster_status
+muster_grpc_channel_create(const char *target,
+                           const muster_channel_options *options,
+                           const muster_grpc_options *grpc_options,
+                           muster_channel **ret_channel, muster_error *err)
+{
+    muster_channel_options with_transport = read_options(options);
+    muster__grpc_config *config;
+    muster_status status;
+
+    if (target == NULL) {
+        return muster_error_set(err, MUSTER_INVAL, "no target");
+    }
+    status = muster__grpc_config_create(target, grpc_options, &config, err);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    with_transport.transport = &muster__grpc_transport;
+    with_transport.transport_arg = config;
+    status = muster_channel_create(target, &with_transport, ret_channel, err);
+    muster__grpc_config_unref(config);
+    return status;
+}
+
+grpc_channel *muster_lease_grpc_channel(const muster_lease *lease)
+{
+    void *connection;
+
+    if (lease->slot_ == NULL || muster__grpc_is_forked()) {
+        return NULL;
+    }
+    connection = muster_lease_connection(lease);
+    return connection == NULL ? NULL : muster__connection_channel(connection);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps a channel's credentials and arguments; makes C core channels of them.
+ */
+#include "config.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <grpc/grpc_security.h>
+
+#include "runtime.h"
+
+struct muster__grpc_config {
+    _Atomic uint32_t n_refs;
+    char *target;
+    grpc_channel_credentials *credentials; /* kept alive by keeper */
+    grpc_channel *keeper;
+    grpc_arg *args; /* n_args, the user's but for those in fixed_keys */
+    size_t n_args;
+    bool has_authority;
+    bool needs_ping_limit;
+};
+
+/* Muster's rules rest on these: the user's are ignored. */
+static const char *const fixed_keys[] = {
+    GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
+    GRPC_ARG_ENABLE_HTTP_PROXY,
+    GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS,
+    GRPC_ARG_ENABLE_RETRIES,
+    GRPC_ARG_SERVICE_CONFIG,
+    GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION,
+    GRPC_ARG_LB_POLICY_NAME,
+    GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
+    GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+    GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
+};
+
+/* Arguments that muster adds, at most. */
+#define MAX_ADDED_ARGS 10
+
+static bool is_fixed(const char *key)
+{
+    for (size_t i = 0; i < sizeof fixed_keys / sizeof fixed_keys[0]; i++) {
+        if (strcmp(key, fixed_keys[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const grpc_arg *find_arg(const muster__grpc_config *config,
+                                const char *key)
+{
+    for (size_t i = 0; i < config->n_args; i++) {
+        if (strcmp(config->args[i].key, key) == 0) {
+            return &config->args[i];
+        }
+    }
+    return NULL;
+}
+
+static void free_arg(grpc_arg *arg)
+{
+    free(arg->key);
+    if (arg->type == GRPC_ARG_STRING) {
+        free(arg->value.string);
+    } else if (arg->type == GRPC_ARG_POINTER) {
+        arg->value.pointer.vtable->destroy(arg->value.pointer.p);
+    }
+}
+
+static muster_status copy_arg(const grpc_arg *from, grpc_arg *ret_arg)
+{
+    grpc_arg arg = *from;
+
+    arg.key = strdup(from->key);
+    if (arg.key == NULL) {
+        return MUSTER_NOMEM;
+    }
+    if (from->type == GRPC_ARG_STRING) {
+        arg.value.string = strdup(from->value.string);
+        if (arg.value.string == NULL) {
+            free(arg.key);
+            return MUSTER_NOMEM;
+        }
+    } else if (from->type == GRPC_ARG_POINTER) {
+        arg.value.pointer.p =
+            from->value.pointer.vtable->copy(from->value.pointer.p);
+    }
+    *ret_arg = arg;
+    return MUSTER_OK;
+}
+
+static muster_status copy_args(muster__grpc_config *config,
+                               const grpc_channel_args *args)
+{
+    if (args == NULL || args->num_args == 0) {
+        return MUSTER_OK;
+    }
+    config->args = calloc(args->num_args, sizeof *config->args);
+    if (config->args == NULL) {
+        return MUSTER_NOMEM;
+    }
+    for (size_t i = 0; i < args->num_args; i++) {
+        if (is_fixed(args->args[i].key)) {
+            continue;
+        }
+        if (copy_arg(&args->args[i], &config->args[config->n_args]) !=
+            MUSTER_OK) {
+            return MUSTER_NOMEM;
+        }
+        config->n_args++;
+    }
+    config->has_authority =
+        find_arg(config, GRPC_ARG_DEFAULT_AUTHORITY) != NULL;
+    config->needs_ping_limit =
+        find_arg(config, GRPC_ARG_KEEPALIVE_TIME_MS) != NULL &&
+        find_arg(config, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA) == NULL;
+    return MUSTER_OK;
+}
+
+/* C core has no public function that takes a reference to credentials, but a
+ * channel holds one. This channel is never asked to connect. */
+static void keep_credentials(muster__grpc_config *config,
+                             grpc_channel_credentials *credentials)
+{
+    grpc_channel_credentials *own = NULL;
+
+    if (credentials == NULL) {
+        own = grpc_insecure_credentials_create();
+        credentials = own;
+    }
+    config->keeper = grpc_channel_create("ipv4:127.0.0.1:1", credentials, NULL);
+    config->credentials = credentials;
+    if (own != NULL) {
+        grpc_channel_credentials_release(own);
+    }
+}
+
+static void destroy(muster__grpc_config *config)
+{
+    if (config->keeper != NULL) {
+        grpc_channel_destroy(config->keeper);
+    }
+    for (size_t i = 0; i < config->n_args; i++) {
+        free_arg(&config->args[i]);
+    }
+    free(config->args);
+    free(config->target);
+    free(config);
+}
+
+/* Reads only what the caller's struct_size covers. */
+static muster_grpc_options read_options(const muster_grpc_options *options)
+{
+    muster_grpc_options known;
+    size_t size = options == NULL ? 0 : options->struct_size;
+
+    memset(&known, 0, sizeof known);
+    if (size > sizeof known) {
+        size = sizeof known;
+    }
+    if (size > 0) {
+        memcpy(&known, options, size);
+    }
+    return known;
+}
+
+muster_status muster__grpc_config_create(const char *target,
+                                         const muster_grpc_options *options,
+                                         muster__grpc_config **ret_config,
+                                         muster_error *err)
+{
+    const muster_grpc_options known = read_options(options);
+    muster__grpc_config *config;
+    muster_status status = muster__grpc_start(err);
+
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    config = calloc(1, sizeof *config);
+    if (config == NULL) {
+        goto no_memory;
+    }
+    atomic_init(&config->n_refs, 1);
+    config->target = strdup(target);
+    if (config->target == NULL || copy_args(config, known.args) != MUSTER_OK) {
+        destroy(config);
+        goto no_memory;
+    }
+    keep_credentials(config, known.credentials);
+    *ret_config = config;
+    return MUSTER_OK;
+
+no_memory:
+    return muster_error_set(err, MUSTER_NOMEM, "%s: %s", target,
+                            muster_status_text(MUSTER_NOMEM));
+}
+
+/* Relaxed: who takes a reference already has one. */
+void muster__grpc_config_ref(void *arg)
+{
+    muster__grpc_config *config = arg;
+
+    atomic_fetch_add_explicit(&config->n_refs, 1, memory_order_relaxed);
+}
+
+/* Acquire-release: the last one sees what the others did. */
+void muster__grpc_config_unref(void *arg)
+{
+    muster__grpc_config *config = arg;
+
+    if (config != NULL &&
+        atomic_fetch_sub_explicit(&config->n_refs, 1, memory_order_acq_rel) ==
+            1 &&
+        !muster__grpc_is_forked()) {
+        destroy(config);
+    }
+}
+
+const char *muster__grpc_config_target(const muster__grpc_config *config)
+{
+    return config->target;
+}
+
+static void add_integer(grpc_channel_args *args, const char *key, int value)
+{
+    grpc_arg *arg = &args->args[args->num_args++];
+
+    arg->type = GRPC_ARG_INTEGER;
+    arg->key = (char *)(uintptr_t)key;
+    arg->value.integer = value;
+}
+
+static void add_string(grpc_channel_args *args, const char *key,
+                       const char *value)
+{
+    grpc_arg *arg = &args->args[args->num_args++];
+
+    arg->type = GRPC_ARG_STRING;
+    arg->key = (char *)(uintptr_t)key;
+    arg->value.string = (char *)(uintptr_t)value;
+}
+
+static int backoff_of(uint64_t connect_timeout_ms)
+{
+    const uint64_t margin_ms = 1000;
+
+    return connect_timeout_ms > INT_MAX - margin_ms
+               ? INT_MAX
+               : (int)(connect_timeout_ms + margin_ms);
+}
+
+static void add_rules(grpc_channel_args *args, uint64_t connect_timeout_ms)
+{
+    /* Longer than muster waits: C core never gives up or tries again first. */
+    const int backoff_ms = backoff_of(connect_timeout_ms);
+
+    add_integer(args, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    add_integer(args, GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    add_integer(args, GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT_MAX);
+    /* With no retry policy: only the retry of what was never processed. */
+    add_integer(args, GRPC_ARG_ENABLE_RETRIES, 1);
+    add_integer(args, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+    add_integer(args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, backoff_ms);
+    add_integer(args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, backoff_ms);
+    add_integer(args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, backoff_ms);
+}
+
+muster_status muster__grpc_config_connect(const muster__grpc_config *config,
+                                          const char *grpc_target,
+                                          const char *authority,
+                                          uint64_t connect_timeout_ms,
+                                          grpc_channel **ret_channel)
+{
+    grpc_channel_args args = {0};
+
+    args.args = calloc(config->n_args + MAX_ADDED_ARGS, sizeof *args.args);
+    if (args.args == NULL) {
+        return MUSTER_NOMEM;
+    }
+    add_rules(&args, connect_timeout_ms);
+    if (!config->has_authority) {
+        add_string(&args, GRPC_ARG_DEFAULT_AUTHORITY, authority);
+    }
+    if (config->needs_ping_limit) {
+        add_integer(&args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+    }
+    if (config->n_args > 0) {
+        memcpy(args.args + args.num_args, config->args,
+               config->n_args * sizeof *args.args);
+        args.num_args += config->n_args;
+    }
+    *ret_channel = grpc_channel_create(grpc_target, config->credentials, &args);
+    free(args.args);
+    return MUSTER_OK;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all connections of one channel have in common: its transport_arg. */
+#ifndef MUSTER_CORE_GRPC_CONFIG_H
+#define MUSTER_CORE_GRPC_CONFIG_H
+
+#include <stdint.h>
+
+#include <muster/grpc.h>
+
+typedef struct muster__grpc_config muster__grpc_config;
+
+/* Copies options (may be NULL) and target. *ret_config is the caller's
+ * reference. Thread: any. MUSTER_INVAL, MUSTER_NOMEM. */
+muster_status muster__grpc_config_create(const char *target,
+                                         const muster_grpc_options *options,
+                                         muster__grpc_config **ret_config,
+                                         muster_error *err);
+
+/* Shaped for muster_transport_class. Thread: any. */
+void muster__grpc_config_ref(void *config);
+void muster__grpc_config_unref(void *config);
+
+/* The channel's target, for messages. Borrowed from config. */
+const char *muster__grpc_config_target(const muster__grpc_config *config);
+
+/* A channel to one C core target that keeps muster's rules (design section 7).
+ * *ret_channel is the caller's. Thread: any. MUSTER_NOMEM. */
+muster_status muster__grpc_config_connect(const muster__grpc_config *config,
+                                          const char *grpc_target,
+                                          const char *authority,
+                                          uint64_t connect_timeout_ms,
+                                          grpc_channel **ret_channel);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connects, watches and reports one grpc_channel; used once, then destroyed. */
+#include "connection.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <grpc/support/alloc.h>
+#include <grpc/support/time.h>
+
+#include "address.h"
+#include "poller.h"
+#include "runtime.h"
+
+#define DEFAULT_CONNECT_TIMEOUT_MS UINT64_C(20000)
+#define PROBE_TIMEOUT_MS INT64_C(1000)
+#define CONNECTION_MAGIC UINT32_C(0x6d63306e)
+
+typedef enum phase { PHASE_CONNECTING, PHASE_READY, PHASE_DEAD } phase;
+
+/* The call that asks C core why a connection failed. */
+typedef struct probe {
+    grpc_completion_queue_functor completion;
+    grpc_call *call;
+    grpc_status_code status;
+    grpc_slice details;
+    grpc_metadata_array trailing;
+} probe;
+
+struct muster__connection {
+    uint32_t magic;
+    /* Guards all that follows, and is held while the host is told: nothing else
+     * lets destroy() promise that the host is not called any more. */
+    pthread_mutex_t mutex;
+    const muster_transport_host *host; /* NULL after destroy() */
+    void *host_ctx;
+    uint32_t n_refs; /* the owner, and each completion still to come */
+    phase phase;
+    bool has_moved; /* has left the IDLE that it was born in */
+    grpc_completion_queue_functor watch;
+    probe probe;
+    muster__placed calls; /* head of a ring */
+    uint64_t connect_timeout_ms;
+    gpr_timespec connect_deadline;
+    /* Constant. */
+    grpc_channel *channel;
+    muster__grpc_config *config;
+    char *address;
+};
+
+static muster__connection *check(void *arg)
+{
+    muster__connection *connection = arg;
+
+    assert(connection->magic == CONNECTION_MAGIC);
+    return connection;
+}
+
+static void free_connection(muster__connection *connection)
+{
+    connection->magic = 0;
+    (void)pthread_mutex_destroy(&connection->mutex);
+    muster__grpc_config_unref(connection->config);
+    free(connection->address);
+    free(connection);
+    muster__poller_release();
+}
+
+/* Unlocks, and frees when that was the last reference. */
+static void unref_and_unlock(muster__connection *connection)
+{
+    bool is_last = --connection->n_refs == 0;
+
+    pthread_mutex_unlock(&connection->mutex);
+    if (is_last) {
+        free_connection(connection);
+    }
+}
+
+static void report_locked(muster__connection *connection,
+                          muster_connectivity state, const char *reason)
+{
+    if (connection->host != NULL) {
+        connection->host->state(connection->host_ctx, state, reason);
+    }
+}
+
+static void die_locked(muster__connection *connection,
+                       muster_connectivity state, const char *reason)
+{
+    if (connection->phase != PHASE_DEAD) {
+        connection->phase = PHASE_DEAD;
+        report_locked(connection, state, reason);
+    }
+}
+
+static void watch_locked(muster__connection *connection,
+                         grpc_connectivity_state last)
+{
+    connection->n_refs++;
+    grpc_channel_watch_connectivity_state(
+        connection->channel, last,
+        connection->phase == PHASE_READY ? gpr_inf_future(GPR_CLOCK_MONOTONIC)
+                                         : connection->connect_deadline,
+        muster__grpc_watch_queue(), &connection->watch);
+}
+
+static void on_probe(grpc_completion_queue_functor *self, int ok)
+{
+    probe *p = (probe *)self;
+    muster__connection *connection =
+        (muster__connection *)((char *)p - offsetof(muster__connection, probe));
+    char *reason = grpc_slice_to_c_string(p->details);
+
+    (void)ok;
+    pthread_mutex_lock(&connection->mutex);
+    die_locked(connection, MUSTER_TRANSIENT_FAILURE,
+               reason[0] == '\0' ? "connecting failed" : reason);
+    gpr_free(reason);
+    grpc_slice_unref(p->details);
+    grpc_metadata_array_destroy(&p->trailing);
+    grpc_call_unref(p->call);
+    unref_and_unlock(connection);
+}
+
+/* Connectivity states carry no reason. A fail-fast call fails with it at once,
+ * without leaving the process. */
+static void start_probe_locked(muster__connection *connection)
+{
+    probe *p = &connection->probe;
+    const gpr_timespec deadline =
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                     gpr_time_from_millis(PROBE_TIMEOUT_MS, GPR_TIMESPAN));
+    grpc_op ops[2];
+
+    memset(ops, 0, sizeof ops);
+    ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+    ops[1].op = GRPC_OP_RECV_STATUS_ON_CLIENT;
+    ops[1].data.recv_status_on_client.trailing_metadata = &p->trailing;
+    ops[1].data.recv_status_on_client.status = &p->status;
+    ops[1].data.recv_status_on_client.status_details = &p->details;
+    p->completion.functor_run = on_probe;
+    p->details = grpc_empty_slice();
+    grpc_metadata_array_init(&p->trailing);
+    p->call = grpc_channel_create_call(
+        connection->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
+        muster__grpc_watch_queue(),
+        grpc_slice_from_static_string("/muster.reserved/Probe"), NULL, deadline,
+        NULL);
+    connection->n_refs++;
+    (void)grpc_call_start_batch(p->call, ops, 2, &p->completion, NULL);
+}
+
+/* Not READY yet. */
+static void advance_connecting_locked(muster__connection *connection,
+                                      grpc_connectivity_state state)
+{
+    if (state == GRPC_CHANNEL_READY) {
+        connection->phase = PHASE_READY;
+        report_locked(connection, MUSTER_READY, NULL);
+        watch_locked(connection, state);
+    } else if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
+        start_probe_locked(connection);
+    } else if (state == GRPC_CHANNEL_IDLE && connection->has_moved) {
+        die_locked(connection, MUSTER_TRANSIENT_FAILURE,
+                   "the peer closed the connection as soon as it was made");
+    } else {
+        watch_locked(connection, state);
+    }
+}
+
+static void advance_locked(muster__connection *connection)
+{
+    grpc_connectivity_state state = grpc_channel_check_connectivity_state(
+        connection->channel, !connection->has_moved);
+
+    if (connection->phase == PHASE_CONNECTING) {
+        advance_connecting_locked(connection, state);
+    } else if (state == GRPC_CHANNEL_READY) {
+        watch_locked(connection, state);
+    } else {
+        die_locked(connection, MUSTER_IDLE, NULL);
+    }
+}
+
+static void time_out_locked(muster__connection *connection)
+{
+    char reason[64];
+
+    (void)snprintf(reason, sizeof reason,
+                   "connect timed out after %" PRIu64 " ms",
+                   connection->connect_timeout_ms);
+    die_locked(connection, MUSTER_TRANSIENT_FAILURE, reason);
+}
+
+static void on_watch(grpc_completion_queue_functor *self, int ok)
+{
+    muster__connection *connection =
+        (muster__connection *)((char *)self -
+                               offsetof(muster__connection, watch));
+
+    pthread_mutex_lock(&connection->mutex);
+    if (connection->host == NULL) {
+        /* destroy() was called: the channel is gone. */
+    } else if (ok != 0) {
+        connection->has_moved = true;
+        advance_locked(connection);
+    } else {
+        time_out_locked(connection);
+    }
+    unref_and_unlock(connection);
+}
+
+/* Fills what create() was told. */
+static muster__connection *allocate(muster__grpc_config *config,
+                                    const muster_connection_env *env)
+{
+    muster__connection *connection = calloc(1, sizeof *connection);
+
+    if (connection == NULL) {
+        return NULL;
+    }
+    connection->address = strdup(env->endpoint->address);
+    if (connection->address == NULL ||
+        pthread_mutex_init(&connection->mutex, NULL) != 0) {
+        free(connection->address);
+        free(connection);
+        return NULL;
+    }
+    connection->magic = CONNECTION_MAGIC;
+    connection->host = env->host;
+    connection->host_ctx = env->ctx;
+    connection->n_refs = 1;
+    connection->phase = PHASE_CONNECTING;
+    connection->watch.functor_run = on_watch;
+    connection->calls.next = &connection->calls;
+    connection->calls.previous = &connection->calls;
+    connection->connect_timeout_ms = env->connect_timeout_ms == 0
+                                         ? DEFAULT_CONNECT_TIMEOUT_MS
+                                         : env->connect_timeout_ms;
+    connection->config = config;
+    muster__grpc_config_ref(config);
+    muster__poller_hold();
+    return connection;
+}
+
+static muster_status open_channel(muster__connection *connection,
+                                  const muster_connection_env *env)
+{
+    const char *authority =
+        muster__grpc_authority_of(env->endpoint, env->authority);
+    char *target;
+    muster_status status =
+        muster__grpc_target_of_address(env->endpoint->address, &target);
+
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    status = muster__grpc_config_connect(connection->config, target, authority,
+                                         connection->connect_timeout_ms,
+                                         &connection->channel);
+    free(target);
+    return status;
+}
+
+static gpr_timespec deadline_after_ms(uint64_t timeout_ms)
+{
+    if (timeout_ms > INT64_MAX) {
+        return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+    }
+    return gpr_time_add(
+        gpr_now(GPR_CLOCK_MONOTONIC),
+        gpr_time_from_millis((int64_t)timeout_ms, GPR_TIMESPAN));
+}
+
+static muster_status create(void *arg, const muster_connection_env *env,
+                            void **ret_connection, muster_error *err)
+{
+    muster__connection *connection;
+
+    if (muster__grpc_is_forked()) {
+        return muster_error_set(err, MUSTER_FORKED, "%s",
+                                muster_status_text(MUSTER_FORKED));
+    }
+    muster__grpc_mark_control_thread();
+    connection = allocate(arg, env);
+    if (connection == NULL || open_channel(connection, env) != MUSTER_OK) {
+        if (connection != NULL) {
+            free_connection(connection);
+        }
+        return muster_error_set(err, MUSTER_NOMEM, "%s: %s",
+                                env->endpoint->address,
+                                muster_status_text(MUSTER_NOMEM));
+    }
+    connection->connect_deadline =
+        deadline_after_ms(connection->connect_timeout_ms);
+    *ret_connection = connection;
+    pthread_mutex_lock(&connection->mutex);
+    advance_locked(connection);
+    pthread_mutex_unlock(&connection->mutex);
+    return MUSTER_OK;
+}
+
+static void destroy(void *arg)
+{
+    muster__connection *connection = check(arg);
+
+    if (muster__grpc_is_forked()) {
+        return;
+    }
+    muster__grpc_mark_control_thread();
+    pthread_mutex_lock(&connection->mutex);
+    connection->host = NULL;
+    pthread_mutex_unlock(&connection->mutex);
+    /* The completions still to come do so now; none touches the channel. */
+    grpc_channel_destroy(connection->channel);
+    pthread_mutex_lock(&connection->mutex);
+    unref_and_unlock(connection);
+}
+
+static void cancel(void *arg)
+{
+    muster__connection *connection = check(arg);
+
+    if (muster__grpc_is_forked()) {
+        return;
+    }
+    pthread_mutex_lock(&connection->mutex);
+    for (muster__placed *placed = connection->calls.next;
+         placed != &connection->calls; placed = placed->next) {
+        (void)grpc_call_cancel_with_status(
+            placed->call, GRPC_STATUS_UNAVAILABLE,
+            "the endpoint was removed and its drain deadline passed", NULL);
+    }
+    pthread_mutex_unlock(&connection->mutex);
+}
+
+grpc_channel *muster__connection_channel(const muster__connection *connection)
+{
+    assert(connection->magic == CONNECTION_MAGIC);
+    return connection->channel;
+}
+
+const char *muster__connection_address(const muster__connection *connection)
+{
+    return connection->address;
+}
+
+const char *muster__connection_target(const muster__connection *connection)
+{
+    return muster__grpc_config_target(connection->config);
+}
+
+void muster__connection_link(muster__connection *connection,
+                             muster__placed *placed)
+{
+    pthread_mutex_lock(&connection->mutex);
+    placed->next = connection->calls.next;
+    placed->previous = &connection->calls;
+    placed->next->previous = placed;
+    connection->calls.next = placed;
+    pthread_mutex_unlock(&connection->mutex);
+}
+
+void muster__connection_unlink(muster__connection *connection,
+                               muster__placed *placed)
+{
+    pthread_mutex_lock(&connection->mutex);
+    placed->previous->next = placed->next;
+    placed->next->previous = placed->previous;
+    pthread_mutex_unlock(&connection->mutex);
+}
+
+const muster_transport_class muster__grpc_transport = {
+    .struct_size = sizeof(muster_transport_class),
+    .name = "grpc",
+    .create = create,
+    .destroy = destroy,
+    .ref = muster__grpc_config_ref,
+    .unref = muster__grpc_config_unref,
+    .cancel = cancel,
+};

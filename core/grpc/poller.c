@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread that polls while no call does. */
+#include "poller.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <grpc/grpc.h>
+#include <grpc/support/time.h>
+
+#include "runtime.h"
+
+/* How often the thread looks whether calls still poll. Twice this, and not more
+ * than 50 ms, is how late a change of state may be noticed after the last. */
+#define TICK_NS UINT64_C(20000000)
+
+/* How long it polls before it looks whether calls have begun. */
+#define SLICE_NS UINT64_C(100000000)
+
+/* Lower half: threads that poll now. Upper half: how many ever came, so that a
+ * thread which looks between two calls sees that they go on. Relaxed: a late
+ * look costs a tick, nothing else hangs on it. */
+static _Atomic uint64_t traffic;
+#define TRAFFIC_ENTER ((UINT64_C(1) << 32) + 1)
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t held = PTHREAD_COND_INITIALIZER;
+static uint64_t n_holds; /* guarded by mutex */
+static grpc_completion_queue *idle_queue;
+
+bool muster__poller_serves_all(void)
+{
+    const char *strategy = getenv("GRPC_POLL_STRATEGY");
+
+    return strategy == NULL || strcmp(strategy, "all") == 0 ||
+           strncmp(strategy, "epoll1", strlen("epoll1")) == 0;
+}
+
+void muster__poller_enter(void)
+{
+    atomic_fetch_add_explicit(&traffic, TRAFFIC_ENTER, memory_order_relaxed);
+}
+
+void muster__poller_leave(void)
+{
+    atomic_fetch_sub_explicit(&traffic, 1, memory_order_relaxed);
+}
+
+void muster__poller_hold(void)
+{
+    pthread_mutex_lock(&mutex);
+    n_holds++;
+    if (n_holds == 1) {
+        pthread_cond_signal(&held);
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+void muster__poller_release(void)
+{
+    pthread_mutex_lock(&mutex);
+    n_holds--;
+    pthread_mutex_unlock(&mutex);
+}
+
+static void wait_until_held(void)
+{
+    pthread_mutex_lock(&mutex);
+    while (n_holds == 0) {
+        pthread_cond_wait(&held, &mutex);
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+static gpr_timespec after_ns(uint64_t delay_ns)
+{
+    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                        gpr_time_from_nanos((int64_t)delay_ns, GPR_TIMESPAN));
+}
+
+static void poll_for(uint64_t delay_ns)
+{
+    (void)grpc_completion_queue_next(idle_queue, after_ns(delay_ns), NULL);
+}
+
+/* Calls carry the descriptors; look again in a tick. */
+static void keep_away(void)
+{
+    gpr_sleep_until(after_ns(TICK_NS));
+}
+
+static void *run(void *unused)
+{
+    uint64_t seen = 0;
+
+    (void)unused;
+    for (;;) {
+        uint64_t now;
+
+        wait_until_held();
+        now = atomic_load_explicit(&traffic, memory_order_relaxed);
+        if ((uint32_t)now != 0) {
+            keep_away();
+        } else if (now != seen) {
+            poll_for(0);
+            keep_away();
+        } else {
+            poll_for(SLICE_NS);
+        }
+        seen = now;
+    }
+    return NULL;
+}
+
+muster_status muster__poller_start(void)
+{
+    if (!muster__poller_serves_all()) {
+        return MUSTER_OK;
+    }
+    if (idle_queue == NULL) {
+        idle_queue = grpc_completion_queue_create_for_next(NULL);
+    }
+    return muster__grpc_thread("muster-poll", run);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MUSTER_GRPC_H
+#define MUSTER_GRPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <muster/channel.h>
+#include <muster/export.h>
+#include <muster/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* libmuster-grpc: channels whose connections are gRPC C core's, and calls on
+ * them. It calls grpc_init() when first used, and never grpc_shutdown(): a
+ * program's own pairs of the two are not disturbed. */
+
+/* ---- Channels ---- */
+
+/* All zero but struct_size means insecure and C core's defaults.
+ *
+ * args are added to every connection. They win over muster's own
+ * (grpc.default_authority, and grpc.http2.max_pings_without_data=0, which is
+ * given with grpc.keepalive_time_ms so that a frozen peer is noticed on an idle
+ * connection), but for those muster's rules rest on, which are ignored:
+ * grpc.use_local_subchannel_pool, grpc.enable_http_proxy,
+ * grpc.client_idle_timeout_ms, grpc.enable_retries, grpc.service_config,
+ * grpc.service_config_disable_resolution, grpc.lb_policy_name and
+ * grpc.{initial,min,max}_reconnect_backoff_ms (muster_channel_options has
+ * muster's). */
+typedef struct muster_grpc_options {
+    uint32_t struct_size;
+    uint32_t reserved;
+    /* NULL: insecure. A reference is taken: release yours at any time. */
+    grpc_channel_credentials *credentials;
+    const grpc_channel_args *args; /* copied; NULL: none */
+} muster_grpc_options;
+
+/* muster_channel_create() with gRPC C core as the transport: what options says
+ * of transport and transport_arg is ignored. Both options may be NULL. Thread:
+ * any. Statuses as muster_channel_create(). */
+MUSTER_API muster_status muster_grpc_channel_create(
+    const char *target, const muster_channel_options *options,
+    const muster_grpc_options *grpc_options, muster_channel **ret_channel,
+    muster_error *err);
+
+/* The lease's connection as a C core channel, for everything C core offers that
+ * muster_call does not: create calls on it, and finish the lease after the last
+ * of them has ended. They must be fail-fast, and a drain deadline does not
+ * cancel them. Borrowed until the lease is finished: never to be destroyed.
+ * The lease must be of a channel that muster_grpc_channel_create() made. NULL
+ * for a lease of all zero. Thread: any. */
+MUSTER_API grpc_channel *muster_lease_grpc_channel(const muster_lease *lease);
+
+/* ---- Calls ---- */
+
+/* One call: picked, placed, and, when it provably never left this process,
+ * picked and placed again. Made, started once, read when it has ended, and
+ * destroyed. */
+typedef struct muster_call muster_call;
+
+/* All zero but struct_size is a fail-fast call with no deadline. */
+typedef struct muster_call_options {
+    uint32_t struct_size;
+    uint32_t flags;       /* MUSTER_CALL_... */
+    const char *hash_key; /* for hashing policies, or NULL; copied */
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+    /* Sent with the call. The array is copied, slices are referenced. Keys are
+     * lower case. Policies that look at headers see these. */
+    const grpc_metadata *metadata;
+    size_t n_metadata;
+    /* NULL: those of the channel. Borrowed until the call is destroyed. */
+    grpc_call_credentials *credentials;
+} muster_call_options;
+
+/* How a call ended. Everything is borrowed from the call, until it is
+ * destroyed. */
+typedef struct muster_call_result {
+    uint32_t struct_size;
+    uint32_t flags; /* MUSTER_OUTCOME_... */
+    grpc_status_code status;
+    uint32_t n_attempts; /* times it was placed on a connection */
+    /* The server's, as it came; otherwise "target: endpoint: cause". */
+    const char *message;
+    grpc_byte_buffer *response; /* NULL when there is none */
+    const grpc_metadata_array *initial_metadata;
+    const grpc_metadata_array *trailing_metadata;
+    uint64_t latency_ns; /* from start to end, waiting included */
+} muster_call_result;
+
+/* Makes a call of method ("/pkg.Service/Method", copied) on channel, which must
+ * outlive it. options may be NULL. Thread: any. *ret_call is the caller's,
+ * until muster_call_destroy(). MUSTER_INVAL, MUSTER_NOMEM, MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_create(muster_channel *channel,
+                                            const char *method,
+                                            const muster_call_options *options,
+                                            muster_call **ret_call,
+                                            muster_error *err);
+
+/* Frees the call. It has ended, or never was started. NULL is ignored. Thread:
+ * any. */
+MUSTER_API void muster_call_destroy(muster_call *call);
+
+/* Sends request, waits for the answer. request (may be NULL: an empty message)
+ * is borrowed and unchanged. Thread: any but control (MUSTER_WOULD_DEADLOCK).
+ * MUSTER_OK means that the call has ended, and the result says how.
+ * MUSTER_INVAL (started before), MUSTER_NOMEM, MUSTER_FORKED: no call was
+ * made. */
+MUSTER_API muster_status muster_call_unary(muster_call *call,
+                                           const grpc_byte_buffer *request);
+
+/* Ends the call with CANCELLED, unless it has ended. It still is to be waited
+ * for. Thread: any; not at the same time as muster_call_destroy(). */
+MUSTER_API void muster_call_cancel(muster_call *call);
+
+/* How the call ended; status is UNKNOWN while it has not. Fills *ret_result up
+ * to its struct_size, which the caller sets. Thread: any, one at a time. */
+MUSTER_API void muster_call_get_result(const muster_call *call,
+                                       muster_call_result *ret_result);
+
+/* Whom the call talked to ("ipv4:10.0.0.1:50051"); NULL when it never left.
+ * Not authenticated. Borrowed from the call. Thread: any, one at a time. */
+MUSTER_API const char *muster_call_peer(muster_call *call);
+
+/* ---- Calls without waiting ---- */
+
+/* Where ended calls are reported. Its thread, the user's, moves the bytes of
+ * its calls: keep one in muster_call_queue_next() while calls are out. */
+typedef struct muster_call_queue muster_call_queue;
+
+typedef struct muster_call_event {
+    muster_call *call; /* has ended */
+    void *tag;         /* what muster_call_start_unary() was given */
+} muster_call_event;
+
+/* Thread: any. *ret_queue is the caller's, until muster_call_queue_destroy().
+ * MUSTER_NOMEM, MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_queue_create(muster_call_queue **ret_queue,
+                                                  muster_error *err);
+
+/* Sends request; queue tells when the call has ended, always later, once.
+ * request as in muster_call_unary(), and may be destroyed on return. Thread:
+ * any. MUSTER_INVAL (started before), MUSTER_CLOSED (queue is shut down),
+ * MUSTER_NOMEM, MUSTER_FORKED: no call was made, no event will come. */
+MUSTER_API muster_status
+muster_call_start_unary(muster_call *call, const grpc_byte_buffer *request,
+                        muster_call_queue *queue, void *tag);
+
+/* Waits for the next ended call, to deadline_ns (CLOCK_MONOTONIC; 0: looks
+ * without waiting; MUSTER_FOREVER). Thread: any but control
+ * (MUSTER_WOULD_DEADLOCK), several at once. MUSTER_TIMEOUT. MUSTER_CLOSED after
+ * shutdown, when all calls have been reported. MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_queue_next(muster_call_queue *queue,
+                                                uint64_t deadline_ns,
+                                                muster_call_event *ret_event);
+
+/* No further call can be started on queue; those out are still reported.
+ * Thread: any; twice is allowed. */
+MUSTER_API void muster_call_queue_shutdown(muster_call_queue *queue);
+
+/* Shuts down, waits for calls still out (drops their events), frees. No thread
+ * may be in muster_call_queue_next(). NULL is ignored. Thread: any but
+ * control. */
+MUSTER_API void muster_call_queue_destroy(muster_call_queue *queue);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gRPC transport alone, under a host of the test's own. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "backend.h"
+#include "config.h"
+#include "connection.h"
+
+#define WAIT_S 10
+
+/* What a connection reported, in order. */
+typedef struct host {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    muster_connectivity states[8];
+    size_t n_states;
+    char reason[256];
+    uint64_t last_ns;
+} host;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void on_state(void *ctx, muster_connectivity state, const char *reason)
+{
+    host *h = ctx;
+
+    pthread_mutex_lock(&h->mutex);
+    h->states[h->n_states++ % 8] = state;
+    (void)snprintf(h->reason, sizeof h->reason, "%s",
+                   reason == NULL ? "" : reason);
+    h->last_ns = now_ns();
+    pthread_cond_broadcast(&h->changed);
+    pthread_mutex_unlock(&h->mutex);
+}
+
+static const muster_transport_host host_class = {
+    .struct_size = sizeof(muster_transport_host), .state = on_state};
+
+static void host_init(host *h)
+{
+    pthread_condattr_t attributes;
+
+    memset(h, 0, sizeof *h);
+    (void)pthread_mutex_init(&h->mutex, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&h->changed, &attributes);
+}
+
+/* Waits for the report number `index`; -1 when it does not come. */
+static int wait_for_state(host *h, size_t index)
+{
+    struct timespec end;
+    int state;
+    int failed = 0;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += WAIT_S;
+    pthread_mutex_lock(&h->mutex);
+    while (h->n_states <= index && failed == 0) {
+        failed = pthread_cond_timedwait(&h->changed, &h->mutex, &end);
+    }
+    state = h->n_states > index ? (int)h->states[index % 8] : -1;
+    pthread_mutex_unlock(&h->mutex);
+    return state;
+}
+
+static muster__grpc_config *make_config(void)
+{
+    muster__grpc_config *config = NULL;
+    muster_error err;
+
+    cr_assert_eq(muster__grpc_config_create("static:///x", NULL, &config, &err),
+                 MUSTER_OK, "%s", err.message);
+    return config;
+}
+
+static void *connect_to(muster__grpc_config *config, host *h,
+                        const char *address, uint64_t timeout_ms)
+{
+    muster_endpoint endpoint = {.address = address};
+    muster_connection_env env = {.struct_size = sizeof env,
+                                 .host = &host_class,
+                                 .ctx = h,
+                                 .endpoint = &endpoint,
+                                 .connect_timeout_ms = timeout_ms};
+    void *connection = NULL;
+    muster_error err;
+
+    cr_assert_eq(muster__grpc_transport.create(config, &env, &connection, &err),
+                 MUSTER_OK, "%s", err.message);
+    return connection;
+}
+
+/* A port that is bound but does not listen: connects are refused. */
+static int refused_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_assert_eq(bind(descriptor, (struct sockaddr *)&address, length), 0);
+    cr_assert_eq(getsockname(descriptor, (struct sockaddr *)&address, &length),
+                 0);
+    return ntohs(address.sin_port);
+}
+
+Test(connection, becomes_ready_at_a_server_that_listens)
+{
+    muster__grpc_config *config = make_config();
+    backend server;
+    host h;
+    void *connection;
+    uint64_t begun_ns;
+
+    cr_assert(backend_start(&server, NULL));
+    host_init(&h);
+    begun_ns = now_ns();
+    connection = connect_to(config, &h, server.address, 5000);
+    cr_expect_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
+    cr_expect_lt(h.last_ns - begun_ns, 50000000u, "took %llu ns",
+                 (unsigned long long)(h.last_ns - begun_ns));
+    muster__grpc_transport.destroy(connection);
+    muster__grpc_config_unref(config);
+    backend_kill(&server);
+}
+
+Test(connection, reports_idle_when_the_server_goes_away)
+{
+    muster__grpc_config *config = make_config();
+    backend server;
+    host h;
+    void *connection;
+    uint64_t killed_ns;
+
+    cr_assert(backend_start(&server, NULL));
+    host_init(&h);
+    connection = connect_to(config, &h, server.address, 5000);
+    cr_assert_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
+    killed_ns = now_ns();
+    backend_kill(&server);
+    cr_expect_eq(wait_for_state(&h, 1), MUSTER_IDLE);
+    cr_expect_lt(h.last_ns - killed_ns, 50000000u, "took %llu ns",
+                 (unsigned long long)(h.last_ns - killed_ns));
+    muster__grpc_transport.destroy(connection);
+    muster__grpc_config_unref(config);
+}
+
+Test(connection, fails_with_the_reason_when_refused)
+{
+    muster__grpc_config *config = make_config();
+    char address[32];
+    host h;
+    void *connection;
+
+    (void)snprintf(address, sizeof address, "127.0.0.1:%d", refused_port());
+    host_init(&h);
+    connection = connect_to(config, &h, address, 5000);
+    cr_expect_eq(wait_for_state(&h, 0), MUSTER_TRANSIENT_FAILURE);
+    cr_expect(strstr(h.reason, "Connection refused") != NULL, "%s", h.reason);
+    cr_expect(strstr(h.reason, address) != NULL, "%s", h.reason);
+    muster__grpc_transport.destroy(connection);
+    muster__grpc_config_unref(config);
+}
+
+/* A server that accepts and never speaks HTTP/2. */
+static int silent_server(char *ret_address, size_t size)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_assert_eq(bind(descriptor, (struct sockaddr *)&address, length), 0);
+    cr_assert_eq(listen(descriptor, 16), 0);
+    cr_assert_eq(getsockname(descriptor, (struct sockaddr *)&address, &length),
+                 0);
+    (void)snprintf(ret_address, size, "127.0.0.1:%d", ntohs(address.sin_port));
+    return descriptor;
+}
+
+Test(connection, gives_up_after_the_connect_timeout)
+{
+    muster__grpc_config *config = make_config();
+    char address[32];
+    int descriptor = silent_server(address, sizeof address);
+    host h;
+    void *connection;
+
+    host_init(&h);
+    connection = connect_to(config, &h, address, 200);
+    cr_expect_eq(wait_for_state(&h, 0), MUSTER_TRANSIENT_FAILURE);
+    cr_expect_str_eq(h.reason, "connect timed out after 200 ms");
+    muster__grpc_transport.destroy(connection);
+    muster__grpc_config_unref(config);
+    (void)close(descriptor);
+}
+
+Test(connection, can_be_destroyed_while_it_connects)
+{
+    muster__grpc_config *config = make_config();
+    char address[32];
+    int descriptor = silent_server(address, sizeof address);
+    host h;
+
+    host_init(&h);
+    for (int i = 0; i < 200; i++) {
+        void *connection = connect_to(config, &h, address, 0);
+
+        muster__grpc_transport.destroy(connection);
+    }
+    cr_expect_eq(h.n_states, 0);
+    muster__grpc_config_unref(config);
+    (void)close(descriptor);
+}
+
+Test(connection, reaches_a_socket_whose_path_has_odd_characters)
+{
+    muster__grpc_config *config = make_config();
+    const char *parent = getenv("TMPDIR");
+    char folder[64];
+    char path[96];
+    const char *const flags[] = {"--unix", path, NULL};
+    backend server;
+    host h;
+    void *connection;
+
+    (void)snprintf(folder, sizeof folder, "%s/musterXXXXXX",
+                   parent == NULL ? "/tmp" : parent);
+    cr_assert_not_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/a b", folder);
+    cr_assert(backend_start(&server, flags));
+    host_init(&h);
+    connection = connect_to(config, &h, server.address, 5000);
+    cr_expect_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
+    muster__grpc_transport.destroy(connection);
+    muster__grpc_config_unref(config);
+    backend_kill(&server);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
+Test(connection, survives_churn_of_hundreds)
+{
+    enum { N = 100, ROUNDS = 5 };
+    muster__grpc_config *config = make_config();
+    static host hosts[N];
+    void *connections[N];
+    backend server;
+
+    cr_assert(backend_start(&server, NULL));
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < N; i++) {
+            host_init(&hosts[i]);
+            connections[i] =
+                connect_to(config, &hosts[i], server.address, 5000);
+        }
+        for (int i = 0; i < N; i++) {
+            if (i % 2 == 0) {
+                cr_expect_eq(wait_for_state(&hosts[i], 0), MUSTER_READY, "%s",
+                             hosts[i].reason);
+            }
+            muster__grpc_transport.destroy(connections[i]);
+        }
+    }
+    muster__grpc_config_unref(config);
+    backend_kill(&server);
+}

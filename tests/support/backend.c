@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starts and ends muster-echo-server. */
+#include "backend.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_FLAGS 16
+
+static const char *server_path(void)
+{
+    const char *path = getenv("MUSTER_ECHO_SERVER");
+
+    return path == NULL ? MUSTER_ECHO_SERVER_PATH : path;
+}
+
+/* input[0] and output[1] become the child's; it gets no other descriptor. */
+static pid_t spawn(char **argv, const int input[2], const int output[2])
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    pid_t pid = 0;
+
+    (void)sigemptyset(&none);
+    (void)posix_spawnattr_init(&attributes);
+    (void)posix_spawnattr_setsigmask(&attributes, &none);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawn_file_actions_adddup2(&actions, input[0], STDIN_FILENO);
+    (void)posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
+    if (posix_spawn(&pid, argv[0], &actions, &attributes, argv, environ) != 0) {
+        pid = 0;
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attributes);
+    return pid;
+}
+
+static bool read_port(int descriptor, int *ret_port)
+{
+    FILE *stream = fdopen(descriptor, "r");
+    bool found;
+
+    if (stream == NULL) {
+        (void)close(descriptor);
+        return false;
+    }
+    found = fscanf(stream, "PORT %d", ret_port) == 1;
+    (void)fclose(stream);
+    return found;
+}
+
+static const char *value_of(const char *const *flags, const char *name)
+{
+    for (size_t i = 0; flags != NULL && flags[i] != NULL; i++) {
+        if (strcmp(flags[i], name) == 0) {
+            return flags[i + 1];
+        }
+    }
+    return NULL;
+}
+
+static void set_address(backend *started, const char *const *flags)
+{
+    const char *path = value_of(flags, "--unix");
+
+    if (path == NULL) {
+        (void)snprintf(started->address, sizeof started->address,
+                       "127.0.0.1:%d", started->port);
+    } else {
+        (void)snprintf(started->address, sizeof started->address, "unix:%s",
+                       path);
+    }
+}
+
+bool backend_start(backend *ret_backend, const char *const *flags)
+{
+    char *argv[MAX_FLAGS + 2] = {(char *)(size_t)server_path()};
+    backend started = {0};
+    int input[2];
+    int output[2];
+
+    for (size_t i = 0; flags != NULL && flags[i] != NULL && i < MAX_FLAGS;
+         i++) {
+        argv[i + 1] = (char *)(size_t)flags[i];
+    }
+    if (pipe2(input, O_CLOEXEC) != 0) {
+        return false;
+    }
+    if (pipe2(output, O_CLOEXEC) != 0) {
+        (void)close(input[0]);
+        (void)close(input[1]);
+        return false;
+    }
+    started.pid = spawn(argv, input, output);
+    started.input = input[1];
+    (void)close(input[0]);
+    (void)close(output[1]);
+    if (!read_port(output[0], &started.port) || started.pid == 0) {
+        backend_kill(&started);
+        return false;
+    }
+    set_address(&started, flags);
+    *ret_backend = started;
+    return true;
+}
+
+bool backend_start_on(backend *ret_backend, int port)
+{
+    char text[16];
+    const char *const flags[] = {"--port", text, NULL};
+
+    (void)snprintf(text, sizeof text, "%d", port);
+    return backend_start(ret_backend, flags);
+}
+
+static void end_with(backend *server, int signal_number)
+{
+    if (server->pid != 0) {
+        (void)kill(server->pid, signal_number);
+        (void)waitpid(server->pid, NULL, 0);
+        server->pid = 0;
+    }
+    if (server->input != 0) {
+        (void)close(server->input);
+        server->input = 0;
+    }
+}
+
+void backend_stop(backend *server)
+{
+    end_with(server, SIGTERM);
+}
+
+void backend_kill(backend *server)
+{
+    end_with(server, SIGKILL);
+}
