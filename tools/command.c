@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every verb of the command shares: failing in one way. */
+#include "command.h"
+
+#include <stdio.h>
+
+exit_code command_fail(exit_code code, const char *subject, const char *message)
+{
+    (void)fprintf(stderr, "muster: %s: %s\n", subject, message);
+    return code;
+}
+
+exit_code command_code_of_create(muster_status status)
+{
+    switch (status) {
+    case MUSTER_OK:
+        return EXIT_CODE_OK;
+    case MUSTER_INVAL:
+    case MUSTER_NOTFOUND:
+        return EXIT_CODE_USAGE;
+    case MUSTER_ABI:
+    case MUSTER_PERMISSION:
+        return EXIT_CODE_PLUGIN;
+    default:
+        return EXIT_CODE_FAILURE;
+    }
+}
+
+exit_code command_code_of_source(muster_status status)
+{
+    switch (status) {
+    case MUSTER_OK:
+        return EXIT_CODE_OK;
+    case MUSTER_NOTFOUND:
+        return EXIT_CODE_NO_ENDPOINTS;
+    case MUSTER_UNAVAILABLE:
+    case MUSTER_REFUSED:
+    case MUSTER_TIMEOUT:
+    case MUSTER_PERMISSION:
+        return EXIT_CODE_SOURCE;
+    case MUSTER_PROTOCOL:
+    case MUSTER_INVAL:
+        return EXIT_CODE_DATA;
+    default:
+        return EXIT_CODE_FAILURE;
+    }
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The muster command: finds the verb and hands over to it. */
+#include <argp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <muster/version.h>
+
+#include "command.h"
+
+typedef struct verb {
+    const char *name;
+    command_fn run;
+    const char *summary;
+} verb;
+
+static const verb verbs[] = {
+    {"resolve", command_resolve, "list a target's endpoints once"},
+    {"watch", command_watch, "follow the changes of a target's endpoints"},
+    {"plugins", command_plugins, "list the resolvers and balancers there are"},
+    {"version", command_version, "show the versions of library and plugin ABI"},
+};
+enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
+
+typedef struct choice {
+    const verb *verb;
+    int first; /* of its arguments: the index of the verb in argv */
+} choice;
+
+static char *help_text(int key, const char *text, void *input)
+{
+    char *buffer = NULL;
+    size_t size = 0;
+    FILE *out;
+
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC) {
+        return (char *)(uintptr_t)text;
+    }
+    out = open_memstream(&buffer, &size);
+    if (out == NULL) {
+        return NULL;
+    }
+    (void)fputs("Verbs:\n", out);
+    for (int i = 0; i < N_VERBS; i++) {
+        (void)fprintf(out, "  %-8s  %s\n", verbs[i].name, verbs[i].summary);
+    }
+    (void)fputs("\n\"muster VERB --help\" tells more, with examples.", out);
+    if (fclose(out) != 0) {
+        free(buffer);
+        return NULL;
+    }
+    return buffer; /* freed by argp */
+}
+
+static const verb *find_verb(const char *name)
+{
+    for (int i = 0; i < N_VERBS; i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    choice *chosen = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG:
+        chosen->verb = find_verb(text);
+        if (chosen->verb == NULL) {
+            argp_error(state, "no verb \"%s\"", text);
+        }
+        chosen->first = state->next - 1;
+        state->next = state->argc; /* the rest is the verb's */
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which verb?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp main_argp = {
+    .parser = parse,
+    .args_doc = "VERB [ARGUMENT...]",
+    .doc = "Shows what muster finds behind a target.\v ",
+    .help_filter = help_text,
+};
+
+const char *argp_program_version = "muster " MUSTER_VERSION_STRING;
+
+int main(int argc, char **argv)
+{
+    choice chosen = {NULL, 0};
+    char name[32];
+
+    argp_err_exit_status = EXIT_CODE_USAGE;
+    (void)argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
+    if (chosen.verb == NULL) {
+        return EXIT_CODE_USAGE;
+    }
+    (void)snprintf(name, sizeof name, "muster %s", chosen.verb->name);
+    argv[chosen.first] = name;
+    return (int)chosen.verb->run(argc - chosen.first, argv + chosen.first);
+}

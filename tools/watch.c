@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* muster watch: the changes of a target's endpoints, as they come. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "changes.h"
+#include "command.h"
+#include "duration.h"
+#include "listener.h"
+#include "model.h"
+#include "options.h"
+
+typedef struct watching {
+    options options;
+    const char *target;
+    uint64_t for_ms;
+    uint64_t count; /* of the answers still to come */
+    uint64_t sequence;
+    json_t *endpoints; /* as last printed; NULL: none yet */
+    exit_code code;    /* of the last failure while there is no list */
+} watching;
+
+enum { OPTION_FOR = 'f', OPTION_COUNT = 'n' };
+
+static const struct argp_option entries[] = {
+    {"for", OPTION_FOR, "TIME", 0, "Stop after TIME", 0},
+    {"count", OPTION_COUNT, "N", 0, "Stop after N answers of the source", 0},
+    {0},
+};
+
+static const char doc[] =
+    "Follow the endpoints of TARGET: first all of them, then each change, "
+    "failure and recovery.\v"
+    "Examples:\n"
+    "  muster watch file:///etc/backends\n"
+    "  muster watch file:///etc/backends -o ndjson --for 10m\n"
+    "  muster watch file:///etc/backends -o name --count 1\n"
+    "\n"
+    "Exit status: 0 there was a list; otherwise as that of \"muster resolve\".";
+
+static error_t parse_count(watching *self, const char *text,
+                           struct argp_state *state)
+{
+    char *end = NULL;
+    unsigned long long count = strtoull(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || count == 0 ||
+        count > UINT32_MAX) {
+        argp_error(state, "no count \"%s\": a number from 1", text);
+    }
+    self->count = count;
+    return 0;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    watching *self = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &self->options;
+        return 0;
+    case OPTION_FOR:
+        if (!duration_parse(text, &self->for_ms)) {
+            argp_error(state, "no time \"%s\": say 5s, 250ms or 1m", text);
+        }
+        return 0;
+    case OPTION_COUNT:
+        return parse_count(self, text, state);
+    default:
+        return options_target(key, text, state, &self->target);
+    }
+}
+
+static const struct argp argp = {entries,          parse, "TARGET", doc,
+                                 options_children, NULL,  NULL};
+
+/* Wide enough for most: the lines of later changes stand below those before. */
+static const output_column columns[] = {
+    {"TIME", "time", 24},        {"CHANGE", "type", 9},
+    {"ADDRESS", "address", 21},  {"WEIGHT", "weight", 6},
+    {"PRIORITY", "priority", 8}, {"ZONE", "zone", 4},
+    {"DETAIL", "message", 0},    {NULL, NULL, 0},
+};
+
+static const char *const name[] = {"type", "address", NULL};
+
+/* RFC 3339, in UTC, with milliseconds. */
+static json_t *time_now(void)
+{
+    struct timespec now;
+    struct tm parts;
+    char seconds[24];
+    char text[32];
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (gmtime_r(&now.tv_sec, &parts) == NULL ||
+        strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
+        return json_null();
+    }
+    (void)snprintf(text, sizeof text, "%s.%03dZ", seconds,
+                   (int)(now.tv_nsec / 1000000));
+    return json_string(text);
+}
+
+static json_t *one_event(const char *type, muster_status status,
+                         json_t *message)
+{
+    if (status == MUSTER_OK) {
+        return json_pack("[{s:s}]", "type", type);
+    }
+    return json_pack("[{s:s, s:s, s:O}]", "type", type, "status",
+                     muster_status_name(status), "message", message);
+}
+
+static json_t *events_of(watching *self, const answer *got)
+{
+    switch (got->type) {
+    case MUSTER_WATCH_ERROR:
+        return one_event("error", got->status, got->message);
+    case MUSTER_WATCH_FRESH:
+        return one_event("recovered", MUSTER_OK, NULL);
+    case MUSTER_WATCH_LIST:
+    default:
+        if (self->endpoints == NULL && json_array_size(got->endpoints) == 0) {
+            return one_event("empty", MUSTER_OK, NULL);
+        }
+        return changes_between(self->endpoints, got->endpoints);
+    }
+}
+
+/* In a table each row shows the time of its document. */
+static bool copy_time(json_t *document, json_t *events)
+{
+    json_t *when = json_object_get(document, "time");
+    size_t index;
+    json_t *event;
+
+    json_array_foreach(events, index, event)
+    {
+        if (json_object_set(event, "time", when) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static exit_code print(watching *self, const answer *got)
+{
+    json_t *events = events_of(self, got);
+    json_t *document = json_pack(
+        "{s:i, s:o, s:o, s:I, s:I, s:I, s:b, s:o}", "schema_version",
+        OUTPUT_SCHEMA_VERSION, "target", model_text(self->target), "time",
+        time_now(), "sequence", (json_int_t)self->sequence, "generation",
+        (json_int_t)got->generation, "age_ms", (json_int_t)got->age_ms,
+        "is_held", (int)got->is_held, "events", events);
+    const output_report report = {document, "events", columns, name};
+    exit_code code;
+
+    if (document != NULL && self->options.output.format == OUTPUT_TABLE &&
+        !copy_time(document, events)) {
+        code = command_fail(EXIT_CODE_FAILURE, self->target, "out of memory");
+    } else {
+        code = output_write(&self->options.output, &report);
+    }
+    json_decref(document);
+    return code;
+}
+
+/* EXIT_CODE_OK: go on. */
+static exit_code take(watching *self, const answer *got)
+{
+    self->sequence++;
+    if (print(self, got) != EXIT_CODE_OK) {
+        return EXIT_CODE_FAILURE;
+    }
+    if (got->type == MUSTER_WATCH_LIST) {
+        json_decref(self->endpoints);
+        self->endpoints = json_incref(got->endpoints);
+    }
+    if (self->endpoints == NULL) {
+        self->code = command_code_of_source(got->status);
+    }
+    return EXIT_CODE_OK;
+}
+
+static exit_code run(watching *self, listener *source)
+{
+    uint64_t deadline_ms = listener_deadline_ms(self->for_ms);
+    exit_code code = EXIT_CODE_OK;
+
+    while (code == EXIT_CODE_OK && self->sequence < self->count) {
+        answer *got = NULL;
+        muster_status status = listener_next(source, deadline_ms, &got);
+
+        if (status == MUSTER_TIMEOUT) {
+            break;
+        }
+        if (status != MUSTER_OK) {
+            return command_fail(EXIT_CODE_FAILURE, self->target,
+                                "out of memory");
+        }
+        code = take(self, got);
+        answer_destroy(got);
+    }
+    if (code == EXIT_CODE_OK && self->endpoints == NULL) {
+        return self->code;
+    }
+    return code;
+}
+
+exit_code command_watch(int argc, char **argv)
+{
+    watching self = {
+        .for_ms = UINT64_MAX,
+        .count = UINT64_MAX,
+        .code = EXIT_CODE_SOURCE,
+    };
+    listener *source = NULL;
+    muster_error err;
+    muster_status status;
+    exit_code code;
+
+    options_init(&self.options);
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &self);
+    status = listener_create(self.target, &source, &err);
+    if (status != MUSTER_OK) {
+        return command_fail(command_code_of_create(status), self.target,
+                            err.message);
+    }
+    code = run(&self, source);
+    listener_destroy(source);
+    json_decref(self.endpoints);
+    return code;
+}
