@@ -60,6 +60,29 @@ Test(loop_timer, is_never_early_and_fires_once)
     loop_close();
 }
 
+static void start_just_before_a_tick(void *arg)
+{
+    while (muster__now_ns() % 1000000u < 900000u) {
+    }
+    create_and_start(arg);
+    while (muster__now_ns() % 1000000u >= 900000u) {
+    }
+}
+
+Test(loop_timer, is_never_early_for_a_clock_in_milliseconds)
+{
+    loop_open();
+    for (int i = 0; i < 20; i++) {
+        timed t = {.delay_ms = 1};
+
+        on_control(start_just_before_a_tick, &t);
+        wait_for(&t.fired);
+        on_control(destroy, &t);
+        cr_expect_geq(t.fired_ns - t.started_ns, 1000000u);
+    }
+    loop_close();
+}
+
 static void busy_then_start(void *arg)
 {
     uint64_t until_ns = muster__now_ns() + 30u * 1000000u;

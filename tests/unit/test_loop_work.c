@@ -56,15 +56,42 @@ Test(loop_work, works_elsewhere_and_is_done_on_the_control_thread)
     loop_close();
 }
 
+enum { N_LONG = 5 };
+
+static int n_long_done;
+
+/* Works of different lengths, so that they are done in different turns. */
+static void work_long(void *arg)
+{
+    uint64_t until_ns = muster__now_ns() + *(uint64_t *)arg * 1000000u;
+
+    while (muster__now_ns() < until_ns) {
+    }
+}
+
+static void count_long(void *arg)
+{
+    (void)arg;
+    n_long_done++;
+}
+
+static void queue_long(void *arg)
+{
+    static uint64_t lengths_ms[N_LONG] = {1, 5, 10, 20, 30};
+
+    (void)arg;
+    for (int i = 0; i < N_LONG; i++) {
+        (void)muster__loop_work(work_long, count_long, &lengths_ms[i]);
+    }
+}
+
 Test(loop_work, stop_waits_until_all_is_done)
 {
-    sem_init(&finished, 0, 0);
     for (int round = 1; round <= 3; round++) {
         loop_open();
-        n_done = 0;
-        on_control(queue_all, NULL);
+        on_control(queue_long, NULL);
         loop_close();
-        cr_expect_eq(n_done, N_JOBS);
+        cr_expect_eq(n_long_done, round * N_LONG);
     }
 }
 
