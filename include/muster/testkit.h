@@ -145,6 +145,133 @@ const char *muster_testkit_resolver_violations(muster_testkit_resolver *kit);
 /* Stops if need be and releases kit. NULL is ignored. */
 void muster_testkit_resolver_destroy(muster_testkit_resolver *kit);
 
+/* ---- a host for one balancer policy ---- */
+
+typedef struct muster_testkit_balancer muster_testkit_balancer;
+
+/* All zero but struct_size and policy is valid. config_json is copied. */
+typedef struct muster_testkit_balancer_options {
+    uint32_t struct_size;
+    uint32_t n_children;
+    const muster_balancer_class *policy;
+    const char *config_json; /* NULL: "{}" */
+    void *shared;            /* as if the plugin's init() had given it */
+    const muster_balancer_class *const *children; /* n_children classes, which
+                                                     child_create() finds */
+    uint64_t seed;                                /* of random() */
+} muster_testkit_balancer_options;
+
+/* What the policy and its children have asked of their host so far. */
+typedef struct muster_testkit_balancer_seen {
+    uint32_t struct_size;
+    muster_log_level log_level; /* of the last log() */
+    const char *log_message;    /* of the last log(); else "" */
+    uint64_t n_logs;
+    uint64_t n_builds;      /* publications: with a table, where there is one */
+    uint64_t n_republished; /* calls of republish() */
+    uint64_t n_resolution_requests;
+    uint64_t n_timers;   /* pending now */
+    uint64_t n_children; /* now */
+} muster_testkit_balancer_seen;
+
+/* A pick, checked: an index or id that does not exist is a violation. */
+typedef struct muster_testkit_pick {
+    muster_verdict verdict;
+    uint32_t index;                  /* of INDEX: in the READY view */
+    uint64_t id;                     /* of INDEX and CONNECT */
+    const muster_endpoint *endpoint; /* that id's; NULL when it left the list */
+    int status;                      /* of FAIL */
+    const char *message;             /* of FAIL; never NULL then */
+} muster_testkit_pick;
+
+/* The policy as the data plane has it, to be called in a loop or by several
+ * threads. Valid until the next publication. */
+typedef struct muster_testkit_balancer_raw {
+    const muster_balancer_class *policy;
+    void *self;
+    void *table;
+    uint32_t n_ready;
+} muster_testkit_balancer_raw;
+
+/* Calls the class's create(). *ret_kit is the caller's. MUSTER_INVAL when the
+ * class is malformed; else what create() answers; err (may be NULL) says why.
+ */
+muster_status
+muster_testkit_balancer_create(const muster_testkit_balancer_options *options,
+                               muster_testkit_balancer **ret_kit,
+                               muster_error *err);
+
+/* Replaces the list. Endpoints are copied; those of a known identity keep id
+ * and state, others begin in state. The policy sees it at the next publish().
+ * MUSTER_NOMEM. */
+muster_status muster_testkit_balancer_set(muster_testkit_balancer *kit,
+                                          const muster_endpoint *endpoints,
+                                          size_t n_endpoints,
+                                          muster_connectivity state);
+
+/* Changes endpoint index of the list; last_failure (may be NULL) is copied. The
+ * policy sees it at the next publish(). */
+void muster_testkit_balancer_set_state(muster_testkit_balancer *kit,
+                                       size_t index, muster_connectivity state,
+                                       const char *last_failure);
+void muster_testkit_balancer_set_unhealthy(muster_testkit_balancer *kit,
+                                           size_t index, int is_unhealthy);
+
+/* Shows the policy the list: update(), want(), then build() of the READY view.
+ * Answers what build() does; when it fails the old table serves on. */
+muster_status muster_testkit_balancer_publish(muster_testkit_balancer *kit,
+                                              muster_error *err);
+
+/* Endpoint index of the list as the policy sees it; NULL beyond the list. Valid
+ * until the next call that changes the list. */
+const muster_backend *
+muster_testkit_balancer_get_backend(const muster_testkit_balancer *kit,
+                                    size_t index);
+
+/* Whether the last want() said so of endpoint index of the list. */
+int muster_testkit_balancer_is_wanted(const muster_testkit_balancer *kit,
+                                      size_t index);
+
+/* Picks for call (NULL: a fail-fast call of which nothing is known). A policy
+ * that does not pick when empty is not asked then: QUEUE. Thread: any, while no
+ * other function but these three runs. */
+void muster_testkit_balancer_pick(muster_testkit_balancer *kit,
+                                  const muster_call_info *call, uint32_t shard,
+                                  muster_testkit_pick *ret_pick);
+
+/* A call that was placed on id has ended; NULL: well. An id that is not in the
+ * list is let pass with its state, as long as the kit lives. Thread: as pick.
+ */
+void muster_testkit_balancer_done(muster_testkit_balancer *kit, uint64_t id,
+                                  const muster_outcome *outcome);
+
+void muster_testkit_balancer_get_raw(const muster_testkit_balancer *kit,
+                                     muster_testkit_balancer_raw *ret_raw);
+
+/* Runs the timers that are due, then want() and build() when the policy has
+ * asked for it (republish(), set_ejected()), until there is no more. Returns
+ * how many timers and builds ran. */
+unsigned muster_testkit_balancer_step(muster_testkit_balancer *kit);
+
+/* Moves time by delay_ms, with a step at each timer's own time. */
+unsigned muster_testkit_balancer_advance(muster_testkit_balancer *kit,
+                                         uint64_t delay_ms);
+
+/* Virtual nanoseconds since the kit was created. Thread: any. */
+uint64_t muster_testkit_balancer_now_ns(muster_testkit_balancer *kit);
+
+/* Valid until the next call on kit. */
+const muster_testkit_balancer_seen *
+muster_testkit_balancer_get(muster_testkit_balancer *kit);
+
+/* The rules that were broken, a line each; "" when none. Valid until the next
+ * call of it. */
+const char *muster_testkit_balancer_violations(muster_testkit_balancer *kit);
+
+/* Destroys the table and the policy; checks that it left no child and no child
+ * table. NULL is ignored. */
+void muster_testkit_balancer_destroy(muster_testkit_balancer *kit);
+
 /* ---- a transport that connects nothing ---- */
 
 /* Its time is real: it has a thread of its own, on which it reports states, as
