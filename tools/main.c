@@ -93,13 +93,12 @@ static const struct argp main_argp = {
     .help_filter = help_text,
 };
 
-const char *argp_program_version = "muster " MUSTER_VERSION_STRING;
-
 int main(int argc, char **argv)
 {
     choice chosen = {NULL, 0};
     char name[32];
 
+    argp_program_version = "muster " MUSTER_VERSION_STRING;
     argp_err_exit_status = EXIT_CODE_USAGE;
     (void)argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
     if (chosen.verb == NULL) {

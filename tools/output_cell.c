@@ -29,7 +29,7 @@ static bool write_members(FILE *out, const json_t *value)
 
 static void write_value(FILE *out, const json_t *value)
 {
-    if (json_is_string(value)) {
+    if (json_string_length(value) > 0) {
         (void)fputs(json_string_value(value), out);
     } else if (json_is_integer(value)) {
         (void)fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));

@@ -71,7 +71,8 @@ bool output_write_table(FILE *out, output *self, const output_report *report)
     const json_t *row;
 
     for (size_t i = 0; report->columns[i].header != NULL; i++) {
-        widths[i] = wider(report->columns[i].width, report->columns[i].header);
+        widths[i] = wider(report->columns[i].width,
+                          self->is_header_due ? report->columns[i].header : "");
     }
     json_array_foreach(rows, index, row)
     {

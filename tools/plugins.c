@@ -69,15 +69,26 @@ static json_t *classes_of(const muster_plugin_info *info)
     return array;
 }
 
+static json_t *text_or_null(const char *text)
+{
+    return model_text(text[0] == '\0' ? NULL : text);
+}
+
+/* Of a file whose note cannot be read there is no name and no ABI. */
+static json_t *abi_of(const muster_plugin_info *info)
+{
+    if (info->name[0] == '\0') {
+        return json_null();
+    }
+    return json_sprintf("%u.%u", (unsigned)info->abi_major,
+                        (unsigned)info->abi_minor);
+}
+
 static json_t *model_plugin(const muster_plugin_info *info)
 {
-    json_t *abi = json_sprintf("%u.%u", (unsigned)info->abi_major,
-                               (unsigned)info->abi_minor);
-
     return json_pack("{s:o, s:o, s:o, s:o, s:o}", "name",
-                     model_text(info->name), "abi", abi, "classes",
-                     classes_of(info), "path",
-                     model_text(info->path[0] == '\0' ? NULL : info->path),
+                     text_or_null(info->name), "abi", abi_of(info), "classes",
+                     classes_of(info), "path", text_or_null(info->path),
                      "refusal", model_text(info->refusal));
 }
 

@@ -14,6 +14,8 @@ function(muster_install_library target component name)
   string(REGEX REPLACE "(\\$<LINK_ONLY:muster_flags>|muster_flags)"
     "$<BUILD_INTERFACE:\\1>" libraries "${libraries}")
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(${target} INTERFACE
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   if(libraries)
     set_target_properties(${target} PROPERTIES
       INTERFACE_LINK_LIBRARIES "${libraries}")

@@ -32,7 +32,6 @@ function(muster_add_library target)
 
   foreach(product ${target}_shared ${target}_static)
     target_include_directories(${product} INTERFACE
-      $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
-      $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+      $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
   endforeach()
 endfunction()
