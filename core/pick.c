@@ -152,6 +152,9 @@ static inline muster_status attempt_pick(const pick_attempt *attempt,
         return answer_by_state(attempt, err);
     }
     verdict = view->pick(view->self, view->table, &args, &result);
+    if (muster__unlikely(args.n_ready == 0 && verdict == MUSTER_PICK_QUEUE)) {
+        return answer_by_state(attempt, err); /* balancer.h: PICKS_WHEN_EMPTY */
+    }
     if (muster__unlikely(verdict != MUSTER_PICK_INDEX || args.n_ready == 0)) {
         return answer_without_index(attempt, verdict, &result, err);
     }

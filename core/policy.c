@@ -233,6 +233,7 @@ const muster_balancer_host muster__policy_host = {
     .request_resolution = host_request_resolution,
     .child_create = muster__child_create,
     .child_update = muster__child_update,
+    .child_want = muster__child_want,
     .child_build = muster__child_build,
     .child_pick = muster__child_pick,
     .child_done = muster__child_done,

@@ -63,6 +63,9 @@ muster_status muster__child_create(void *ctx, const char *name,
                                    muster_child **ret_child, muster_error *err);
 void muster__child_update(muster_child *child,
                           const muster_balancer_update *update);
+void muster__child_want(muster_child *child,
+                        const muster_balancer_update *update,
+                        uint8_t *ret_wanted);
 muster_status muster__child_build(muster_child *child,
                                   const muster_build_args *args,
                                   void **ret_table, muster_error *err);

@@ -63,13 +63,37 @@ void muster__child_update(muster_child *child,
     }
 }
 
+void muster__child_want(muster_child *child,
+                        const muster_balancer_update *update,
+                        uint8_t *ret_wanted)
+{
+    muster__policy *policy = policy_of(child);
+    muster_backend *backends = NULL;
+
+    memset(ret_wanted, 1, update->n_backends);
+    if (policy->class_->want == NULL) {
+        return;
+    }
+    backends = with_states(policy, update->backends, update->n_backends,
+                           update->backend_size);
+    if (backends != NULL) {
+        muster_balancer_update own = {(uint32_t)sizeof own,
+                                      (uint32_t)sizeof *backends, backends,
+                                      update->n_backends};
+        policy->class_->want(policy->self, &own, ret_wanted);
+        free(backends);
+    }
+}
+
 muster_status muster__child_build(muster_child *child,
                                   const muster_build_args *args,
                                   void **ret_table, muster_error *err)
 {
     muster__policy *policy = policy_of(child);
 
-    if (policy->class_->build == NULL || args->n_ready == 0) {
+    if (policy->class_->build == NULL ||
+        (args->n_ready == 0 &&
+         (policy->class_->flags & MUSTER_BALANCER_PICKS_WHEN_EMPTY) == 0)) {
         *ret_table = NULL;
         return MUSTER_OK;
     }

@@ -186,7 +186,9 @@ static bool publish_now(muster_channel *channel)
     if (muster__view_freeze(channel->plane, &view) != MUSTER_OK) {
         return false;
     }
-    if (!publish(channel, view, channel->publisher.policy, NULL)) {
+    if (!publish(channel, view,
+                 channel->is_closing ? NULL : channel->publisher.policy,
+                 NULL)) {
         muster__view_discard(channel->plane, view);
         return false;
     }
@@ -292,8 +294,8 @@ static muster__build *build_new(muster_channel *channel)
     muster__channel_ref(channel);
     build->channel = channel;
     build->policy = muster__policy_ref(channel->publisher.policy);
-    build->endpoints = calloc(n, sizeof(muster__endpoint *));
-    build->ready = calloc(n, sizeof *build->ready);
+    build->endpoints = calloc(n + 1, sizeof(muster__endpoint *));
+    build->ready = calloc(n + 1, sizeof *build->ready);
     if (build->endpoints == NULL || build->ready == NULL ||
         muster__view_freeze(channel->plane, &build->view) != MUSTER_OK) {
         build_free(build);
@@ -329,15 +331,16 @@ static bool needs_table(const muster_channel *channel)
     const muster__policy *policy = channel->publisher.policy;
 
     return policy != NULL && policy->class_->build != NULL &&
-           muster__view_size(channel->plane) > 0 && !channel->is_closing;
+           !channel->is_closing &&
+           (muster__view_size(channel->plane) > 0 ||
+            (policy->class_->flags & MUSTER_BALANCER_PICKS_WHEN_EMPTY) != 0);
 }
 
-/* While a build runs, its view waits and newer ones are merged: only an empty
- * view goes out at once. */
+/* While a build runs, its view waits and newer ones are merged: only one that
+ * needs no table goes out at once. */
 static bool must_wait_for_build(muster_channel *channel)
 {
-    if (channel->publisher.build == NULL ||
-        muster__view_size(channel->plane) == 0) {
+    if (channel->publisher.build == NULL || !needs_table(channel)) {
         return false;
     }
     muster__plane_refuse_removed(channel->plane);
