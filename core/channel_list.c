@@ -233,6 +233,8 @@ static void choose_policy(muster_channel *channel)
     if (muster__publisher_choose_policy(channel, &err) != MUSTER_OK) {
         muster__log(MUSTER_LOG_ERROR, "channel %s: %s",
                     muster__channel_name(channel), err.message);
+        free(channel->latest_failure);
+        channel->latest_failure = strdup(err.message);
     }
 }
 
@@ -250,7 +252,7 @@ static void connect_changed(muster_channel *channel,
 }
 
 static void update_changed(muster_channel *channel,
-                           const muster__changes *changes, uint32_t leaving)
+                           const muster__changes *changes)
 {
     for (size_t i = 0; i < changes->n; i++) {
         if (changes->items[i].after != NULL) {
@@ -259,6 +261,11 @@ static void update_changed(muster_channel *channel,
                                                 changes->items[i].index));
         }
     }
+}
+
+/* Those that left, now that it is known what the new list has. */
+static void update_leaving(muster_channel *channel, uint32_t leaving)
+{
     while (leaving != MUSTER__NO_NUMBER) {
         muster__subchannel *subchannel =
             muster__table_at(&channel->table, leaving);
@@ -274,14 +281,15 @@ static void take_over(muster_channel *channel, const muster__changes *changes)
 
     apply(channel, changes, &leaving);
     choose_policy(channel);
-    if (muster__priorities_decide(channel)) {
+    if (muster__priorities_decide(channel) || channel->is_reconcile_due) {
         channel->is_reconcile_due = true;
-    }
-    connect_changed(channel, changes);
-    update_changed(channel, changes, leaving);
-    if (channel->is_reconcile_due) {
+        muster__channel_connect_wanted(channel);
+        update_leaving(channel, leaving);
         muster__channel_update_view(channel, NULL);
     } else {
+        connect_changed(channel, changes);
+        update_changed(channel, changes);
+        update_leaving(channel, leaving);
         muster__channel_settle(channel);
     }
     muster__channel_publish(channel);

@@ -121,9 +121,9 @@ static void went_away(muster__connection *connection)
     subchannel->connection = NULL;
     subchannel->is_in_view = false;
     muster__subchannel_set_state(channel, subchannel, MUSTER_IDLE);
+    muster__connection_give_up(connection);
     muster__subchannel_connect(channel, subchannel);
     muster__channel_reconcile(channel, subchannel);
-    muster__connection_give_up(connection);
     muster__connector_run(channel);
 }
 
@@ -230,6 +230,17 @@ static muster_status attempt_begin(muster__connection *connection,
         &connection->attempt->transport_connection, err);
 }
 
+/* Failed before it was under way. Not from inside whoever wanted it: what it
+ * means for the channel is looked at soon. */
+static void failed_at_once(muster_channel *channel,
+                           muster__subchannel *subchannel, const char *reason)
+{
+    channel->connections.failed++;
+    muster__subchannel_fail(channel, subchannel, reason);
+    channel->is_reconcile_due = true;
+    muster__nudge_post(&channel->republish_nudge);
+}
+
 void muster__connection_create(muster_channel *channel,
                                muster__subchannel *subchannel)
 {
@@ -237,8 +248,7 @@ void muster__connection_create(muster_channel *channel,
     muster_error err = {MUSTER_NOMEM, "out of memory"};
 
     if (connection == NULL) {
-        muster__subchannel_fail(channel, subchannel, err.message);
-        muster__nudge_post(&channel->republish_nudge);
+        failed_at_once(channel, subchannel, err.message);
         return;
     }
     if (channel->options.transport == NULL) {
@@ -249,12 +259,9 @@ void muster__connection_create(muster_channel *channel,
     muster__subchannel_set_state(channel, subchannel, MUSTER_CONNECTING);
     if (attempt_begin(connection, &err) != MUSTER_OK) {
         channel->connector.n_connecting--;
-        channel->connections.failed++;
-        connection->is_given_up = true;
         subchannel->connection = NULL;
-        muster__subchannel_fail(channel, subchannel, err.message);
+        failed_at_once(channel, subchannel, err.message);
         muster__connection_give_up(connection);
-        muster__nudge_post(&channel->republish_nudge); /* the reason is new */
     }
 }
 

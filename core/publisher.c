@@ -56,12 +56,16 @@ static uint32_t list_backends(muster_channel *channel,
     return n;
 }
 
+/* What it means for the view is looked at soon, not inside the publisher. */
 static void apply_wants(muster_channel *channel, const muster_backend *backends,
                         const uint8_t *wanted, uint32_t n)
 {
+    bool has_changed = false;
+
     for (uint32_t i = 0; i < n; i++) {
         muster__subchannel *subchannel =
             muster__table_by_id(&channel->table, backends[i].id);
+        has_changed |= subchannel->is_wanted != (wanted[i] != 0);
         subchannel->is_wanted = wanted[i] != 0;
         if (subchannel->is_wanted) {
             muster__subchannel_connect(channel, subchannel);
@@ -71,6 +75,10 @@ static void apply_wants(muster_channel *channel, const muster_backend *backends,
         }
     }
     muster__connector_run(channel);
+    if (has_changed) {
+        channel->is_reconcile_due = true;
+        muster__nudge_post(&channel->republish_nudge);
+    }
 }
 
 static bool tell(muster_channel *channel, muster__policy *policy)
