@@ -6,7 +6,7 @@
 
 static unsigned listed_now;
 
-static void note_added(demo *demo, unsigned listed)
+static void note_added(demo_world *demo, unsigned listed)
 {
     unsigned added = listed & ~listed_now;
 
@@ -22,7 +22,7 @@ static void note_added(demo *demo, unsigned listed)
     listed_now = listed;
 }
 
-bool demo_write_list(demo *demo, unsigned listed, const unsigned *weights,
+bool demo_write_list(demo_world *demo, unsigned listed, const unsigned *weights,
                      bool is_reversed)
 {
     char name[112];
@@ -49,7 +49,7 @@ bool demo_write_list(demo *demo, unsigned listed, const unsigned *weights,
     return rename(name, demo->file) == 0;
 }
 
-bool demo_change(demo *demo, unsigned step)
+bool demo_change(demo_world *demo, unsigned step)
 {
     static const unsigned weights[DEMO_BACKENDS] = {1, 2, 3, 4, 5};
     static const struct {

@@ -27,7 +27,7 @@ typedef struct demo_backend {
     _Atomic uint64_t added_ns; /* when it was listed; 0: served since */
 } demo_backend;
 
-typedef struct demo {
+typedef struct demo_world {
     demo_backend backends[DEMO_BACKENDS];
     char folder[64];
     char file[96];
@@ -40,15 +40,15 @@ typedef struct demo {
     uint64_t delays_us[DEMO_MAX_DELAYS]; /* from file change to first call */
     _Atomic uint32_t n_delays;
     uint64_t n_changes;
-} demo;
+} demo_world;
 
 uint64_t demo_now_ns(void);
 
 /* The backend whose peer or address ends in ":PORT"; NULL when none does. */
-demo_backend *demo_backend_by_address(demo *demo, const char *address);
+demo_backend *demo_backend_by_address(demo_world *demo, const char *address);
 
 /* A call or a stream on address ("" when it never left) has ended. */
-void demo_record(demo *demo, const char *address, bool is_ok,
+void demo_record(demo_world *demo, const char *address, bool is_ok,
                  const char *message);
 
 /* The threads that make the load, until is_ending. arg is the demo. */
@@ -57,14 +57,14 @@ void *demo_stream_thread(void *arg);
 
 /* Writes the list to the file, by rename: bit i of listed says that backend i
  * is in it. Notes the time for those that are new. */
-bool demo_write_list(demo *demo, unsigned listed, const unsigned *weights,
+bool demo_write_list(demo_world *demo, unsigned listed, const unsigned *weights,
                      bool is_reversed);
 
 /* The next of the changes: add, remove, reorder, re-weight, replace. */
-bool demo_change(demo *demo, unsigned step);
+bool demo_change(demo_world *demo, unsigned step);
 
 /* The lines of one second, and of the end. */
-void demo_print_second(demo *demo, unsigned second);
-void demo_print_summary(demo *demo);
+void demo_print_second(demo_world *demo, unsigned second);
+void demo_print_summary(demo_world *demo);
 
 #endif

@@ -15,7 +15,7 @@
 
 enum { CHANGE_EVERY_MS = 200, AFTER_KILL_S = 2, FEWEST_CALLS = 10000 };
 
-static bool start_backends(demo *demo)
+static bool start_backends(demo_world *demo)
 {
     for (int i = 0; i < DEMO_BACKENDS; i++) {
         if (!backend_start(&demo->backends[i].process, NULL)) {
@@ -29,7 +29,7 @@ static bool start_backends(demo *demo)
     return true;
 }
 
-static bool open_channel(demo *demo)
+static bool open_channel(demo_world *demo)
 {
     char target[128];
     muster_error err;
@@ -57,7 +57,7 @@ static bool open_channel(demo *demo)
     return true;
 }
 
-static void run_second(demo *demo, unsigned second, unsigned *step)
+static void run_second(demo_world *demo, unsigned second, unsigned *step)
 {
     for (int ms = 0; ms < 1000; ms += CHANGE_EVERY_MS) {
         (void)poll(NULL, 0, CHANGE_EVERY_MS);
@@ -68,7 +68,7 @@ static void run_second(demo *demo, unsigned second, unsigned *step)
     demo_print_second(demo, second);
 }
 
-static void run(demo *demo, unsigned seconds)
+static void run(demo_world *demo, unsigned seconds)
 {
     pthread_t threads[2];
     unsigned step = 0;
@@ -92,7 +92,7 @@ static void run(demo *demo, unsigned seconds)
     pthread_join(threads[1], NULL);
 }
 
-static void clean_up(demo *demo)
+static void clean_up(demo_world *demo)
 {
     muster_channel_destroy(demo->channel);
     for (int i = 0; i < DEMO_BACKENDS; i++) {
@@ -106,7 +106,7 @@ static void clean_up(demo *demo)
 
 int main(int argc, char **argv)
 {
-    static demo demo;
+    static demo_world demo;
     unsigned seconds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 20;
     bool is_good = start_backends(&demo) && open_channel(&demo);
 

@@ -51,7 +51,7 @@ static void print_backend(const demo_backend *server, uint64_t n_calls,
                  atomic_load(&server->is_killed) ? " (killed)" : "");
 }
 
-void demo_print_second(demo *demo, unsigned second)
+void demo_print_second(demo_world *demo, unsigned second)
 {
     static uint64_t before[DEMO_BACKENDS];
     uint64_t now[DEMO_BACKENDS];
@@ -89,7 +89,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void demo_print_summary(demo *demo)
+void demo_print_summary(demo_world *demo)
 {
     uint32_t n = atomic_load(&demo->n_delays);
     uint64_t n_calls = atomic_load(&demo->n_calls);

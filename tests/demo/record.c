@@ -15,7 +15,7 @@ uint64_t demo_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-demo_backend *demo_backend_by_address(demo *demo, const char *address)
+demo_backend *demo_backend_by_address(demo_world *demo, const char *address)
 {
     const char *colon = address == NULL ? NULL : strrchr(address, ':');
     long port = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
@@ -28,7 +28,7 @@ demo_backend *demo_backend_by_address(demo *demo, const char *address)
     return NULL;
 }
 
-static void record_first(demo *demo, demo_backend *server)
+static void record_first(demo_world *demo, demo_backend *server)
 {
     uint64_t added_ns = atomic_exchange(&server->added_ns, 0);
 
@@ -40,7 +40,7 @@ static void record_first(demo *demo, demo_backend *server)
     }
 }
 
-void demo_record(demo *demo, const char *address, bool is_ok,
+void demo_record(demo_world *demo, const char *address, bool is_ok,
                  const char *message)
 {
     demo_backend *server = demo_backend_by_address(demo, address);

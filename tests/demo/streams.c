@@ -17,7 +17,7 @@
 enum { TICK_MS = 10, ECHO_EVERY_MS = 50, LIFE_MS = 4000 };
 
 typedef struct stream {
-    demo *demo;
+    demo_world *demo;
     muster_lease lease;
     char address[64];
     grpc_call *call; /* NULL: not open */
@@ -184,7 +184,7 @@ static unsigned tick(stream *streams, grpc_completion_queue *queue)
 
 void *demo_stream_thread(void *arg)
 {
-    demo *demo = arg;
+    demo_world *demo = arg;
     grpc_completion_queue *queue = grpc_completion_queue_create_for_next(NULL);
     stream *streams =
         aligned_alloc(64, DEMO_STREAMS * sizeof *streams + 64 -

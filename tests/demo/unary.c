@@ -8,7 +8,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/slice.h>
 
-static bool start(demo *demo, grpc_byte_buffer *request,
+static bool start(demo_world *demo, grpc_byte_buffer *request,
                   muster_call_queue *queue)
 {
     const muster_call_options options = {.struct_size = sizeof options,
@@ -29,7 +29,7 @@ static bool start(demo *demo, grpc_byte_buffer *request,
     return true;
 }
 
-static void record(demo *demo, muster_call *call)
+static void record(demo_world *demo, muster_call *call)
 {
     muster_call_result result = {.struct_size = sizeof result};
 
@@ -41,7 +41,7 @@ static void record(demo *demo, muster_call *call)
 
 void *demo_unary_thread(void *arg)
 {
-    demo *demo = arg;
+    demo_world *demo = arg;
     grpc_slice slice = grpc_slice_from_static_string("hello");
     grpc_byte_buffer *request = grpc_raw_byte_buffer_create(&slice, 1);
     muster_call_queue *queue = NULL;
