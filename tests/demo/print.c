@@ -39,15 +39,15 @@ static seen look_up(const json_t *endpoints, const char *address)
 }
 
 static void print_backend(const demo_backend *server, uint64_t n_calls,
-                          uint64_t n_all, seen seen)
+                          uint64_t n_all, seen found)
 {
     unsigned width =
         n_all == 0 ? 0 : (unsigned)((n_calls * BAR + n_all / 2) / n_all);
 
     (void)printf("  %-16s %6" PRIu64 " calls/s  %-*.*s  %3d in flight  %s%s\n",
                  server->process.address, n_calls, BAR, (int)width,
-                 "##############################", (int)seen.in_flight,
-                 strcmp(seen.state, "-") == 0 ? "not listed" : seen.state,
+                 "##############################", (int)found.in_flight,
+                 strcmp(found.state, "-") == 0 ? "not listed" : found.state,
                  atomic_load(&server->is_killed) ? " (killed)" : "");
 }
 
