@@ -43,14 +43,14 @@ static json_t *dump_endpoint(const muster__subchannel *subchannel)
 
     return json_pack(
         "{s:o, s:I, s:s, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I}", "address",
-        text_or_null(endpoint->address), "id", (json_int_t)muster__subchannel_id(subchannel),
-        "state", state_name(subchannel->state), "weight",
-        (json_int_t)endpoint->weight, "priority",
-        (json_int_t)endpoint->priority, "zone", text_or_null(endpoint->zone),
-        "listed", (int)subchannel->is_listed, "ejected",
-        (int)subchannel->is_ejected, "in_flight", in_flight(subchannel),
-        "last_failure", text_or_null(muster__subchannel_failure(subchannel)),
-        "backoff_left_ms",
+        text_or_null(endpoint->address), "id",
+        (json_int_t)muster__subchannel_id(subchannel), "state",
+        state_name(subchannel->state), "weight", (json_int_t)endpoint->weight,
+        "priority", (json_int_t)endpoint->priority, "zone",
+        text_or_null(endpoint->zone), "listed", (int)subchannel->is_listed,
+        "ejected", (int)subchannel->is_ejected, "in_flight",
+        in_flight(subchannel), "last_failure",
+        text_or_null(muster__subchannel_failure(subchannel)), "backoff_left_ms",
         (json_int_t)muster__subchannel_backoff_left_ms(subchannel));
 }
 
