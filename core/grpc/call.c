@@ -31,7 +31,7 @@ gpr_timespec muster__grpc_timespec(uint64_t deadline_ns)
     return time;
 }
 
-void muster__attempt_init(muster__attempt *attempt)
+void muster__grpc_attempt_init(muster__grpc_attempt *attempt)
 {
     memset(attempt, 0, sizeof *attempt);
     grpc_metadata_array_init(&attempt->initial);
@@ -39,7 +39,7 @@ void muster__attempt_init(muster__attempt *attempt)
     attempt->details = grpc_empty_slice();
 }
 
-void muster__attempt_fini(muster__attempt *attempt)
+void muster__grpc_attempt_fini(muster__grpc_attempt *attempt)
 {
     if (attempt->placed.call == NULL) {
         return;
@@ -142,7 +142,7 @@ muster_status muster_call_create(muster_channel *channel, const char *method,
     call->credentials = known.credentials;
     call->status = GRPC_STATUS_UNKNOWN;
     copy_metadata(call, &known);
-    muster__attempt_init(&call->attempt);
+    muster__grpc_attempt_init(&call->attempt);
     *ret_call = call;
     return MUSTER_OK;
 }
@@ -152,7 +152,7 @@ void muster_call_destroy(muster_call *call)
     if (call == NULL || muster__grpc_is_forked()) {
         return;
     }
-    muster__attempt_fini(&call->attempt);
+    muster__grpc_attempt_fini(&call->attempt);
     for (size_t i = 0; i < call->n_metadata; i++) {
         grpc_slice_unref(call->metadata[i].key);
         grpc_slice_unref(call->metadata[i].value);

@@ -12,11 +12,11 @@
 
 #include <muster/grpc.h>
 
-#include "connection.h"
+#include "grpc_connection.h"
 
 /* One placing of a call on a connection. */
-typedef struct muster__attempt {
-    muster__placed placed; /* .call: NULL while there is none */
+typedef struct muster__grpc_attempt {
+    muster__grpc_placed placed; /* .call: NULL while there is none */
     muster_lease lease;
     grpc_byte_buffer *request; /* C core empties it */
     grpc_byte_buffer *response;
@@ -26,7 +26,7 @@ typedef struct muster__attempt {
     grpc_slice details;
     const char *error_text; /* C core's own words; gpr_free() */
     uint64_t started_ns;
-} muster__attempt;
+} muster__grpc_attempt;
 
 struct muster_call {
     muster_channel *channel;
@@ -51,7 +51,7 @@ struct muster_call {
     uint64_t pick;
 
     atomic_bool is_started;
-    muster__attempt attempt;
+    muster__grpc_attempt attempt;
     uint32_t n_attempts;
     char *header_text; /* the header last asked for */
 
@@ -74,8 +74,8 @@ void muster__call_pick(muster_call *call);
 bool muster__call_settle(muster_call *call);
 
 /* Frees what the last attempt left. */
-void muster__attempt_init(muster__attempt *attempt);
-void muster__attempt_fini(muster__attempt *attempt);
+void muster__grpc_attempt_init(muster__grpc_attempt *attempt);
+void muster__grpc_attempt_fini(muster__grpc_attempt *attempt);
 
 /* Takes the call in; its end will come out of muster_call_queue_next(). False
  * after shutdown. Thread: any. */

@@ -9,7 +9,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/support/alloc.h>
 
-#include "address.h"
+#include "grpc_target.h"
 #include "runtime.h"
 
 /* A fail-fast call that keeps finding its connection gone gives up; the
@@ -110,7 +110,7 @@ static grpc_byte_buffer *copy_request(const muster_call *call)
 
 static void start_batch(muster_call *call)
 {
-    muster__attempt *attempt = &call->attempt;
+    muster__grpc_attempt *attempt = &call->attempt;
     grpc_op ops[6];
 
     memset(ops, 0, sizeof ops);
@@ -150,15 +150,15 @@ static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
  * on. */
 static void place(muster_call *call, muster_lease lease)
 {
-    muster__attempt *attempt = &call->attempt;
-    muster__connection *connection = muster_lease_connection(&lease);
+    muster__grpc_attempt *attempt = &call->attempt;
+    muster__grpc_connection *connection = muster_lease_connection(&lease);
     bool is_cancelled;
 
     pthread_mutex_lock(&call->mutex);
     is_cancelled = call->is_cancelled;
     if (!is_cancelled) {
         attempt->placed.call =
-            create_call(call, muster__connection_channel(connection));
+            create_call(call, muster__grpc_connection_channel(connection));
     }
     pthread_mutex_unlock(&call->mutex);
     if (is_cancelled) {
@@ -173,7 +173,7 @@ static void place(muster_call *call, muster_lease lease)
     attempt->lease = lease;
     attempt->request = copy_request(call);
     attempt->started_ns = muster__grpc_now_ns();
-    muster__connection_link(connection, &attempt->placed);
+    muster__grpc_connection_link(connection, &attempt->placed);
     start_batch(call);
 }
 
@@ -262,14 +262,14 @@ static bool may_be_placed_again(muster_call *call)
 }
 
 /* Statuses that came in trailers are marked so by C core, in words only. */
-static bool is_from_server(const muster__attempt *attempt)
+static bool is_from_server(const muster__grpc_attempt *attempt)
 {
     return attempt->status == GRPC_STATUS_OK ||
            (attempt->error_text != NULL &&
             strstr(attempt->error_text, "Error received from peer") != NULL);
 }
 
-static void add_load_report(const muster__attempt *attempt,
+static void add_load_report(const muster__grpc_attempt *attempt,
                             muster_outcome *outcome)
 {
     for (size_t i = 0; i < attempt->trailing.count; i++) {
@@ -285,7 +285,7 @@ static void add_load_report(const muster__attempt *attempt,
 
 static void finish_lease(muster_call *call)
 {
-    muster__attempt *attempt = &call->attempt;
+    muster__grpc_attempt *attempt = &call->attempt;
     muster_outcome outcome;
 
     memset(&outcome, 0, sizeof outcome);
@@ -307,7 +307,7 @@ static void finish_lease(muster_call *call)
 /* The server's words stay as they are; C core's get to know where. NULL when
  * there are none, or no memory. */
 static char *message_of(const muster_call *call,
-                        const muster__connection *connection)
+                        const muster__grpc_connection *connection)
 {
     char *cause = grpc_slice_to_c_string(call->attempt.details);
     char *message = NULL;
@@ -315,8 +315,9 @@ static char *message_of(const muster_call *call,
     if (call->is_from_server) {
         message = cause[0] == '\0' ? NULL : strdup(cause);
     } else if (asprintf(&message, "%s: %s: %s",
-                        muster__connection_target(connection),
-                        muster__connection_address(connection), cause) < 0) {
+                        muster__grpc_connection_target(connection),
+                        muster__grpc_connection_address(connection),
+                        cause) < 0) {
         message = NULL;
     }
     gpr_free(cause);
@@ -325,21 +326,21 @@ static char *message_of(const muster_call *call,
 
 bool muster__call_settle(muster_call *call)
 {
-    muster__attempt *attempt = &call->attempt;
-    muster__connection *connection;
+    muster__grpc_attempt *attempt = &call->attempt;
+    muster__grpc_connection *connection;
     char *message;
 
     if (call->has_failed_here) {
         return true;
     }
     connection = muster_lease_connection(&attempt->lease);
-    muster__connection_unlink(connection, &attempt->placed);
+    muster__grpc_connection_unlink(connection, &attempt->placed);
     call->is_from_server = is_from_server(attempt);
     if (may_be_placed_again(call)) {
         finish_lease(call);
         pthread_mutex_lock(&call->mutex);
-        muster__attempt_fini(attempt);
-        muster__attempt_init(attempt);
+        muster__grpc_attempt_fini(attempt);
+        muster__grpc_attempt_init(attempt);
         pthread_mutex_unlock(&call->mutex);
         muster__call_pick(call);
         return false;

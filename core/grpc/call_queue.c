@@ -92,9 +92,9 @@ static grpc_event wait_for_event(muster_call_queue *queue,
 {
     grpc_event event;
 
-    muster__poller_enter();
+    muster__grpc_poller_enter();
     event = grpc_completion_queue_next(queue->inner, deadline, NULL);
-    muster__poller_leave();
+    muster__grpc_poller_leave();
     return event;
 }
 

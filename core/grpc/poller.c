@@ -31,7 +31,7 @@ static pthread_cond_t held = PTHREAD_COND_INITIALIZER;
 static uint64_t n_holds; /* guarded by mutex */
 static grpc_completion_queue *idle_queue;
 
-bool muster__poller_serves_all(void)
+bool muster__grpc_poller_serves_all(void)
 {
     const char *strategy = getenv("GRPC_POLL_STRATEGY");
 
@@ -39,17 +39,17 @@ bool muster__poller_serves_all(void)
            strncmp(strategy, "epoll1", strlen("epoll1")) == 0;
 }
 
-void muster__poller_enter(void)
+void muster__grpc_poller_enter(void)
 {
     atomic_fetch_add_explicit(&traffic, TRAFFIC_ENTER, memory_order_relaxed);
 }
 
-void muster__poller_leave(void)
+void muster__grpc_poller_leave(void)
 {
     atomic_fetch_sub_explicit(&traffic, 1, memory_order_relaxed);
 }
 
-void muster__poller_hold(void)
+void muster__grpc_poller_hold(void)
 {
     pthread_mutex_lock(&mutex);
     n_holds++;
@@ -59,7 +59,7 @@ void muster__poller_hold(void)
     pthread_mutex_unlock(&mutex);
 }
 
-void muster__poller_release(void)
+void muster__grpc_poller_release(void)
 {
     pthread_mutex_lock(&mutex);
     n_holds--;
@@ -115,9 +115,9 @@ static void *run(void *unused)
     return NULL;
 }
 
-muster_status muster__poller_start(void)
+muster_status muster__grpc_poller_start(void)
 {
-    if (!muster__poller_serves_all()) {
+    if (!muster__grpc_poller_serves_all()) {
         return MUSTER_OK;
     }
     if (idle_queue == NULL) {

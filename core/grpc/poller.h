@@ -15,21 +15,21 @@
 
 /* Starts the thread, once. Called with C core started. Thread: one at a
  * time. */
-muster_status muster__poller_start(void);
+muster_status muster__grpc_poller_start(void);
 
 /* Around each grpc_completion_queue_next() that waits for calls. Thread:
  * any. */
-void muster__poller_enter(void);
-void muster__poller_leave(void);
+void muster__grpc_poller_enter(void);
+void muster__grpc_poller_leave(void);
 
 /* While at least one is held the thread looks after the descriptors; else it
  * sleeps. Thread: any. */
-void muster__poller_hold(void);
-void muster__poller_release(void);
+void muster__grpc_poller_hold(void);
+void muster__grpc_poller_release(void);
 
 /* True when C core's engine lets any polling thread serve every descriptor
  * (epoll1); false for poll, where a queue's thread serves that queue's.
  * Thread: any. */
-bool muster__poller_serves_all(void);
+bool muster__grpc_poller_serves_all(void);
 
 #endif

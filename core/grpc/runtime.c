@@ -96,7 +96,7 @@ static muster_status start_watches(void)
 {
     static grpc_completion_queue_functor never;
 
-    if (muster__poller_serves_all()) {
+    if (muster__grpc_poller_serves_all()) {
         watch_queue = grpc_completion_queue_create_for_callback(&never, NULL);
         return MUSTER_OK;
     }
@@ -140,7 +140,7 @@ static muster_status start_locked(void)
             return status;
         }
     }
-    return muster__poller_start();
+    return muster__grpc_poller_start();
 }
 
 muster_status muster__grpc_start(muster_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps a channel's credentials and arguments; makes C core channels of them.
  */
-#include "config.h"
+#include "grpc_config.h"
 
 #include <limits.h>
 #include <stdatomic.h>

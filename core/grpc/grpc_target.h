@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An endpoint's address in the words of C core. */
-#ifndef MUSTER_CORE_GRPC_ADDRESS_H
-#define MUSTER_CORE_GRPC_ADDRESS_H
+#ifndef MUSTER_CORE_GRPC_TARGET_H
+#define MUSTER_CORE_GRPC_TARGET_H
 
 #include <stdbool.h>
 

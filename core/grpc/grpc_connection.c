@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connects, watches and reports one grpc_channel; used once, then destroyed. */
-#include "connection.h"
+#include "grpc_connection.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 #include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
 
-#include "address.h"
+#include "grpc_target.h"
 #include "poller.h"
 #include "runtime.h"
 
@@ -32,7 +32,7 @@ typedef struct probe {
     grpc_metadata_array trailing;
 } probe;
 
-struct muster__connection {
+struct muster__grpc_connection {
     uint32_t magic;
     /* Guards all that follows, and is held while the host is told: nothing else
      * lets destroy() promise that the host is not called any more. */
@@ -44,7 +44,7 @@ struct muster__connection {
     bool has_moved; /* has left the IDLE that it was born in */
     grpc_completion_queue_functor watch;
     probe probe;
-    muster__placed calls; /* head of a ring */
+    muster__grpc_placed calls; /* head of a ring */
     uint64_t connect_timeout_ms;
     gpr_timespec connect_deadline;
     /* Constant. */
@@ -53,26 +53,26 @@ struct muster__connection {
     char *address;
 };
 
-static muster__connection *check(void *arg)
+static muster__grpc_connection *check(void *arg)
 {
-    muster__connection *connection = arg;
+    muster__grpc_connection *connection = arg;
 
     assert(connection->magic == CONNECTION_MAGIC);
     return connection;
 }
 
-static void free_connection(muster__connection *connection)
+static void free_connection(muster__grpc_connection *connection)
 {
     connection->magic = 0;
     (void)pthread_mutex_destroy(&connection->mutex);
     muster__grpc_config_unref(connection->config);
     free(connection->address);
     free(connection);
-    muster__poller_release();
+    muster__grpc_poller_release();
 }
 
 /* Unlocks, and frees when that was the last reference. */
-static void unref_and_unlock(muster__connection *connection)
+static void unref_and_unlock(muster__grpc_connection *connection)
 {
     bool is_last = --connection->n_refs == 0;
 
@@ -82,7 +82,7 @@ static void unref_and_unlock(muster__connection *connection)
     }
 }
 
-static void report_locked(muster__connection *connection,
+static void report_locked(muster__grpc_connection *connection,
                           muster_connectivity state, const char *reason)
 {
     if (connection->host != NULL) {
@@ -90,7 +90,7 @@ static void report_locked(muster__connection *connection,
     }
 }
 
-static void die_locked(muster__connection *connection,
+static void die_locked(muster__grpc_connection *connection,
                        muster_connectivity state, const char *reason)
 {
     if (connection->phase != PHASE_DEAD) {
@@ -99,7 +99,7 @@ static void die_locked(muster__connection *connection,
     }
 }
 
-static void watch_locked(muster__connection *connection,
+static void watch_locked(muster__grpc_connection *connection,
                          grpc_connectivity_state last)
 {
     connection->n_refs++;
@@ -113,8 +113,9 @@ static void watch_locked(muster__connection *connection,
 static void on_probe(grpc_completion_queue_functor *self, int ok)
 {
     probe *p = (probe *)self;
-    muster__connection *connection =
-        (muster__connection *)((char *)p - offsetof(muster__connection, probe));
+    muster__grpc_connection *connection =
+        (muster__grpc_connection *)((char *)p -
+                                    offsetof(muster__grpc_connection, probe));
     char *reason = grpc_slice_to_c_string(p->details);
 
     (void)ok;
@@ -130,7 +131,7 @@ static void on_probe(grpc_completion_queue_functor *self, int ok)
 
 /* Connectivity states carry no reason. A fail-fast call fails with it at once,
  * without leaving the process. */
-static void start_probe_locked(muster__connection *connection)
+static void start_probe_locked(muster__grpc_connection *connection)
 {
     probe *p = &connection->probe;
     const gpr_timespec deadline =
@@ -157,7 +158,7 @@ static void start_probe_locked(muster__connection *connection)
 }
 
 /* Not READY yet. */
-static void advance_connecting_locked(muster__connection *connection,
+static void advance_connecting_locked(muster__grpc_connection *connection,
                                       grpc_connectivity_state state)
 {
     if (state == GRPC_CHANNEL_READY) {
@@ -174,7 +175,7 @@ static void advance_connecting_locked(muster__connection *connection,
     }
 }
 
-static void advance_locked(muster__connection *connection)
+static void advance_locked(muster__grpc_connection *connection)
 {
     grpc_connectivity_state state = grpc_channel_check_connectivity_state(
         connection->channel, !connection->has_moved);
@@ -188,7 +189,7 @@ static void advance_locked(muster__connection *connection)
     }
 }
 
-static void time_out_locked(muster__connection *connection)
+static void time_out_locked(muster__grpc_connection *connection)
 {
     char reason[64];
 
@@ -200,9 +201,9 @@ static void time_out_locked(muster__connection *connection)
 
 static void on_watch(grpc_completion_queue_functor *self, int ok)
 {
-    muster__connection *connection =
-        (muster__connection *)((char *)self -
-                               offsetof(muster__connection, watch));
+    muster__grpc_connection *connection =
+        (muster__grpc_connection *)((char *)self -
+                                    offsetof(muster__grpc_connection, watch));
 
     pthread_mutex_lock(&connection->mutex);
     if (connection->host == NULL) {
@@ -217,10 +218,10 @@ static void on_watch(grpc_completion_queue_functor *self, int ok)
 }
 
 /* Fills what create() was told. */
-static muster__connection *allocate(muster__grpc_config *config,
-                                    const muster_connection_env *env)
+static muster__grpc_connection *allocate(muster__grpc_config *config,
+                                         const muster_connection_env *env)
 {
-    muster__connection *connection = calloc(1, sizeof *connection);
+    muster__grpc_connection *connection = calloc(1, sizeof *connection);
 
     if (connection == NULL) {
         return NULL;
@@ -245,11 +246,11 @@ static muster__connection *allocate(muster__grpc_config *config,
                                          : env->connect_timeout_ms;
     connection->config = config;
     muster__grpc_config_ref(config);
-    muster__poller_hold();
+    muster__grpc_poller_hold();
     return connection;
 }
 
-static muster_status open_channel(muster__connection *connection,
+static muster_status open_channel(muster__grpc_connection *connection,
                                   const muster_connection_env *env)
 {
     const char *authority =
@@ -281,7 +282,7 @@ static gpr_timespec deadline_after_ms(uint64_t timeout_ms)
 static muster_status create(void *arg, const muster_connection_env *env,
                             void **ret_connection, muster_error *err)
 {
-    muster__connection *connection;
+    muster__grpc_connection *connection;
 
     if (muster__grpc_is_forked()) {
         return muster_error_set(err, MUSTER_FORKED, "%s",
@@ -308,7 +309,7 @@ static muster_status create(void *arg, const muster_connection_env *env,
 
 static void destroy(void *arg)
 {
-    muster__connection *connection = check(arg);
+    muster__grpc_connection *connection = check(arg);
 
     if (muster__grpc_is_forked()) {
         return;
@@ -325,13 +326,13 @@ static void destroy(void *arg)
 
 static void cancel(void *arg)
 {
-    muster__connection *connection = check(arg);
+    muster__grpc_connection *connection = check(arg);
 
     if (muster__grpc_is_forked()) {
         return;
     }
     pthread_mutex_lock(&connection->mutex);
-    for (muster__placed *placed = connection->calls.next;
+    for (muster__grpc_placed *placed = connection->calls.next;
          placed != &connection->calls; placed = placed->next) {
         (void)grpc_call_cancel_with_status(
             placed->call, GRPC_STATUS_UNAVAILABLE,
@@ -340,24 +341,27 @@ static void cancel(void *arg)
     pthread_mutex_unlock(&connection->mutex);
 }
 
-grpc_channel *muster__connection_channel(const muster__connection *connection)
+grpc_channel *
+muster__grpc_connection_channel(const muster__grpc_connection *connection)
 {
     assert(connection->magic == CONNECTION_MAGIC);
     return connection->channel;
 }
 
-const char *muster__connection_address(const muster__connection *connection)
+const char *
+muster__grpc_connection_address(const muster__grpc_connection *connection)
 {
     return connection->address;
 }
 
-const char *muster__connection_target(const muster__connection *connection)
+const char *
+muster__grpc_connection_target(const muster__grpc_connection *connection)
 {
     return muster__grpc_config_target(connection->config);
 }
 
-void muster__connection_link(muster__connection *connection,
-                             muster__placed *placed)
+void muster__grpc_connection_link(muster__grpc_connection *connection,
+                                  muster__grpc_placed *placed)
 {
     pthread_mutex_lock(&connection->mutex);
     placed->next = connection->calls.next;
@@ -367,8 +371,8 @@ void muster__connection_link(muster__connection *connection,
     pthread_mutex_unlock(&connection->mutex);
 }
 
-void muster__connection_unlink(muster__connection *connection,
-                               muster__placed *placed)
+void muster__grpc_connection_unlink(muster__grpc_connection *connection,
+                                    muster__grpc_placed *placed)
 {
     pthread_mutex_lock(&connection->mutex);
     placed->previous->next = placed->next;

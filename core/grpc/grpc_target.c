@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes endpoint addresses as C core targets. */
-#include "address.h"
+#include "grpc_target.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "config.h"
-#include "connection.h"
+#include "grpc_config.h"
+#include "grpc_connection.h"
 #include "runtime.h"
 
 static muster_channel_options
@@ -57,5 +57,6 @@ grpc_channel *muster_lease_grpc_channel(const muster_lease *lease)
         return NULL;
     }
     connection = muster_lease_connection(lease);
-    return connection == NULL ? NULL : muster__connection_channel(connection);
+    return connection == NULL ? NULL
+                              : muster__grpc_connection_channel(connection);
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* muster's transport over gRPC C core: a grpc_channel per connection. */
+#ifndef MUSTER_CORE_GRPC_CONNECTION_H
+#define MUSTER_CORE_GRPC_CONNECTION_H
+
+#include <grpc/grpc.h>
+#include <muster/transport.h>
+
+#include "grpc_config.h"
+
+/* transport_arg is a muster__grpc_config. */
+extern const muster_transport_class muster__grpc_transport;
+
+typedef struct muster__grpc_connection muster__grpc_connection;
+
+/* A call placed on a connection, so that the drain deadline finds it. Embedded
+ * in what places it. */
+typedef struct muster__grpc_placed muster__grpc_placed;
+struct muster__grpc_placed {
+    grpc_call *call;
+    muster__grpc_placed *next; /* both guarded by the connection */
+    muster__grpc_placed *previous;
+};
+
+/* All borrowed while a lease on the connection is held. Thread: any. */
+grpc_channel *
+muster__grpc_connection_channel(const muster__grpc_connection *connection);
+const char *
+muster__grpc_connection_address(const muster__grpc_connection *connection);
+const char *
+muster__grpc_connection_target(const muster__grpc_connection *connection);
+
+/* Around the life of placed->call. Thread: any. */
+void muster__grpc_connection_link(muster__grpc_connection *connection,
+                                  muster__grpc_placed *placed);
+void muster__grpc_connection_unlink(muster__grpc_connection *connection,
+                                    muster__grpc_placed *placed);
+
+#endif
