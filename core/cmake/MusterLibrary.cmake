@@ -23,7 +23,7 @@ function(muster_add_library target)
     -Wl,--version-script=${ARG_MAP})
   target_link_libraries(${target}_shared
     PUBLIC ${public_shared}
-    PRIVATE muster_flags -Wl,-z,nodelete ${ARG_PRIVATE})
+    PRIVATE muster_flags muster_link_flags ${ARG_PRIVATE})
 
   add_library(${target}_static STATIC ${objects})
   set_target_properties(${target}_static PROPERTIES OUTPUT_NAME ${ARG_OUTPUT})
