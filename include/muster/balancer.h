@@ -180,7 +180,7 @@ typedef struct muster_balancer_class {
     uint32_t struct_size;
     uint32_t flags;      /* MUSTER_BALANCER_... */
     const char *name;    /* "round_robin": [a-z][a-z0-9_]{0,63} */
-    uint32_t state_size; /* bytes of state a subchannel; 0: none */
+    uint32_t state_size; /* bytes of state a subchannel; 0: none, max. 65536 */
     uint32_t reserved;
 
     /* Must. Thread: control. Validates the configuration and makes an instance

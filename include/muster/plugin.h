@@ -52,8 +52,9 @@ typedef struct muster_plugin {
     uint16_t abi_major;
     uint16_t abi_minor;
     const char *name;    /* of muster_NAME.so: [a-z0-9_-]{1,32} */
-    const char *version; /* free text, for people */
+    const char *version; /* free text, for people; may be NULL */
     /* end of the head */
+    /* 1 to 64 classes in all, whose names fit into the note. */
     const muster_resolver_class *const *resolvers; /* n_resolvers of them */
     const muster_balancer_class *const *balancers; /* n_balancers of them */
     uint32_t n_resolvers;
@@ -93,15 +94,25 @@ typedef struct muster_plugin_note {
 
 /* MUSTER_PLUGIN(id, "id\0resolver:scheme\0", .resolvers = ..., ...) ends a
  * plugin's source file. id is the plugin's name as a C identifier (a "-" in the
- * name is "_" in it). The text names the plugin and its classes for the note.
- * Built as a shared object it defines the one exported symbol; compiled in
- * (MUSTER_BUILTIN) it defines muster_builtin_<id>() instead. */
+ * name is "_" in it). The text names the plugin and its classes, for the note.
+ * The other arguments are the fields of muster_plugin from version on, in their
+ * order. Built as a shared object it defines the one exported symbol; compiled
+ * in (MUSTER_BUILTIN) it defines muster_builtin_<id>() instead. C11, and C++20
+ * (for its designated initialisers). */
+#ifdef __cplusplus
+#define MUSTER_PLUGIN_C_ extern "C"
+#define MUSTER_PLUGIN_ASSERT_ static_assert
+#else
+#define MUSTER_PLUGIN_C_
+#define MUSTER_PLUGIN_ASSERT_ _Static_assert
+#endif
 #if defined(MUSTER_BUILTIN)
-#define MUSTER_PLUGIN_ENTRY_(id) const muster_plugin *muster_builtin_##id(void)
+#define MUSTER_PLUGIN_ENTRY_(id)                                               \
+    MUSTER_PLUGIN_C_ const muster_plugin *muster_builtin_##id(void)
 #define MUSTER_PLUGIN_NOTE_(id, note_text)
 #else
 #define MUSTER_PLUGIN_ENTRY_(id)                                               \
-    MUSTER_API const muster_plugin *muster_plugin_entry(void)
+    MUSTER_PLUGIN_C_ MUSTER_API const muster_plugin *muster_plugin_entry(void)
 #define MUSTER_PLUGIN_NOTE_(id, note_text)                                     \
     __attribute__((used, aligned(4),                                           \
                    section(".note.muster"))) static const muster_plugin_note   \
@@ -127,7 +138,8 @@ typedef struct muster_plugin_note {
             __VA_ARGS__};                                                      \
         return &plugin;                                                        \
     }                                                                          \
-    _Static_assert(1, "a semicolon ends MUSTER_PLUGIN(...)")
+    MUSTER_PLUGIN_ASSERT_(sizeof(note_text) < MUSTER_NOTE_TEXT_SIZE,           \
+                          "a note's text is at most 503 bytes long")
 
 /* For programs: registers a plugin that is linked in. entry is the address of
  * its muster_builtin_<id>(). Thread: any but control. Its classes are known
@@ -137,14 +149,22 @@ MUSTER_API muster_status muster_plugin_register(muster_plugin_entry_fn entry,
                                                 muster_error *err);
 
 /* For programs: loads muster_NAME.so from path at once, instead of when one of
- * its classes is first named. Thread: any but control. MUSTER_NOTFOUND,
- * MUSTER_PERMISSION, MUSTER_ABI, MUSTER_INVAL, MUSTER_NOMEM. */
+ * its classes is first named. The file and its folder must belong to root or to
+ * the user who runs this, and not be writable by everyone; the file is no link.
+ * It is mapped under the name /proc/self/fd/N and never unmapped ("$ORIGIN" in
+ * its run path does not find its folder). Loading it again does nothing.
+ * Thread: any but control (MUSTER_WOULD_DEADLOCK; also inside a plugin's
+ * constructor). MUSTER_NOTFOUND, MUSTER_PERMISSION, MUSTER_ABI (its content, or
+ * a name that another plugin has), MUSTER_INVAL (its file name), MUSTER_NOMEM,
+ * MUSTER_UNAVAILABLE, MUSTER_FORKED; err (may be NULL) says why. */
 MUSTER_API muster_status muster_plugin_load(const char *path,
                                             muster_error *err);
 
-/* Adds a folder to those searched for muster_NAME.so, ahead of
- * MUSTER_PLUGIN_PATH (a ":"-separated list, ignored in set-uid programs) and of
- * the installed folder. Thread: any. path is copied. MUSTER_NOMEM. */
+/* Adds a folder to those searched for muster_NAME.so, behind those added before
+ * and ahead of MUSTER_PLUGIN_PATH (a ":"-separated list, ignored in set-uid
+ * programs) and of the installed folder. Of two plugins that have a name in
+ * common the first found wins. Thread: any. path is copied. MUSTER_INVAL (NULL,
+ * empty, or with a ":"), MUSTER_NOMEM, MUSTER_FORKED. */
 MUSTER_API muster_status muster_plugin_path_add(const char *path);
 
 /* One plugin, as its note describes it. Strings are borrowed for the call. */
@@ -152,8 +172,8 @@ typedef struct muster_plugin_info {
     uint32_t struct_size;
     uint16_t abi_major;
     uint16_t abi_minor;
-    const char *name;
-    const char *path;    /* "" when it is compiled in */
+    const char *name;    /* "" when the file could not be read */
+    const char *path;    /* "" when it is linked in */
     const char *classes; /* "resolver:dns balancer:x" */
     const char *refusal; /* why it cannot be loaded; NULL when it can */
 } muster_plugin_info;
@@ -162,7 +182,8 @@ typedef void (*muster_plugin_list_fn)(void *arg,
                                       const muster_plugin_info *info);
 
 /* Lists the plugins that are compiled in, registered, loaded or found in the
- * search path, running no line of those not loaded. Thread: any but control. */
+ * search path, running no line of those not loaded. Thread: any but control.
+ * MUSTER_INVAL, MUSTER_NOMEM, MUSTER_WOULD_DEADLOCK, MUSTER_FORKED. */
 MUSTER_API muster_status muster_plugin_list(muster_plugin_list_fn fn,
                                             void *arg);
 
