@@ -17,6 +17,9 @@
  * keep the control thread to itself. */
 #define CALLS_PER_TURN 64
 
+/* Reports that wait, each with its endpoints: some hundred MB at most. */
+#define REPORTS_WEIGHT_MAX ((size_t)2 << 20)
+
 /* Plugins that would not stop may use these for ever. Touched on the control
  * thread only. */
 static muster__resolver_instance *leaked;
@@ -284,13 +287,32 @@ uint64_t muster__instance_late_reports(muster__resolver_instance *instance)
 
 /* ---- reports ---- */
 
-void muster__instance_take_reports(muster__resolver_instance *instance,
-                                   muster__report_queue *ret_queue)
+static size_t weight_of(const muster__report *report)
 {
+    size_t weight = 1;
+
+    weight += report->upserted != NULL ? report->upserted->n : 0;
+    weight += report->removed != NULL ? report->removed->n : 0;
+    return weight;
+}
+
+void muster__instance_take_reports(muster__resolver_instance *instance,
+                                   size_t max, muster__report_queue *ret_queue)
+{
+    muster__report_queue taken = {.first = NULL};
+
     pthread_mutex_lock(&instance->mutex);
-    *ret_queue = instance->reports;
-    instance->reports = (muster__report_queue){.first = NULL};
+    for (size_t i = 0; i < max && instance->reports.first != NULL; i++) {
+        muster__report *report = muster__report_pop(&instance->reports);
+
+        instance->reports_weight -= weight_of(report);
+        muster__report_push(&taken, report);
+    }
+    if (instance->reports.first != NULL) {
+        muster__instance_post_locked(instance);
+    }
     pthread_mutex_unlock(&instance->mutex);
+    *ret_queue = taken;
 }
 
 void muster__instance_tell(muster__resolver_instance *instance,
@@ -313,22 +335,34 @@ static bool is_numbered(const muster__report *report)
            report->kind == MUSTER__REPORT_DELTA;
 }
 
-/* Says false when nobody will take the report. */
-static bool enqueue_locked(muster__resolver_instance *instance,
-                           muster__report *report, bool is_direct)
+/* A plugin that reports faster than anybody can listen must not fill memory. */
+static bool is_too_much_locked(const muster__resolver_instance *instance,
+                               size_t weight)
 {
+    return instance->reports.first != NULL &&
+           instance->reports_weight + weight > REPORTS_WEIGHT_MAX;
+}
+
+static muster_status enqueue_locked(muster__resolver_instance *instance,
+                                    muster__report *report,
+                                    uint64_t *ret_sequence)
+{
+    size_t weight = weight_of(report);
+
     if (instance->is_closed) {
         instance->late_reports++;
-        return false;
+        return MUSTER_CLOSED;
+    }
+    if (is_too_much_locked(instance, weight)) {
+        return MUSTER_NOMEM;
     }
     if (is_numbered(report)) {
         report->sequence = ++instance->last_sequence;
+        *ret_sequence = report->sequence;
     }
+    instance->reports_weight += weight;
     muster__report_push(&instance->reports, report);
-    if (!is_direct) {
-        muster__instance_post_locked(instance);
-    }
-    return true;
+    return MUSTER_OK;
 }
 
 muster_status muster__instance_submit(muster__resolver_instance *instance,
@@ -338,23 +372,23 @@ muster_status muster__instance_submit(muster__resolver_instance *instance,
     bool is_direct = muster__loop_is_current() && instance->runner != NULL &&
                      !muster__runner_is_busy(instance->runner);
     uint64_t sequence = 0;
-    bool is_taken;
+    muster_status status;
 
     pthread_mutex_lock(&instance->mutex);
-    is_taken = enqueue_locked(instance, report, is_direct);
-    if (is_taken) {
-        sequence = report->sequence;
+    status = enqueue_locked(instance, report, &sequence);
+    if (status == MUSTER_OK && !is_direct) {
+        muster__instance_post_locked(instance);
     }
     pthread_mutex_unlock(&instance->mutex);
-    if (!is_taken) {
+    if (status != MUSTER_OK) {
         muster__report_destroy(report);
-        return MUSTER_CLOSED;
+        return status;
     }
     if (ret_sequence != NULL) {
         *ret_sequence = sequence;
     }
     if (is_direct) {
-        muster__runner_drain(instance->runner);
+        muster__runner_drain(instance->runner, SIZE_MAX);
     }
     return MUSTER_OK;
 }

@@ -47,6 +47,7 @@ typedef struct muster__resolver_instance {
     uint64_t last_sequence;
     uint64_t late_reports;
     muster__report_queue reports; /* for the control thread */
+    size_t reports_weight;        /* of them, endpoints counted */
     muster__report_queue applied; /* for the plugin */
     muster__jobs jobs;
     muster_error error; /* of create() */
@@ -99,16 +100,18 @@ muster__instance_state
 muster__instance_state_get(muster__resolver_instance *instance);
 uint64_t muster__instance_late_reports(muster__resolver_instance *instance);
 
-/* Takes all reports that wait. Thread: control. */
+/* Takes at most max of the reports that wait; the others will be attended to
+ * later. Thread: control. */
 void muster__instance_take_reports(muster__resolver_instance *instance,
-                                   muster__report_queue *ret_queue);
+                                   size_t max, muster__report_queue *ret_queue);
 
 /* Takes over a report that was applied, to tell the plugin. Thread: control. */
 void muster__instance_tell(muster__resolver_instance *instance,
                            muster__report *report);
 
 /* Takes over a report that the plugin made: it gets its number and is applied
- * at once on the control thread, or soon. MUSTER_CLOSED. Thread: any. */
+ * at once on the control thread, or soon. MUSTER_CLOSED; MUSTER_NOMEM when too
+ * many wait. Thread: any. */
 muster_status muster__instance_submit(muster__resolver_instance *instance,
                                       muster__report *report,
                                       uint64_t *ret_sequence);

@@ -13,6 +13,10 @@
 
 #define COOLDOWN_DEFAULT_MS 1000u
 
+/* Reports in one turn of the loop: a plugin that reports without end must not
+ * keep the control thread to itself. */
+#define REPORTS_PER_TURN 64u
+
 /* What the one timer will do. */
 typedef enum next_step {
     STEP_NONE,
@@ -255,7 +259,7 @@ void muster__runner_release(muster__runner *runner)
 }
 
 /* One batch: whoever reports meanwhile has posted the instance's task. */
-void muster__runner_drain(muster__runner *runner)
+void muster__runner_drain(muster__runner *runner, size_t max)
 {
     muster__report_queue batch;
     muster__report *report;
@@ -264,7 +268,7 @@ void muster__runner_drain(muster__runner *runner)
         return;
     }
     muster__runner_hold(runner);
-    muster__instance_take_reports(runner->instance, &batch);
+    muster__instance_take_reports(runner->instance, max, &batch);
     while (!runner->is_stopping &&
            (report = muster__report_pop(&batch)) != NULL) {
         take(runner, report);
@@ -287,8 +291,9 @@ void muster__runner_attend(muster__runner *runner)
 {
     muster__instance_state state;
 
-    muster__runner_drain(runner);
     state = muster__instance_state_get(runner->instance);
+    muster__runner_drain(
+        runner, state == MUSTER__INSTANCE_FREED ? SIZE_MAX : REPORTS_PER_TURN);
     if (state == MUSTER__INSTANCE_FAILED) {
         take_failed_instance(runner);
     } else if (state == MUSTER__INSTANCE_FREED) {

@@ -6,6 +6,7 @@
 #define MUSTER_CORE_RESOLVER_RUNNER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "resolver_report.h"
@@ -65,8 +66,8 @@ uint64_t muster__runner_late_reports(const muster__runner *runner);
 
 bool muster__runner_is_busy(const muster__runner *runner);
 
-/* Hands up what was reported; nothing while busy. */
-void muster__runner_drain(muster__runner *runner);
+/* Hands up at most max of what was reported; nothing while busy. */
+void muster__runner_drain(muster__runner *runner, size_t max);
 
 /* Looks at what became of the instance. */
 void muster__runner_attend(muster__runner *runner);
