@@ -109,17 +109,34 @@ static void *enter_by_cell(muster__guard *guard, void *_Atomic const *published)
     return atomic_load(published);
 }
 
+/* The stay around this one began at an epoch that holds for this one too. */
+static void *enter_again(muster__guard *guard, void *_Atomic const *published)
+{
+    guard->slot = muster__guard_self;
+    guard->shard = guard->slot->id;
+    guard->outer = atomic_load(&guard->slot->epoch);
+    return atomic_load(published);
+}
+
 void *muster__guard_enter_slow(muster__guard *guard,
                                void *_Atomic const *published)
 {
-    if (muster__guard_self == NULL && !is_exiting &&
-        atomic_load(&muster__guard_epoch) != 0) {
+    if (atomic_load(&muster__guard_epoch) == 0) {
+        return enter_by_cell(guard, published);
+    }
+    if (muster__guard_self == NULL && !is_exiting) {
         slot_claim();
         if (muster__guard_self != NULL) {
             return muster__guard_enter(guard, published);
         }
     }
-    return enter_by_cell(guard, published);
+    if (muster__guard_self == NULL) {
+        return enter_by_cell(guard, published);
+    }
+    if (atomic_load(&muster__guard_self->epoch) != 0) {
+        return enter_again(guard, published);
+    }
+    return muster__guard_enter(guard, published);
 }
 
 static void fork_prepare(void)
@@ -132,16 +149,18 @@ static void fork_parent(void)
     (void)pthread_mutex_unlock(&slots_mutex);
 }
 
-/* Only this thread is left: readers of before will never leave. */
+/* Only this thread is left: readers of before will never leave. The child goes
+ * by cells, so that the hot path need not ask whether it is in one. */
 static void fork_child(void)
 {
     uint32_t n = atomic_load(&n_slots);
 
+    atomic_store(&muster__guard_epoch, 0);
+    atomic_store(&n_slots, 0);
+    muster__guard_self = NULL;
     for (uint32_t i = 0; i < n; i++) {
-        if (&slots[i] != muster__guard_self) {
-            atomic_store(&slots[i].epoch, 0);
-            slots[i].is_used = false;
-        }
+        atomic_store(&slots[i].epoch, 0);
+        slots[i].is_used = false;
     }
     for (uint32_t i = 0; i < N_CELLS; i++) {
         atomic_store(&srcu[i].inside[0], 0);

@@ -8,7 +8,8 @@
  * atomic read-modify-writes, no state (SRCU). The writer waits for both kinds.
  *
  * Entering nests. It is wait-free, needs no registration, works in destructors
- * of thread-specific data and in a fork child, and not in signal handlers. */
+ * of thread-specific data and in a fork child (by cells only), and not in
+ * signal handlers. */
 #ifndef MUSTER_CORE_GUARD_H
 #define MUSTER_CORE_GUARD_H
 
@@ -20,6 +21,13 @@
 #define muster__likely(condition) __builtin_expect(!!(condition), 1)
 #define muster__unlikely(condition) __builtin_expect(!!(condition), 0)
 #define muster__prefetch(address) __builtin_prefetch(address)
+
+/* Rarely run: out of line, away from the hot code. */
+#define MUSTER__COLD __attribute__((cold, noinline))
+/* Out of line, so that the hot code around it stays short. */
+#define MUSTER__APART __attribute__((noinline))
+/* Part of the hot code, though more than one function calls it. */
+#define MUSTER__HOT static inline __attribute__((always_inline))
 
 /* Without it each access of a shared library calls __tls_get_addr: 2 ns. */
 #define MUSTER__GUARD_TLS __attribute__((tls_model("initial-exec")))
@@ -35,7 +43,7 @@ typedef struct muster__guard_slot {
 /* One stay inside, on the stack of the thread. */
 typedef struct muster__guard {
     muster__guard_slot *slot; /* NULL: counted in cell */
-    uint64_t outer;           /* what leave puts back: not 0 when nested */
+    uint64_t outer;           /* epoch of the stay around this one; or 0 */
     _Atomic uint32_t *cell;
     uint32_t shard; /* of this thread; its own alone when slot is not NULL */
 } muster__guard;
@@ -46,41 +54,59 @@ extern _Atomic uint64_t muster__guard_epoch; /* 0: slots may not be used */
 /* Must be called before the first enter; again does nothing. Thread: any. */
 void muster__guard_init(void);
 
-void *muster__guard_enter_slow(muster__guard *guard,
-                               void *_Atomic const *published);
+MUSTER__COLD void *muster__guard_enter_slow(muster__guard *guard,
+                                            void *_Atomic const *published);
 
-/* The published pointer; what it points to stays until leave. Thread: any. */
-static inline void *muster__guard_enter(muster__guard *guard,
-                                        void *_Atomic const *published)
+/* Enters by the thread's own slot, when that is all there is to it. False: the
+ * thread has no slot yet, is inside already, or must go by cell; nothing has
+ * happened then. What was published may be loaded, by acquire, after it. */
+MUSTER__HOT bool muster__guard_enter_own(muster__guard *guard)
 {
     muster__guard_slot *slot = muster__guard_self;
     /* acquire: whoever reads a new epoch reads what was published before. */
     uint64_t epoch =
         atomic_load_explicit(&muster__guard_epoch, memory_order_acquire);
 
-    if (muster__unlikely(slot == NULL || epoch == 0)) {
-        return muster__guard_enter_slow(guard, published);
+    if (muster__unlikely(slot == NULL || epoch == 0) ||
+        muster__unlikely(
+            atomic_load_explicit(&slot->epoch, memory_order_relaxed) != 0)) {
+        return false;
     }
     guard->slot = slot;
     guard->shard = slot->id;
-    guard->outer = atomic_load_explicit(&slot->epoch, memory_order_relaxed);
-    if (muster__likely(guard->outer == 0)) {
-        atomic_store_explicit(&slot->epoch, epoch, memory_order_relaxed);
-    }
-    /* Keeps the compiler from moving the load up; the CPU is kept from it by
-     * the writer's membarrier. */
+    atomic_store_explicit(&slot->epoch, epoch, memory_order_relaxed);
+    /* Keeps the compiler from moving loads up; the CPU is kept from it by the
+     * writer's membarrier. */
     atomic_signal_fence(memory_order_seq_cst);
-    return atomic_load_explicit(published, memory_order_acquire);
+    return true;
 }
 
-/* release: the writer that sees us gone sees all that we did inside. */
+/* After muster__guard_enter_own(). release: the writer that sees us gone sees
+ * all that we did inside. */
+MUSTER__HOT void muster__guard_leave_own(const muster__guard *guard)
+{
+    atomic_store_explicit(&guard->slot->epoch, 0, memory_order_release);
+}
+
+/* Enters in any case. The published pointer; what it points to stays until
+ * leave. Thread: any. */
+static inline void *muster__guard_enter(muster__guard *guard,
+                                        void *_Atomic const *published)
+{
+    if (muster__likely(muster__guard_enter_own(guard))) {
+        guard->outer = 0;
+        return atomic_load_explicit(published, memory_order_acquire);
+    }
+    return muster__guard_enter_slow(guard, published);
+}
+
 static inline void muster__guard_leave(const muster__guard *guard)
 {
-    if (muster__likely(guard->slot != NULL)) {
+    if (muster__unlikely(guard->slot == NULL)) {
+        atomic_fetch_sub_explicit(guard->cell, 1, memory_order_release);
+    } else {
         atomic_store_explicit(&guard->slot->epoch, guard->outer,
                               memory_order_release);
-    } else {
-        atomic_fetch_sub_explicit(guard->cell, 1, memory_order_release);
     }
 }
 

@@ -59,8 +59,8 @@ static void tell_policy(const muster__view *view, const muster_lease *lease,
     }
 }
 
-/* Two that finish at once may both find the stack empty and wake: harmless. */
-static void push_finished(muster__plane *plane, muster__slot *slot)
+/* Who finds the stack empty wakes the control thread. */
+MUSTER__COLD static void push_finished(muster__plane *plane, muster__slot *slot)
 {
     uint32_t head = atomic_load(&plane->finished);
 
@@ -73,30 +73,61 @@ static void push_finished(muster__plane *plane, muster__slot *slot)
     }
 }
 
-void muster__plane_give_back(muster__slot *slot, const muster__guard *guard)
+/* Called when the slot was seen CLOSING. */
+MUSTER__COLD static void close_if_idle(muster__slot *slot)
 {
-    muster__slot_count(slot, guard, UINT32_MAX); /* minus one */
-    if (muster__unlikely(muster__slot_is(slot, MUSTER__SLOT_CLOSING)) &&
-        muster__slot_claim(slot)) {
+    if (muster__slot_claim(slot)) {
         push_finished(slot->plane, slot);
     }
+}
+
+MUSTER__HOT void give_back(muster__slot *slot, const muster__guard *guard)
+{
+    muster__slot_count(slot, guard, UINT32_MAX); /* minus one */
+    if (muster__unlikely(muster__slot_is(slot, MUSTER__SLOT_CLOSING))) {
+        close_if_idle(slot);
+    }
+}
+
+void muster__plane_give_back(muster__slot *slot, const muster__guard *guard)
+{
+    give_back(slot, guard);
+}
+
+/* Any thread, any policy. In a fork child the guard has no slot, and the lease
+ * is leaked. */
+MUSTER__APART static void finish(muster_lease *lease, muster__slot *slot,
+                                 const muster_outcome *outcome)
+{
+    muster__guard guard;
+    const muster__view *view =
+        muster__guard_enter(&guard, &slot->plane->published);
+
+    if (guard.slot != NULL || !muster__is_forked()) {
+        if (lease->data_ != 0) {
+            tell_policy(view, lease, slot, outcome);
+        }
+        give_back(slot, &guard);
+        *lease = (muster_lease){0};
+    }
+    muster__guard_leave(&guard);
 }
 
 /* Inside the guard, because once the count is down the plane may go. */
 void muster_lease_finish(muster_lease *lease, const muster_outcome *outcome)
 {
     muster__slot *slot = lease_slot(lease);
-    const muster__view *view;
     muster__guard guard;
 
-    if (muster__unlikely(slot == NULL || muster__is_forked())) {
+    if (muster__unlikely(slot == NULL)) {
         return;
     }
-    view = muster__guard_enter(&guard, &slot->plane->published);
-    if (muster__unlikely(lease->data_ != 0)) {
-        tell_policy(view, lease, slot, outcome);
+    if (muster__unlikely(lease->data_ != 0) ||
+        muster__unlikely(!muster__guard_enter_own(&guard))) {
+        finish(lease, slot, outcome);
+        return;
     }
-    muster__plane_give_back(slot, &guard);
-    muster__guard_leave(&guard);
+    give_back(slot, &guard);
+    muster__guard_leave_own(&guard);
     *lease = (muster_lease){0};
 }

@@ -10,25 +10,17 @@ enum {
     /* Further picks of the policy's own after one that hit a slot that is gone,
      * then of slots all over the view, so that no run of them holds us. */
     MAX_ASKS = 4,
-    MAX_TRIES = 64,
-    /* How far ahead a policy that goes round will be when a line has come. */
-    PREFETCH_AHEAD = 8
+    MAX_TRIES = 64
 };
 
 /* 2^32 divided by the golden ratio: multiples of it spread evenly. */
 #define SPREAD UINT64_C(2654435761)
 
+/* Within this file: the pick was given back, pick again. */
+#define GIVEN_BACK MUSTER_BUSY
+
 static const muster_call_info default_call = {.struct_size =
                                                   sizeof(muster_call_info)};
-
-/* What one look at the picker is about. */
-typedef struct pick_attempt {
-    muster__plane *plane;
-    const muster__view *view;
-    const muster__guard *guard;
-    const muster_call_info *call;
-    uint32_t repick;
-} pick_attempt;
 
 static muster_status queued(muster_error *err)
 {
@@ -36,11 +28,11 @@ static muster_status queued(muster_error *err)
 }
 
 /* Nobody is asked: the channel's state answers. */
-static muster_status answer_by_state(const pick_attempt *attempt,
-                                     muster_error *err)
+MUSTER__COLD static muster_status answer_by_state(const muster__view *view,
+                                                  const muster_call_info *call,
+                                                  muster_error *err)
 {
-    const muster__view *view = attempt->view;
-    bool waits = (attempt->call->flags & MUSTER_CALL_WAIT_FOR_READY) != 0;
+    bool waits = (call->flags & MUSTER_CALL_WAIT_FOR_READY) != 0;
 
     if (view->state == MUSTER_SHUTDOWN) {
         return muster_error_set(err, MUSTER_CLOSED, "the channel is closed");
@@ -53,13 +45,13 @@ static muster_status answer_by_state(const pick_attempt *attempt,
     return queued(err);
 }
 
-static muster_status answer_without_index(const pick_attempt *attempt,
-                                          muster_verdict verdict,
-                                          const muster_pick_result *result,
-                                          muster_error *err)
+/* A policy that is asked when nothing is READY and has no better answer leaves
+ * it to the state. */
+MUSTER__COLD static muster_status
+answer_without_index(const muster__plane *plane, const muster__view *view,
+                     const muster_call_info *call, muster_verdict verdict,
+                     const muster_pick_result *result, muster_error *err)
 {
-    const muster__plane_host *host = &attempt->plane->host;
-
     if (verdict == MUSTER_PICK_FAIL) {
         return muster_error_set(err, MUSTER_UNAVAILABLE, "%s",
                                 result->message != NULL
@@ -67,99 +59,136 @@ static muster_status answer_without_index(const pick_attempt *attempt,
                                     : "the policy failed the call");
     }
     if (verdict == MUSTER_PICK_CONNECT) {
-        host->connect(host->ctx, result->id);
+        plane->host.connect(plane->host.ctx, result->id);
+        return queued(err);
     }
-    return queued(err);
+    return view->n_pickable == 0 ? answer_by_state(view, call, err)
+                                 : queued(err);
 }
 
-/* A slot of the view, whatever the policy answered. */
-static uint32_t usable_index(const pick_attempt *attempt, uint32_t index)
-{
-    uint32_t n = attempt->view->n_pickable;
-
-    if (muster__unlikely(index >= n)) {
-        muster__log(MUSTER_LOG_ERROR,
-                    "policy %s: picked endpoint %u of %u; taken modulo",
-                    attempt->view->policy_name, index, n);
-        index %= n;
-    }
-    if (muster__unlikely(attempt->repick > MAX_ASKS)) {
-        index = (uint32_t)((index + attempt->repick * SPREAD) % n);
-    }
-    return index;
-}
-
-/* Policies that go round come to the slots ahead next. */
-static void prefetch_ahead(const muster__view *view, uint32_t index)
-{
-    uint32_t ahead = index + PREFETCH_AHEAD;
-
-    if (muster__likely(ahead < view->n_pickable)) {
-        muster__prefetch(muster__view_slot(view, ahead));
-    }
-}
-
-/* The policy heard of the pick as of a call. */
-static void refuse(const pick_attempt *attempt, muster__slot *slot)
+/* The policy heard of the pick as of a call. guard is a copy, so that the hot
+ * path's own need not be in memory. */
+MUSTER__COLD static muster_status give_back(muster__plane *plane,
+                                            const muster__view *view,
+                                            muster__guard guard,
+                                            muster__slot *slot)
 {
     static const muster_outcome given_back = {.struct_size = sizeof given_back,
                                               .status = 14};
-    const muster__view *view = attempt->view;
 
     if (view->done != NULL) {
         view->done(view->self, slot->id, muster__view_state(view, slot->id),
                    &given_back);
     }
-    atomic_fetch_add_explicit(&attempt->plane->n_given_back, 1,
+    atomic_fetch_add_explicit(&plane->n_given_back, 1,
                               memory_order_relaxed); /* a counter */
-    muster__plane_give_back(slot, attempt->guard);
+    muster__plane_give_back(slot, &guard);
+    return GIVEN_BACK;
 }
 
-/* False: the slot is gone, pick again. Counting comes before looking, inside
- * the guard: outside, or after, the slot might be closed in between. */
-static bool take(const pick_attempt *attempt, uint32_t index,
-                 muster_lease *ret_lease)
+/* Policies that go round come to the slots ahead next. */
+MUSTER__HOT void prefetch_ahead(const muster__view *view, uint32_t index)
 {
-    muster__slot *slot =
-        muster__view_slot(attempt->view, usable_index(attempt, index));
+    if (index < view->n_prefetched) {
+        muster__prefetch(
+            muster__view_slot(view, index + MUSTER__PREFETCH_AHEAD));
+    }
+}
 
-    prefetch_ahead(attempt->view, index);
-    muster__slot_count(slot, attempt->guard, 1);
+/* Counting comes before looking, and inside the guard: outside, or after, the
+ * slot might be closed in between. */
+MUSTER__HOT muster_status take(muster__plane *plane, const muster__view *view,
+                               const muster__guard *guard, uint32_t index,
+                               muster_lease *ret_lease)
+{
+    muster__slot *slot = muster__view_slot(view, index);
+
+    prefetch_ahead(view, index);
+    muster__slot_count(slot, guard, 1);
     if (muster__unlikely(!muster__slot_is_ready(slot))) {
-        refuse(attempt, slot);
-        return false;
+        return give_back(plane, view, *guard, slot);
     }
     ret_lease->slot_ = slot;
-    ret_lease->data_ = attempt->view->lease_data;
-    return true;
+    ret_lease->data_ = view->lease_data;
+    return MUSTER_OK;
 }
 
-/* One look. *ret_again: the pick was given back. */
-static inline muster_status attempt_pick(const pick_attempt *attempt,
-                                         muster_lease *ret_lease,
-                                         bool *ret_again, muster_error *err)
+/* The policy's index is none of ours: a fault of the policy, not of the call.
+ */
+MUSTER__COLD static muster_status
+take_modulo(muster__plane *plane, const muster__view *view, muster__guard guard,
+            uint32_t index, muster_lease *ret_lease, muster_error *err)
 {
-    const muster__view *view = attempt->view;
+    uint32_t n = view->n_pickable;
+
+    muster__log(MUSTER_LOG_ERROR, "policy %s: picked endpoint %u of %u",
+                view->policy_name, index, n);
+    if (n == 0) {
+        return queued(err);
+    }
+    return take(plane, view, &guard, index % n, ret_lease);
+}
+
+/* One look at the picker, inside the guard. */
+MUSTER__HOT muster_status look(muster__plane *plane, const muster__view *view,
+                               const muster__guard *guard,
+                               const muster_call_info *call, uint32_t repick,
+                               muster_lease *ret_lease, muster_error *err)
+{
     muster_pick_args args = {.struct_size = sizeof args,
                              .n_ready = view->n_pickable,
-                             .shard = attempt->guard->shard,
-                             .repick = attempt->repick,
-                             .call = attempt->call};
+                             .shard = guard->shard,
+                             .repick = repick,
+                             .call = call};
     muster_pick_result result = {.struct_size = sizeof result};
     muster_verdict verdict;
 
-    if (muster__unlikely(args.n_ready == 0 && !view->asks_when_empty)) {
-        return answer_by_state(attempt, err);
+    if (muster__unlikely(view->n_pickable == 0 && !view->asks_when_empty)) {
+        return answer_by_state(view, call, err);
     }
     verdict = view->pick(view->self, view->table, &args, &result);
-    if (muster__unlikely(args.n_ready == 0 && verdict == MUSTER_PICK_QUEUE)) {
-        return answer_by_state(attempt, err); /* balancer.h: PICKS_WHEN_EMPTY */
+    if (muster__unlikely(verdict != MUSTER_PICK_INDEX)) {
+        return answer_without_index(plane, view, call, verdict, &result, err);
     }
-    if (muster__unlikely(verdict != MUSTER_PICK_INDEX || args.n_ready == 0)) {
-        return answer_without_index(attempt, verdict, &result, err);
+    if (muster__unlikely(repick > MAX_ASKS && view->n_pickable != 0)) {
+        result.index =
+            (uint32_t)((result.index + repick * SPREAD) % view->n_pickable);
     }
-    *ret_again = !take(attempt, result.index, ret_lease);
-    return MUSTER_OK;
+    if (muster__unlikely(result.index >= view->n_pickable)) {
+        return take_modulo(plane, view, *guard, result.index, ret_lease, err);
+    }
+    return take(plane, view, guard, result.index, ret_lease);
+}
+
+/* In a fork child the guard has no slot, so the hot path does not ask. */
+static bool is_in_fork_child(const muster__guard *guard)
+{
+    return guard->slot == NULL && muster__is_forked();
+}
+
+/* The whole of it: any thread, and again and again. */
+MUSTER__COLD static muster_status
+pick_slowly(muster__plane *plane, const muster_call_info *call,
+            muster_lease *ret_lease, uint64_t *ret_generation,
+            muster_error *err, uint32_t repick)
+{
+    muster_status status = GIVEN_BACK;
+
+    for (; status == GIVEN_BACK && repick < MAX_TRIES; repick++) {
+        muster__guard guard;
+        const muster__view *view =
+            muster__guard_enter(&guard, &plane->published);
+
+        *ret_generation = view->generation;
+        if (is_in_fork_child(&guard)) {
+            status = muster_error_set(err, MUSTER_FORKED, "%s",
+                                      muster_status_text(MUSTER_FORKED));
+        } else {
+            status = look(plane, view, &guard, call, repick, ret_lease, err);
+        }
+        muster__guard_leave(&guard);
+    }
+    return status == GIVEN_BACK ? queued(err) : status;
 }
 
 muster_status muster__plane_pick(muster__plane *plane,
@@ -168,25 +197,19 @@ muster_status muster__plane_pick(muster__plane *plane,
                                  uint64_t *ret_generation, muster_error *err)
 {
     muster__guard guard;
-    pick_attempt attempt = {.plane = plane,
-                            .guard = &guard,
-                            .call = call != NULL ? call : &default_call};
+    const muster__view *view;
+    muster_status status;
 
-    if (muster__unlikely(muster__is_forked())) {
-        return muster_error_set(err, MUSTER_FORKED, "%s",
-                                muster_status_text(MUSTER_FORKED));
+    call = call != NULL ? call : &default_call;
+    if (muster__unlikely(!muster__guard_enter_own(&guard))) {
+        return pick_slowly(plane, call, ret_lease, ret_generation, err, 0);
     }
-    for (; attempt.repick < MAX_TRIES; attempt.repick++) {
-        bool again = false;
-        muster_status status;
-
-        attempt.view = muster__guard_enter(&guard, &plane->published);
-        *ret_generation = attempt.view->generation;
-        status = attempt_pick(&attempt, ret_lease, &again, err);
-        muster__guard_leave(&guard);
-        if (muster__likely(!again)) {
-            return status;
-        }
+    view = atomic_load_explicit(&plane->published, memory_order_acquire);
+    *ret_generation = view->generation;
+    status = look(plane, view, &guard, call, 0, ret_lease, err);
+    muster__guard_leave_own(&guard);
+    if (muster__unlikely(status == GIVEN_BACK)) {
+        return pick_slowly(plane, call, ret_lease, ret_generation, err, 1);
     }
-    return queued(err);
+    return status;
 }

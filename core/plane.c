@@ -11,6 +11,9 @@
 /* Readers may hold up so much, beyond a whole view, before changes merge. */
 #define HELD_BYTES_MAX (UINT64_C(256) << 10)
 
+/* Smaller views stay in the first cache anyway. */
+enum { PREFETCH_MIN = 256 };
+
 /* Of the published view, how much may be gone or refused: an eighth. */
 enum { GONE_SHARE = 8 };
 
@@ -94,7 +97,7 @@ muster_status muster__slot_create(muster__plane *plane, uint64_t id,
     slot->id = id;
     slot->endpoint = endpoint;
     slot->connection = connection;
-    slot->owner = owner;
+    *muster__slot_owner(slot) = owner;
     muster__slot_set_state(slot, MUSTER__SLOT_READY);
     *ret_slot = slot;
     return MUSTER_OK;
@@ -123,6 +126,9 @@ static void set_policy(muster__view *view,
     view->policy_name = policy->class_->name;
     view->asks_when_empty = picks_when_empty(policy);
     view->n_pickable = view->n_slots;
+    if (view->n_slots >= PREFETCH_MIN) {
+        view->n_prefetched = view->n_slots - MUSTER__PREFETCH_AHEAD;
+    }
     if (policy->has_done != 0) {
         view->done = policy->class_->done;
         view->lease_data = MUSTER__LEASE_HAS_DONE | policy->number;

@@ -63,6 +63,17 @@ static bool add_segment(muster__slots *slots)
     return true;
 }
 
+static muster__segment *slot_segment(muster__slot *slot)
+{
+    return (muster__segment *)(void *)(slot -
+                                       slot->number % MUSTER__SEGMENT_SIZE);
+}
+
+void **muster__slot_owner(muster__slot *slot)
+{
+    return &slot_segment(slot)->owners[slot->number % MUSTER__SEGMENT_SIZE];
+}
+
 /* Written when first used: a channel of three endpoints touches few pages. */
 static void init_slot(muster__slot *slot, uint32_t number)
 {
@@ -75,6 +86,7 @@ static void init_slot(muster__slot *slot, uint32_t number)
                            .n_owned = is_wide ? WIDE_OWNED : NARROW_OWNED,
                            .shared_mask =
                                (is_wide ? WIDE_SHARED : NARROW_SHARED) - 1};
+    slot->cells = &slot_segment(slot)->cells[number % MUSTER__SEGMENT_SIZE];
     for (uint32_t stripe = 0; stripe < n; stripe++) {
         atomic_init(muster__slot_cell(slot, stripe), 0);
     }

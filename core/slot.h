@@ -35,7 +35,7 @@ struct muster__slot {
     uint64_t id;
     const muster_endpoint *endpoint;
     void *connection;
-    void *owner;
+    _Atomic uint32_t *cells; /* its own in the first stripe */
     uint32_t number;
     uint32_t link;       /* its index while in the working view; else the next
                             of the list it is on: free, removed or closing */
@@ -50,7 +50,8 @@ struct muster__slot {
  * two threads never write one line. */
 typedef struct muster__segment {
     muster__slot slots[MUSTER__SEGMENT_SIZE];
-    _Atomic uint32_t cells[]; /* [stripe][slot] */
+    void *owners[MUSTER__SEGMENT_SIZE]; /* of the slots; the control thread's */
+    _Atomic uint32_t cells[];           /* [stripe][slot] */
 } muster__segment;
 
 /* All slots of a plane. Thread: control. */
@@ -77,13 +78,13 @@ void muster__slot_set_state(muster__slot *slot, uint64_t state);
  * caller, which closes it. Thread: any, inside the guard, or control. */
 bool muster__slot_claim(muster__slot *slot);
 
+/* Where the owner of slot is kept. */
+void **muster__slot_owner(muster__slot *slot);
+
 static inline _Atomic uint32_t *muster__slot_cell(const muster__slot *slot,
                                                   uint32_t stripe)
 {
-    uint32_t index = slot->number % MUSTER__SEGMENT_SIZE;
-    muster__segment *segment = (muster__segment *)(uintptr_t)(slot - index);
-
-    return &segment->cells[stripe * MUSTER__SEGMENT_SIZE + index];
+    return slot->cells + (size_t)stripe * MUSTER__SEGMENT_SIZE;
 }
 
 /* Counts delta calls. release: who sees the count sees what the call did. */

@@ -315,5 +315,5 @@ uint32_t muster__frozen_size(const muster__view *view)
 
 void *muster__frozen_owner(const muster__view *view, uint32_t index)
 {
-    return muster__view_slot(view, index)->owner;
+    return *muster__slot_owner(muster__view_slot(view, index));
 }

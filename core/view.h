@@ -16,6 +16,9 @@
 
 #define MUSTER__CHUNK_SIZE 512u
 
+/* How far ahead a policy that goes round will be when a line has come. */
+#define MUSTER__PREFETCH_AHEAD 8u
+
 /* In a lease's data, above the policy's number: done() wants to hear. */
 #define MUSTER__LEASE_HAS_DONE (UINT64_C(1) << 32)
 
@@ -30,7 +33,7 @@ typedef struct muster__chunk {
  * is immutable but for the control thread's own part. */
 struct muster__view {
     _Alignas(64) uint32_t n_pickable; /* 0 also when picks must not ask */
-    uint32_t n_slots;
+    uint32_t n_prefetched; /* below it, the slots ahead are fetched early */
     muster_verdict (*pick)(void *self, void *table,
                            const muster_pick_args *args,
                            muster_pick_result *result);
@@ -46,6 +49,7 @@ struct muster__view {
     const char *policy_name;
     char *reason; /* owned; or NULL */
     muster_connectivity state;
+    uint32_t n_slots;
     bool asks_when_empty;
 
     /* The control thread's. */
