@@ -153,6 +153,22 @@ Test(plane_pick, asks_a_policy_that_picks_when_empty)
     cr_assert_eq(world.connect_id, 42);
 }
 
+Test(plane_pick, answers_by_state_when_such_a_policy_says_queue)
+{
+    muster_lease lease;
+    muster_error err;
+
+    begin(&world_empty_class, 0);
+    world.self.verdict = MUSTER_PICK_QUEUE;
+    cr_assert_eq(pick(NULL, &lease, NULL), MUSTER_QUEUED);
+    cr_assert_eq(
+        world_publish_state(&world, MUSTER_TRANSIENT_FAILURE, "refused"),
+        MUSTER_OK);
+    cr_assert_eq(pick(&waits, &lease, NULL), MUSTER_QUEUED);
+    cr_assert_eq(pick(NULL, &lease, &err), MUSTER_UNAVAILABLE);
+    cr_assert_str_eq(err.message, "refused");
+}
+
 Test(plane_pick, queues_an_index_into_an_empty_view)
 {
     muster_lease lease;
