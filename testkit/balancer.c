@@ -144,7 +144,8 @@ muster_testkit_balancer_get_backend(const muster_testkit_balancer *kit,
 int muster_testkit_balancer_is_wanted(const muster_testkit_balancer *kit,
                                       size_t index)
 {
-    return index < kit->list.n && kit->wanted[index] != 0;
+    return index < kit->list.n &&
+           (kit->wanted[index] != 0 || atomic_load(&kit->asked[index]));
 }
 
 /* ---- publication ---- */
@@ -259,6 +260,7 @@ uint64_t muster_testkit_balancer_now_ns(muster_testkit_balancer *kit)
 
 /* ---- picks ---- */
 
+/* The endpoint of id in the list; NULL when it left. */
 static const muster_endpoint *endpoint_of(const muster_testkit_balancer *kit,
                                           uint32_t index, uint64_t id)
 {
@@ -269,6 +271,18 @@ static const muster_endpoint *endpoint_of(const muster_testkit_balancer *kit,
         i = testkit_balancer_find(kit, id);
     }
     return i < kit->list.n ? kit->backends[i].endpoint : NULL;
+}
+
+/* The endpoint is wanted from now on. */
+static const muster_endpoint *ask_for(muster_testkit_balancer *kit, uint64_t id)
+{
+    size_t i = testkit_balancer_find(kit, id);
+
+    if (i == kit->list.n) {
+        return NULL;
+    }
+    atomic_store(&kit->asked[i], true);
+    return kit->backends[i].endpoint;
 }
 
 void muster_testkit_balancer_pick(muster_testkit_balancer *kit,
@@ -294,7 +308,7 @@ void muster_testkit_balancer_pick(muster_testkit_balancer *kit,
         pick.endpoint = endpoint_of(kit, pick.index, pick.id);
     } else if (pick.verdict == MUSTER_PICK_CONNECT) {
         pick.id = result.id;
-        pick.endpoint = endpoint_of(kit, 0, pick.id);
+        pick.endpoint = ask_for(kit, pick.id);
     } else if (pick.verdict == MUSTER_PICK_FAIL) {
         pick.status = result.status;
         pick.message = result.message == NULL ? "" : result.message;

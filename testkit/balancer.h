@@ -41,7 +41,8 @@ struct muster_testkit_balancer {
     testkit_violations violations;
     testkit_copies list;
     muster_backend *backends; /* one for each of list */
-    uint8_t *wanted;          /* one for each of list */
+    uint8_t *wanted;          /* one for each of list: by want() */
+    atomic_bool *asked;       /* one for each of list: by CONNECT */
     uint64_t last_id;
     balancer_table *published; /* or NULL */
     atomic_bool needs_build;

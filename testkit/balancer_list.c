@@ -81,7 +81,7 @@ static void init_backend(muster_testkit_balancer *kit, muster_backend *backend,
 /* Fills backends for list; what the old list knows moves over. */
 static void match(muster_testkit_balancer *kit, const identities *known,
                   const testkit_copies *list, muster_backend *backends,
-                  muster_connectivity state)
+                  atomic_bool *asked, muster_connectivity state)
 {
     for (size_t i = 0; i < list->n; i++) {
         uint32_t *slot = find_slot(known, &kit->list, &list->endpoints[i]);
@@ -89,6 +89,7 @@ static void match(muster_testkit_balancer *kit, const identities *known,
 
         if (old != NULL && old->id != 0) {
             backends[i] = *old;
+            atomic_store(&asked[i], atomic_load(&kit->asked[*slot - 1]));
             old->id = 0;
             old->last_failure = NULL;
         } else {
@@ -105,6 +106,7 @@ void testkit_balancer_fini_list(muster_testkit_balancer *kit)
     }
     free(kit->backends);
     free(kit->wanted);
+    free(kit->asked);
     testkit_copies_fini(&kit->list);
 }
 
@@ -115,23 +117,26 @@ muster_status testkit_balancer_set_list(muster_testkit_balancer *kit,
     testkit_copies list = {NULL, 0, 0};
     muster_backend *backends = calloc(n + 1, sizeof *backends);
     uint8_t *wanted = calloc(n + 1, 1);
+    atomic_bool *asked = calloc(n + 1, sizeof *asked);
     identities known = {NULL, 0};
 
-    if (backends == NULL || wanted == NULL ||
+    if (backends == NULL || wanted == NULL || asked == NULL ||
         testkit_copies_append_all(&list, endpoints, sizeof *endpoints, n) !=
             MUSTER_OK ||
         identities_init(&known, &kit->list) != MUSTER_OK) {
         free(backends);
         free(wanted);
+        free(asked);
         testkit_copies_fini(&list);
         return MUSTER_NOMEM;
     }
-    match(kit, &known, &list, backends, state);
+    match(kit, &known, &list, backends, asked, state);
     free(known.slots);
     testkit_balancer_fini_list(kit);
     kit->list = list;
     kit->backends = backends;
     kit->wanted = wanted;
+    kit->asked = asked;
     return MUSTER_OK;
 }
 

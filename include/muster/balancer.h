@@ -34,7 +34,8 @@ enum {
 typedef struct muster_backend {
     uint64_t id; /* the same while the endpoint stays in the list; never 0 */
     const muster_endpoint *endpoint;
-    void *state; /* the class's state_size bytes, zeroed at first; or NULL */
+    void *state; /* the class's state_size bytes, zeroed at first, the
+                    endpoint's while it stays in the list; or NULL */
     const char *last_failure; /* why it is not READY, or NULL */
     muster_connectivity connectivity;
     uint32_t flags; /* MUSTER_BACKEND_... */
@@ -69,7 +70,8 @@ typedef struct muster_pick_args {
 typedef enum muster_verdict {
     MUSTER_PICK_INDEX = 0,   /* result->index is the READY endpoint */
     MUSTER_PICK_QUEUE = 1,   /* wait for the next picker */
-    MUSTER_PICK_CONNECT = 2, /* connect endpoint result->id, and wait */
+    MUSTER_PICK_CONNECT = 2, /* want endpoint result->id from now on, whatever
+                                want() says of it, and wait */
     MUSTER_PICK_FAIL = 3     /* fail the call, wait-for-ready or not */
 } muster_verdict;
 

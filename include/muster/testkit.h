@@ -228,7 +228,8 @@ const muster_backend *
 muster_testkit_balancer_get_backend(const muster_testkit_balancer *kit,
                                     size_t index);
 
-/* Whether the last want() said so of endpoint index of the list. */
+/* Whether the last want() said so of endpoint index of the list, or a pick
+ * answered CONNECT for it. */
 int muster_testkit_balancer_is_wanted(const muster_testkit_balancer *kit,
                                       size_t index);
 
