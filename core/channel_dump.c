@@ -31,10 +31,13 @@ static json_t *text_or_null(const char *text)
 
 static json_int_t in_flight(const muster__subchannel *subchannel)
 {
-    return subchannel->connection == NULL ||
-                   subchannel->connection->slot == NULL
-               ? 0
-               : muster__slot_in_flight(subchannel->connection->slot);
+    int64_t n = 0;
+
+    for (const muster__connection *connection = subchannel->connections;
+         connection != NULL; connection = connection->older) {
+        n += muster__connection_in_flight(connection);
+    }
+    return (json_int_t)n;
 }
 
 static json_t *dump_endpoint(const muster__subchannel *subchannel)

@@ -190,10 +190,22 @@ static muster__connection *connection_new(muster_channel *channel,
     connection->channel = channel;
     connection->subchannel = subchannel;
     connection->endpoint = muster__endpoint_ref(subchannel->endpoint);
+    connection->older = subchannel->connections;
+    subchannel->connections = connection;
     subchannel->connection = connection;
-    subchannel->n_connections++;
     channel->connections.created++;
     return connection;
+}
+
+static void forget(muster__subchannel *subchannel,
+                   const muster__connection *connection)
+{
+    muster__connection **at = &subchannel->connections;
+
+    while (*at != connection) {
+        at = &(*at)->older;
+    }
+    *at = connection->older;
 }
 
 static void connection_destroy(muster__connection *connection)
@@ -209,10 +221,10 @@ static void connection_destroy(muster__connection *connection)
         }
         attempt_unref(attempt);
     }
+    forget(subchannel, connection);
     muster__endpoint_unref(connection->endpoint);
     free(connection);
     channel->connections.destroyed++;
-    subchannel->n_connections--;
     muster__subchannel_release(channel, subchannel);
 }
 
@@ -291,6 +303,7 @@ muster_status muster__connection_enter_view(muster__connection *connection)
     }
     if (status == MUSTER_OK) {
         connection->slot = slot;
+        connection->last_slot = slot;
         connection->n_slots++;
     }
     return status;
@@ -300,6 +313,13 @@ void muster__connection_leave_view(muster__connection *connection)
 {
     muster__view_remove(connection->channel->plane, connection->slot);
     connection->slot = NULL;
+}
+
+int64_t muster__connection_in_flight(const muster__connection *connection)
+{
+    return connection->last_slot == NULL
+               ? 0
+               : muster__slot_in_flight(connection->last_slot);
 }
 
 /* ---- draining ---- */
@@ -385,6 +405,9 @@ void muster__connection_slot_closed(void *ctx, void *owner)
 
     (void)ctx;
     connection->n_slots--;
+    if (connection->n_slots == 0) {
+        connection->last_slot = NULL;
+    }
     if (connection->is_given_up && connection->n_slots == 0) {
         draining_remove(connection);
         connection_destroy(connection);

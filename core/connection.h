@@ -14,7 +14,9 @@ typedef struct muster__connection {
     muster_channel *channel;
     muster__subchannel *subchannel;
     muster__endpoint *endpoint; /* as it was when this was made; a reference */
-    muster__slot *slot;         /* while in the working view */
+    struct muster__connection *older; /* of the same subchannel */
+    muster__slot *slot;               /* while in the working view */
+    muster__slot *last_slot;          /* until all of its slots are closed */
     struct muster__attempt *attempt; /* the transport's part; NULL for "none" */
     struct muster__connection *next_draining;
     struct muster__connection *previous_draining;
@@ -35,6 +37,9 @@ void muster__connection_leave_view(muster__connection *connection);
 
 /* Nobody wants it any more: destroyed at once or when it has drained. */
 void muster__connection_give_up(muster__connection *connection);
+
+/* Calls in flight on it: exact only at rest. */
+int64_t muster__connection_in_flight(const muster__connection *connection);
 
 /* plane's slot_closed. */
 void muster__connection_slot_closed(void *ctx, void *owner);

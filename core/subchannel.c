@@ -173,7 +173,7 @@ void muster__subchannel_release(muster_channel *channel,
 {
     if (subchannel->endpoint != NULL && !subchannel->is_listed &&
         !subchannel->is_held && !subchannel->is_queued &&
-        subchannel->connection == NULL && subchannel->n_connections == 0) {
+        subchannel->connections == NULL) {
         retry_destroy(subchannel->retry);
         subchannel->retry = NULL;
         muster__table_remove(&channel->table, subchannel);

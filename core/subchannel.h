@@ -25,22 +25,22 @@ typedef struct muster__retry {
 
 typedef struct muster__subchannel {
     muster__endpoint *endpoint; /* a reference; NULL: number is free */
-    struct muster__connection *connection; /* the latest, while it lives */
-    muster__retry *retry;                  /* NULL until the first failure */
+    struct muster__connection *connection;  /* the one in use or being made */
+    struct muster__connection *connections; /* all, draining ones included */
+    muster__retry *retry;                   /* NULL until the first failure */
     uint32_t number; /* in the channel; low half of the backend id */
     uint32_t life;   /* how often the number was given; high half of the id */
     uint32_t next;   /* of the free numbers, or of those to connect */
-    uint32_t n_connections; /* not destroyed yet, draining ones included */
-    uint32_t place;         /* in the channel's held list, while is_held */
-    uint8_t state;          /* muster_connectivity */
-    bool is_listed : 1;     /* in the resolver's list */
-    bool is_held : 1;       /* not listed, but serves until the new list does */
-    bool is_wanted : 1;     /* by the policy, and its priority is started */
-    bool is_queued : 1;     /* in the connector's queue */
-    bool is_failing : 1;    /* failed and not READY since (sticky) */
-    bool is_ejected : 1;    /* by the policy */
-    bool is_in_view : 1;    /* has a slot in the working view */
-    bool is_retry_due : 1;  /* its backoff runs: do not connect yet */
+    uint32_t place;  /* in the channel's held list, while is_held */
+    uint8_t state;   /* muster_connectivity */
+    bool is_listed : 1;    /* in the resolver's list */
+    bool is_held : 1;      /* not listed, but serves until the new list does */
+    bool is_wanted : 1;    /* by the policy, and its priority is started */
+    bool is_queued : 1;    /* in the connector's queue */
+    bool is_failing : 1;   /* failed and not READY since (sticky) */
+    bool is_ejected : 1;   /* by the policy */
+    bool is_in_view : 1;   /* has a slot in the working view */
+    bool is_retry_due : 1; /* its backoff runs: do not connect yet */
 } muster__subchannel;
 
 uint64_t muster__subchannel_id(const muster__subchannel *subchannel);
