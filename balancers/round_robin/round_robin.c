@@ -10,15 +10,20 @@
 #define N_CURSORS 64 /* a power of two: shards are taken modulo */
 #define CACHE_LINE 64
 
-/* Low half: the last index. High half: the n_ready that it is an index of. */
+/* 2^64 divided by the golden ratio: multiples of it modulo 2^64 fill the range
+ * evenly. */
+#define GOLDEN_STEP 0x9e3779b97f4a7c15u
+
 typedef struct cursor {
+    /* Low half: the last index. High half: the n_ready that it is an index of.
+     */
     _Alignas(CACHE_LINE) _Atomic uint64_t at;
+    _Atomic uint64_t start; /* where it started last, as a fraction of 2^64 */
 } cursor;
 
 typedef struct round_robin {
     cursor cursors[N_CURSORS];
     cursor strict; /* a plain count of picks */
-    muster_balancer_env env;
     bool is_strict;
 } round_robin;
 
@@ -39,41 +44,44 @@ static muster_status round_robin_create(const muster_balancer_env *env,
     }
     for (unsigned i = 0; i < N_CURSORS; i++) {
         atomic_init(&self->cursors[i].at, 0);
+        atomic_init(&self->cursors[i].start, env->host->random(env->ctx));
     }
     /* 62 bits: random modulo any n_ready, and no overflow to be seen. */
     atomic_init(&self->strict.at, env->host->random(env->ctx) >> 2);
-    self->env = *env;
+    atomic_init(&self->strict.start, 0);
     self->is_strict = is_strict;
     *ret_self = self;
     return MUSTER_OK;
 }
 
-/* An index that is as likely as any other. */
-static uint32_t random_index(const round_robin *self, uint32_t n_ready)
+/* Where the cursor starts in a list of another size: anywhere, for the first
+ * start is random and each step from it leads to another place. */
+static uint32_t next_start(cursor *of, uint32_t n_ready)
 {
-    uint64_t bits = self->env.host->random(self->env.ctx) >> 32;
+    uint64_t start =
+        atomic_load_explicit(&of->start, memory_order_relaxed) + GOLDEN_STEP;
 
-    return (uint32_t)((bits * n_ready) >> 32);
+    atomic_store_explicit(&of->start, start, memory_order_relaxed);
+    return (uint32_t)(((start >> 32) * n_ready) >> 32);
 }
 
 /* The picks of one shard go round in order. A lost update (two threads of one
- * shard) only repeats a pick, so plain relaxed loads and stores will do. A
- * cursor that sees another n_ready than before starts at a random place; when
- * n_ready is the same after a change it is at a random place already, for its
- * first one was. */
+ * shard) only repeats a pick, so plain relaxed loads and stores will do. When
+ * n_ready is the same after a change, the cursor is at a random place already,
+ * for it started at one. */
 static uint32_t pick_sharded(round_robin *self, const muster_pick_args *args)
 {
-    _Atomic uint64_t *at = &self->cursors[args->shard % N_CURSORS].at;
+    cursor *of = &self->cursors[args->shard % N_CURSORS];
     uint32_t n_ready = args->n_ready;
-    uint64_t last = atomic_load_explicit(at, memory_order_relaxed);
+    uint64_t last = atomic_load_explicit(&of->at, memory_order_relaxed);
     uint32_t index = (uint32_t)last + 1;
 
     if (last >> 32 != n_ready) {
-        index = random_index(self, n_ready);
+        index = next_start(of, n_ready);
     } else if (index >= n_ready) {
         index = 0;
     }
-    atomic_store_explicit(at, (uint64_t)n_ready << 32 | index,
+    atomic_store_explicit(&of->at, (uint64_t)n_ready << 32 | index,
                           memory_order_relaxed);
     return index;
 }
