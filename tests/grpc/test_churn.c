@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls that must not notice what happens to connections. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <muster/grpc.h>
+#include <muster/muster.h>
+
+#include "backend.h"
+
+enum { N_SERVERS = 3, N_CALLERS = 4 };
+
+/* Callers that block for one call after the other, and count. */
+typedef struct load {
+    muster_channel *channel;
+    atomic_bool is_stopped;
+    atomic_int n_good;
+    atomic_int n_bad;
+    char message[256]; /* of a bad one */
+    pthread_t threads[N_CALLERS];
+} load;
+
+static void call_once(load *self)
+{
+    muster_call *call = NULL;
+    muster_call_result result = {.struct_size = sizeof result};
+
+    cr_assert_eq(muster_call_create(self->channel, "/echo.Echo/Unary", NULL,
+                                    &call, NULL),
+                 MUSTER_OK);
+    cr_assert_eq(muster_call_unary(call, NULL), MUSTER_OK);
+    muster_call_get_result(call, &result);
+    if (result.status == GRPC_STATUS_OK) {
+        atomic_fetch_add(&self->n_good, 1);
+    } else if (atomic_fetch_add(&self->n_bad, 1) == 0) {
+        (void)snprintf(self->message, sizeof self->message, "%d: %s",
+                       (int)result.status, result.message);
+    }
+    muster_call_destroy(call);
+}
+
+static void *keep_calling(void *arg)
+{
+    load *self = arg;
+
+    while (!atomic_load(&self->is_stopped)) {
+        call_once(self);
+    }
+    return NULL;
+}
+
+static void load_start(load *self, const backend *servers)
+{
+    muster_channel_options options = {.struct_size = sizeof options,
+                                      .initial_backoff_ms = 20,
+                                      .max_backoff_ms = 50};
+    muster_call_info info = {.struct_size = sizeof info};
+    muster_lease lease;
+    char target[512];
+
+    (void)snprintf(target, sizeof target, "static:///%s,%s,%s",
+                   servers[0].address, servers[1].address, servers[2].address);
+    cr_assert_eq(muster_grpc_channel_create(target, &options, NULL,
+                                            &self->channel, NULL),
+                 MUSTER_OK);
+    cr_assert_eq(muster_channel_pick_wait(self->channel, &info, &lease, NULL),
+                 MUSTER_OK);
+    muster_lease_finish(&lease, NULL);
+    for (int i = 0; i < N_CALLERS; i++) {
+        cr_assert_eq(
+            pthread_create(&self->threads[i], NULL, keep_calling, self), 0);
+    }
+}
+
+static void load_stop(load *self)
+{
+    atomic_store(&self->is_stopped, true);
+    for (int i = 0; i < N_CALLERS; i++) {
+        (void)pthread_join(self->threads[i], NULL);
+    }
+    muster_channel_destroy(self->channel);
+}
+
+/* Until so many further calls were answered. */
+static void let_pass(load *self, int n_calls)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    const int enough = atomic_load(&self->n_good) + n_calls;
+
+    while (atomic_load(&self->n_good) < enough) {
+        (void)nanosleep(&moment, NULL);
+    }
+}
+
+Test(grpc_churn, loses_no_call_to_connections_that_grow_old)
+{
+    static const char *const flags[] = {"--max-connection-age-ms", "50",
+                                        "--max-connection-age-grace-ms", "1000",
+                                        NULL};
+    backend servers[N_SERVERS];
+    load self = {0};
+
+    for (int i = 0; i < N_SERVERS; i++) {
+        cr_assert(backend_start(&servers[i], flags));
+    }
+    load_start(&self, servers);
+    let_pass(&self, 10000);
+    load_stop(&self);
+    cr_expect_eq(self.n_bad, 0, "%d of %d: %s", self.n_bad,
+                 self.n_bad + self.n_good, self.message);
+    for (int i = 0; i < N_SERVERS; i++) {
+        backend_kill(&servers[i]);
+    }
+}
+
+Test(grpc_churn, loses_only_what_was_on_the_wire_to_servers_that_die)
+{
+    enum { N_DEATHS = 6 };
+    backend servers[N_SERVERS];
+    load self = {0};
+
+    for (int i = 0; i < N_SERVERS; i++) {
+        cr_assert(backend_start(&servers[i], NULL));
+    }
+    load_start(&self, servers);
+    for (int i = 0; i < N_DEATHS; i++) {
+        backend *server = &servers[i % N_SERVERS];
+        const int port = server->port;
+
+        let_pass(&self, 500);
+        backend_kill(server);
+        let_pass(&self, 500);
+        cr_assert(backend_start_on(server, port));
+    }
+    load_stop(&self);
+    cr_expect_leq(self.n_bad, N_DEATHS * N_CALLERS, "%d of %d: %s", self.n_bad,
+                  self.n_bad + self.n_good, self.message);
+    for (int i = 0; i < N_SERVERS; i++) {
+        backend_kill(&servers[i]);
+    }
+}
+
+/* The child of this test's, which is another program, exits in the middle of
+ * calls on several threads. What it prints, or dies of, comes back. */
+static int exit_in_the_middle(const char *address, char *ret_said, size_t size)
+{
+    char command[512];
+    FILE *stream;
+    size_t length;
+
+    (void)snprintf(command, sizeof command, "exec %s %s 2>&1",
+                   MUSTER_EXIT_PROGRAM, address);
+    stream = popen(command, "re");
+    cr_assert_not_null(stream);
+    length = fread(ret_said, 1, size - 1, stream);
+    ret_said[length] = '\0';
+    return pclose(stream);
+}
+
+Test(grpc_exit, is_safe_and_quiet_in_the_middle_of_calls)
+{
+    backend server;
+    char said[512];
+
+    cr_assert(backend_start(&server, NULL));
+    for (int i = 0; i < 20; i++) {
+        int status = exit_in_the_middle(server.address, said, sizeof said);
+
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d: %s",
+                  status, said);
+        cr_expect_str_empty(said);
+    }
+    backend_kill(&server);
+}
