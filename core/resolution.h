@@ -38,7 +38,8 @@ struct muster__subscriber {
     muster__resolution *resolution;
 
     /* The list changed; the first call comes with every endpoint as added (and
-     * may have no change at all: the list is known to be empty). */
+     * may have no change at all: the list is known to be empty). No change
+     * later on: the service config is another. */
     void (*changed)(muster__subscriber *self, const muster__changes *changes);
 
     /* The source failed: the list, if any, stays. */
@@ -56,7 +57,10 @@ struct muster__subscriber {
 };
 
 /* Joins the resolution of target, or starts one. Takes ownership of target in
- * every case. On success self->resolution is set. */
+ * every case. On success self->resolution is set. Fails with what the class's
+ * create() answers; when the class may block, or this is called inside a
+ * callback of another subscriber, that comes later, by failed(), and is tried
+ * again. */
 muster_status
 muster__resolution_subscribe(muster__target *target,
                              const muster__resolver_options *options,

@@ -4,23 +4,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log_internal.h"
 #include "resolution_internal.h"
 
 /* ---- failures ---- */
-
-static void set_failure(muster__resolution *resolution, muster_status status,
-                        const char *message)
-{
-    resolution->has_failure = true;
-    (void)muster_error_set(&resolution->failure, status, "%s", message);
-    muster__resolution_deliver_failed(resolution);
-}
 
 static bool is_known_failure(const muster__resolution *resolution,
                              muster_status status, const char *message)
 {
     return resolution->has_failure && resolution->failure.code == status &&
            strcmp(resolution->failure.message, message) == 0;
+}
+
+static void set_failure(muster__resolution *resolution, muster_status status,
+                        const char *message)
+{
+    if (!is_known_failure(resolution, status, message)) {
+        muster__log(MUSTER_LOG_WARNING, "%s: %s", resolution->target->canonical,
+                    message);
+    }
+    resolution->has_failure = true;
+    (void)muster_error_set(&resolution->failure, status, "%s", message);
+    muster__resolution_deliver_failed(resolution);
 }
 
 void muster__resolution_failed(void *owner, muster_status status,
@@ -67,6 +72,10 @@ static void accept(muster__resolution *resolution,
 {
     bool had_failure = resolution->has_failure;
 
+    if (had_failure) {
+        muster__log(MUSTER_LOG_INFO, "%s: the source answers again",
+                    resolution->target->canonical);
+    }
     resolution->has_failure = false;
     resolution->confirmed_ms = muster__now_ms();
     if (changes->n == 0 && resolution->has_list && !is_other_config) {

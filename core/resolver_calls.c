@@ -3,6 +3,27 @@
 #include "resolver_fds.h"
 #include "resolver_instance.h"
 
+/* How deep the control thread is in resolvers' code. */
+static unsigned n_entered;
+
+bool muster__instance_is_in_call(void)
+{
+    return n_entered > 0;
+}
+
+void muster__instance_enter(const muster__resolver_instance *instance,
+                            const char *what)
+{
+    n_entered++;
+    muster__loop_enter_plugin(instance->plugin_name, what);
+}
+
+void muster__instance_leave(void)
+{
+    muster__loop_leave_plugin();
+    n_entered--;
+}
+
 static bool has_ended(const muster__resolver_instance *instance)
 {
     return instance->is_abandoned ||
@@ -169,7 +190,7 @@ void muster__instance_call(muster__resolver_instance *instance,
         call_plugin(instance, call);
         return;
     }
-    muster__loop_enter_plugin(instance->plugin_name, names[call->kind]);
+    muster__instance_enter(instance, names[call->kind]);
     call_plugin(instance, call);
-    muster__loop_leave_plugin();
+    muster__instance_leave();
 }

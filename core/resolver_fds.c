@@ -31,9 +31,9 @@ static void on_ready(void *arg, int fd, unsigned events)
     if (is_closed(watched->instance)) {
         return;
     }
-    muster__loop_enter_plugin(watched->instance->plugin_name, "watch");
+    muster__instance_enter(watched->instance, "watch");
     watched->fn(watched->arg, fd, events);
-    muster__loop_leave_plugin();
+    muster__instance_leave();
 }
 
 static resolver_fd **find(muster__resolver_instance *instance, int fd)

@@ -91,6 +91,8 @@ static void host_fail(void *ctx, muster_status code, const char *message)
         muster__report_create_failure(MUSTER__REPORT_FAILURE, code, message);
     if (report != NULL) {
         (void)muster__instance_submit(instance, report, NULL);
+    } else {
+        muster__instance_lose_failure(instance, MUSTER_NOMEM);
     }
     muster__instance_unref(instance);
 }

@@ -28,7 +28,8 @@ static muster__resolver_instance *leaked;
 
 void muster__instance_post_locked(muster__resolver_instance *instance)
 {
-    if (!instance->is_posted) {
+    /* An abandoned one may outlive the control thread. */
+    if (!instance->is_posted && !instance->is_abandoned) {
         instance->is_posted = true;
         muster__instance_ref(instance);
         muster__loop_post(&instance->task);
@@ -273,6 +274,29 @@ muster__instance_state_get(muster__resolver_instance *instance)
     state = instance->state;
     pthread_mutex_unlock(&instance->mutex);
     return state;
+}
+
+void muster__instance_lose_failure(muster__resolver_instance *instance,
+                                   muster_status status)
+{
+    pthread_mutex_lock(&instance->mutex);
+    if (!instance->is_closed) {
+        instance->lost_failure = status;
+        muster__instance_post_locked(instance);
+    }
+    pthread_mutex_unlock(&instance->mutex);
+}
+
+muster_status
+muster__instance_take_lost_failure(muster__resolver_instance *instance)
+{
+    muster_status status;
+
+    pthread_mutex_lock(&instance->mutex);
+    status = instance->lost_failure;
+    instance->lost_failure = MUSTER_OK;
+    pthread_mutex_unlock(&instance->mutex);
+    return status;
 }
 
 uint64_t muster__instance_late_reports(muster__resolver_instance *instance)

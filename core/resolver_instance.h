@@ -50,7 +50,8 @@ typedef struct muster__resolver_instance {
     size_t reports_weight;        /* of them, endpoints counted */
     muster__report_queue applied; /* for the plugin */
     muster__jobs jobs;
-    muster_error error; /* of create() */
+    muster_error error;         /* of create() */
+    muster_status lost_failure; /* there was no memory for its report */
 
     /* Touched only on the control thread. */
     muster__task task;
@@ -73,12 +74,19 @@ muster_status muster__instance_create(const muster__target *target,
 void muster__instance_ref(muster__resolver_instance *instance);
 void muster__instance_unref(muster__resolver_instance *instance);
 
+/* Whether the control thread is inside some resolver's code: then no other may
+ * be entered, since the plugin could be the same. Thread: control. */
+bool muster__instance_is_in_call(void);
+void muster__instance_enter(const muster__resolver_instance *instance,
+                            const char *what);
+void muster__instance_leave(void);
+
 /* Calls create() now, on the control thread; the class does not block. What
  * create() answers. */
 muster_status muster__instance_make(muster__resolver_instance *instance,
                                     muster_error *err);
 
-/* Sets the instance going: create() on its thread when it has one, then start()
+/* Sets the instance going: create() if that was not called yet, then start()
  * and the rest. Thread: control. MUSTER_UNAVAILABLE: no thread. */
 muster_status muster__instance_run(muster__resolver_instance *instance,
                                    muster_error *err);
@@ -99,6 +107,12 @@ void muster__instance_detach(muster__resolver_instance *instance);
 muster__instance_state
 muster__instance_state_get(muster__resolver_instance *instance);
 uint64_t muster__instance_late_reports(muster__resolver_instance *instance);
+
+/* A fail() for whose report there was no memory. Thread: any; control. */
+void muster__instance_lose_failure(muster__resolver_instance *instance,
+                                   muster_status status);
+muster_status
+muster__instance_take_lost_failure(muster__resolver_instance *instance);
 
 /* Takes at most max of the reports that wait; the others will be attended to
  * later. Thread: control. */

@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* A plugin that posts faster than anybody can run must not fill memory. */
+#define JOBS_MAX ((size_t)1 << 20)
+
 static bool is_earlier(const muster__job *a, const muster__job *b)
 {
     return a->due_ns != b->due_ns ? a->due_ns < b->due_ns
@@ -54,8 +57,12 @@ static void sift_down(muster__jobs *jobs, size_t at)
 static muster_status grow(muster__jobs *jobs)
 {
     size_t capacity = jobs->capacity == 0 ? 8 : 2 * jobs->capacity;
-    muster__job *heap = realloc(jobs->heap, capacity * sizeof *heap);
+    muster__job *heap;
 
+    if (capacity > JOBS_MAX) {
+        return MUSTER_NOMEM;
+    }
+    heap = realloc(jobs->heap, capacity * sizeof *heap);
     if (heap == NULL) {
         return MUSTER_NOMEM;
     }

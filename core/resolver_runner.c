@@ -149,7 +149,7 @@ static muster_status run_instance(muster__runner *runner, muster_error *err)
         return status;
     }
     runner->instance = instance;
-    if (!instance->is_threaded) {
+    if (!instance->is_threaded && !muster__instance_is_in_call()) {
         status = muster__instance_make(instance, err);
     }
     if (status == MUSTER_OK) {
@@ -287,6 +287,17 @@ static void take_failed_instance(muster__runner *runner)
     replace_instance(runner, error.code, error.message);
 }
 
+static void take_lost_failure(muster__runner *runner)
+{
+    muster_status status = muster__instance_take_lost_failure(runner->instance);
+
+    if (status != MUSTER_OK && !runner->is_stopping) {
+        back_off(runner, status, STEP_RETRY);
+        runner->events->failed(runner->owner, status,
+                               muster_status_text(status), false);
+    }
+}
+
 void muster__runner_attend(muster__runner *runner)
 {
     muster__instance_state state;
@@ -294,6 +305,7 @@ void muster__runner_attend(muster__runner *runner)
     state = muster__instance_state_get(runner->instance);
     muster__runner_drain(
         runner, state == MUSTER__INSTANCE_FREED ? SIZE_MAX : REPORTS_PER_TURN);
+    take_lost_failure(runner);
     if (state == MUSTER__INSTANCE_FAILED) {
         take_failed_instance(runner);
     } else if (state == MUSTER__INSTANCE_FREED) {

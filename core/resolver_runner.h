@@ -21,7 +21,8 @@
 
 typedef struct muster__runner muster__runner;
 
-/* Who hears of it. Never called from inside create or stop. */
+/* Who hears of it. Never called from inside create; from inside stop only
+ * ended() may be. */
 typedef struct muster__runner_events {
     /* A list or a delta. What it answers is what the plugin will be told. */
     muster_status (*reported)(void *owner, muster__report *report);
@@ -36,8 +37,9 @@ typedef struct muster__runner_events {
 } muster__runner_events;
 
 /* Takes ownership of target when it succeeds. What the plugin's init and the
- * class's create answer; MUSTER_NOMEM, MUSTER_UNAVAILABLE. A class that may
- * block says so later, by failed(). */
+ * class's create answer; MUSTER_NOMEM, MUSTER_UNAVAILABLE. When the class may
+ * block, or this is called inside a resolver's code (by a callback that
+ * subscribes), create() comes later and says so by failed(). */
 muster_status muster__runner_create(muster__target *target,
                                     uint64_t initial_backoff_ms,
                                     uint64_t max_backoff_ms,
