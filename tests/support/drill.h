@@ -114,6 +114,9 @@ muster_status recorder_subscribe(recorder *self, const char *target,
                                  const muster__resolver_options *options,
                                  muster_error *err);
 
+/* The same, on the control thread; takes over target. */
+muster_status recorder_subscribe_to(recorder *self, muster__target *target);
+
 /* Unsubscribes, and waits for ended(). */
 void recorder_end(recorder *self);
 

@@ -191,3 +191,18 @@ Test(resolution_hostile_fast, leaves_an_instance_behind_that_will_not_stop)
     drill_settle();
     cr_expect_eq(drill.n_frees, 0);
 }
+
+Test(resolution_hostile_fast, leaves_a_thread_behind_that_does_not_return)
+{
+    drill.blocks_create = true;
+    cr_assert_eq(recorder_subscribe(&told, "block:///a", NULL, NULL),
+                 MUSTER_OK);
+    AWAIT(drill.n_inside == 1);
+    recorder_end(&told);
+    cr_expect_eq(told.ended_status, MUSTER_TIMEOUT);
+    drill_lock();
+    drill.blocks_create = false;
+    drill_unlock();
+    AWAIT(drill.n_creates == 1);
+    cr_expect_eq(drill.n_starts, 0);
+}

@@ -35,6 +35,13 @@ static void hint(void *arg)
     muster__resolution_refresh(told.subscriber.resolution);
 }
 
+static void report_one(const muster_resolver_env *env)
+{
+    muster_endpoint endpoint = {.address = "10.0.0.1:1"};
+
+    cr_assert_eq(muster_report(env, &endpoint, 1), MUSTER_OK);
+}
+
 /* ---- asking again ---- */
 
 Test(resolver_runner, passes_a_hint_on)
@@ -355,4 +362,27 @@ Test(resolver_runner, blocks_signals_on_the_thread_of_an_instance)
     cr_expect(sigismember(&mask_of_thread, SIGTERM));
     cr_expect(sigismember(&mask_of_thread, SIGPROF));
     recorder_end(&told);
+}
+
+static recorder nested;
+static muster__target *nested_target;
+
+static void subscribe_nested(recorder *self)
+{
+    self->in_changed = NULL;
+    cr_expect_eq(recorder_subscribe_to(&nested, nested_target), MUSTER_OK);
+}
+
+Test(resolver_runner, does_not_enter_a_resolver_inside_anothers_call)
+{
+    cr_assert_eq(muster__target_parse("drill:///b", &nested_target, NULL),
+                 MUSTER_OK);
+    told.in_changed = subscribe_nested;
+    drill.in_refresh = report_one;
+    start("drill:///a", 0, 0);
+    drill_call(hint, NULL);
+    AWAIT(drill.n_starts == 2);
+    cr_expect_not(drill.was_entered_twice);
+    recorder_end(&told);
+    recorder_end(&nested);
 }
