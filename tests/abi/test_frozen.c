@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plugins compiled against the frozen headers work with the library of today.
+ */
+#include "plugin_files.h"
+
+#include <criterion/criterion.h>
+#include <muster/muster.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REFREEZE "the ABI has changed: see tests/abi/README.md"
+
+/* While the ABI is 0.x the layout is the frozen one to the byte. */
+#if UINTPTR_MAX == UINT64_MAX
+#define LAYOUT_SIZE(type, size)                                                \
+    _Static_assert(sizeof(type) == (size), #type ": " REFREEZE)
+#define LAYOUT_FIELD(type, field, at, size)                                    \
+    _Static_assert(offsetof(type, field) == (at) &&                            \
+                       sizeof(((type *)NULL)->field) == (size),                \
+                   #type "." #field ": " REFREEZE)
+#define LAYOUT_NUMBER(name, number)                                            \
+    _Static_assert((int)(name) == (number), #name ": " REFREEZE)
+#include "frozen/0.1/layout.h"
+#endif
+
+static void set_up(void)
+{
+    cr_assert_eq(
+        setenv("MUSTER_PLUGIN_PATH", path_in(built_plugin(""), "frozen"), 1),
+        0);
+}
+
+TestSuite(frozen, .init = set_up, .timeout = 20);
+
+/* Connections may end a moment after their channel. */
+static void shut_down(void)
+{
+    while (muster_shutdown() == MUSTER_BUSY) {
+        (void)sched_yield();
+    }
+}
+
+typedef struct seen {
+    sem_t happened;
+    size_t n_endpoints;
+    char zone[16];
+} seen;
+
+static void on_event(void *arg, const muster_watch_event *event)
+{
+    seen *what = arg;
+
+    if (event->type == MUSTER_WATCH_LIST) {
+        what->n_endpoints = event->n_endpoints;
+        for (size_t i = 0; i < event->n_endpoints; i++) {
+            if (strcmp(event->endpoints[i].address, "127.0.0.1:2") == 0) {
+                (void)snprintf(what->zone, sizeof what->zone, "%s",
+                               event->endpoints[i].zone);
+            }
+        }
+        (void)sem_post(&what->happened);
+    }
+}
+
+Test(frozen, resolver_is_watched)
+{
+    seen what = {.n_endpoints = 0};
+    muster_error err = {.message = ""};
+    muster_watch *watch = NULL;
+
+    cr_assert_eq(sem_init(&what.happened, 0, 0), 0);
+    cr_assert_eq(muster_watch_create("frozen:///x?zone=b", on_event, &what,
+                                     &watch, &err),
+                 MUSTER_OK, "%s", err.message);
+    while (sem_wait(&what.happened) != 0) {
+    }
+    cr_expect_eq(what.n_endpoints, 2);
+    cr_expect_str_eq(what.zone, "b");
+    muster_watch_destroy(watch);
+    shut_down();
+}
+
+Test(frozen, balancer_picks)
+{
+    muster_channel_options options = {
+        .struct_size = (uint32_t)sizeof options,
+        .policy = "frozen_last",
+        .policy_config_json = "{}",
+    };
+    muster_error err = {.message = ""};
+    muster_channel *channel = NULL;
+    muster_lease lease;
+
+    cr_assert_eq(muster_channel_create("frozen:///x", &options, &channel, &err),
+                 MUSTER_OK, "%s", err.message);
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(muster_channel_pick_wait(channel, NULL, &lease, &err),
+                     MUSTER_OK, "%s", err.message);
+        cr_expect_eq(
+            strncmp(muster_lease_endpoint(&lease)->address, "127.0.0.1:", 10),
+            0);
+        muster_lease_finish(&lease, NULL);
+    }
+    muster_channel_destroy(channel);
+    shut_down();
+}
