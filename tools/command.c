@@ -4,26 +4,26 @@
 
 #include <stdio.h>
 
+#include "refusals.h"
+
 exit_code command_fail(exit_code code, const char *subject, const char *message)
 {
     (void)fprintf(stderr, "muster: %s: %s\n", subject, message);
     return code;
 }
 
-exit_code command_code_of_create(muster_status status)
+exit_code command_fail_create(muster_status status, const char *target,
+                              const muster_error *err)
 {
-    switch (status) {
-    case MUSTER_OK:
-        return EXIT_CODE_OK;
-    case MUSTER_INVAL:
-    case MUSTER_NOTFOUND:
-        return EXIT_CODE_USAGE;
-    case MUSTER_ABI:
-    case MUSTER_PERMISSION:
-        return EXIT_CODE_PLUGIN;
-    default:
-        return EXIT_CODE_FAILURE;
+    exit_code code = EXIT_CODE_FAILURE;
+
+    if (status == MUSTER_ABI || status == MUSTER_PERMISSION ||
+        (status == MUSTER_NOTFOUND && refusals_tell(target))) {
+        code = EXIT_CODE_PLUGIN;
+    } else if (status == MUSTER_INVAL || status == MUSTER_NOTFOUND) {
+        code = EXIT_CODE_USAGE;
     }
+    return command_fail(code, target, err->message);
 }
 
 exit_code command_code_of_source(muster_status status)

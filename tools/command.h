@@ -28,8 +28,9 @@ exit_code command_watch(int argc, char **argv);
 exit_code command_fail(exit_code code, const char *subject,
                        const char *message);
 
-/* Of a target that could not be watched at all. */
-exit_code command_code_of_create(muster_status status);
+/* As command_fail(), when target cannot be watched at all. */
+exit_code command_fail_create(muster_status status, const char *target,
+                              const muster_error *err);
 
 /* Of a source that was asked and failed. */
 exit_code command_code_of_source(muster_status status);

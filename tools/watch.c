@@ -226,8 +226,7 @@ exit_code command_watch(int argc, char **argv)
     (void)argp_parse(&argp, argc, argv, 0, NULL, &self);
     status = listener_create(self.target, &source, &err);
     if (status != MUSTER_OK) {
-        return command_fail(command_code_of_create(status), self.target,
-                            err.message);
+        return command_fail_create(status, self.target, &err);
     }
     code = run(&self, source);
     listener_destroy(source);
