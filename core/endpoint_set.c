@@ -142,6 +142,11 @@ static void guess_batch(const muster__set *set, const muster__list *list,
 {
     int n_tries = *is_in_order ? 8 : 1;
 
+    for (uint32_t i = 0; *is_in_order && i < batch->n; i++) {
+        if (*guess - i < set->limit) { /* see prefetch_batch() */
+            __builtin_prefetch(set->endpoints[*guess - i]);
+        }
+    }
     *is_in_order = false;
     for (size_t i = batch->n; i-- > 0;) {
         size_t at = batch->from + i;
