@@ -39,6 +39,7 @@ typedef struct transport_address {
 struct transport_connection {
     uint32_t canary;
     bool is_scheduled;
+    bool is_reporting;         /* its host is being called */
     muster_connectivity state; /* CONNECTING, READY, IDLE and the like: dead */
     muster_connectivity next_state; /* to become at due_ms */
     uint64_t due_ms;
@@ -62,8 +63,7 @@ struct muster_testkit_transport {
     uint64_t max_connecting;
     transport_connection *first; /* the schedule, by due_ms */
     transport_connection *last;
-    const transport_connection *reporting; /* whose host the thread calls */
-    transport_connection *destroyed;       /* the first to forget */
+    transport_connection *destroyed; /* the first to forget */
     transport_connection **destroyed_end;
     unsigned n_destroyed; /* in the list above */
     char *failure;
@@ -88,8 +88,9 @@ muster_status testkit_transport_plan(transport_connection *connection,
 /* Takes connection off the schedule. Holding the mutex. */
 void testkit_transport_unplan(transport_connection *connection);
 
-/* connection becomes what it was to become. Holding the mutex. */
-void testkit_transport_change(transport_connection *connection);
+/* connection becomes what it was to become, and its host is told. Holding the
+ * mutex, but not during the call of the host. */
+void testkit_transport_report(transport_connection *connection);
 
 /* The thread that reports; arg is the kit. */
 void *testkit_transport_run(void *arg);

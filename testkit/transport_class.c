@@ -74,24 +74,6 @@ static muster_status create_locked(muster_testkit_transport *kit,
     return MUSTER_OK;
 }
 
-/* Reports inside create() when the test wants that. */
-static void report_inline_locked(muster_testkit_transport *kit,
-                                 transport_connection *connection)
-{
-    const muster_connection_env *env = &connection->env;
-    char *reason = connection->reason;
-    muster_connectivity state;
-
-    testkit_transport_unplan(connection);
-    testkit_transport_change(connection);
-    state = connection->state;
-    connection->reason = NULL;
-    (void)pthread_mutex_unlock(&kit->mutex);
-    env->host->state(env->ctx, state, reason);
-    free(reason);
-    (void)pthread_mutex_lock(&kit->mutex);
-}
-
 static muster_status fake_create(void *arg, const muster_connection_env *env,
                                  void **ret_connection, muster_error *err)
 {
@@ -108,7 +90,7 @@ static muster_status fake_create(void *arg, const muster_connection_env *env,
     if (status == MUSTER_OK) {
         *ret_connection = connection;
         if (kit->is_inline && kit->delay_ms == 0) {
-            report_inline_locked(kit, connection);
+            testkit_transport_report(connection);
         }
     }
     (void)pthread_mutex_unlock(&kit->mutex);
@@ -147,7 +129,7 @@ static void remember_locked(muster_testkit_transport *kit,
 static void destroy_locked(muster_testkit_transport *kit,
                            transport_connection *connection)
 {
-    while (kit->reporting == connection) {
+    while (connection->is_reporting) {
         (void)pthread_cond_wait(&kit->changed, &kit->mutex);
     }
     testkit_transport_unplan(connection);

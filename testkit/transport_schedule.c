@@ -90,7 +90,8 @@ muster_status testkit_transport_plan(transport_connection *connection,
     return MUSTER_OK;
 }
 
-void testkit_transport_change(transport_connection *connection)
+/* connection becomes what it was to become. */
+static void change(transport_connection *connection)
 {
     bool was_ready = connection->state == MUSTER_READY;
 
@@ -107,24 +108,23 @@ void testkit_transport_change(transport_connection *connection)
     }
 }
 
-/* Reports without the mutex; destroy() waits while reporting names it. */
-static void report_locked(muster_testkit_transport *kit,
-                          transport_connection *connection)
+void testkit_transport_report(transport_connection *connection)
 {
+    muster_testkit_transport *kit = connection->kit;
     const muster_connection_env *env = &connection->env;
     char *reason = connection->reason;
     muster_connectivity state;
 
     testkit_transport_unplan(connection);
-    testkit_transport_change(connection);
+    change(connection);
     state = connection->state;
     connection->reason = NULL;
-    kit->reporting = connection;
+    connection->is_reporting = true;
     (void)pthread_mutex_unlock(&kit->mutex);
     env->host->state(env->ctx, state, reason);
     free(reason);
     (void)pthread_mutex_lock(&kit->mutex);
-    kit->reporting = NULL;
+    connection->is_reporting = false;
     (void)pthread_cond_broadcast(&kit->changed);
 }
 
@@ -136,12 +136,12 @@ void *testkit_transport_run(void *arg)
     while (!kit->is_stopping) {
         transport_connection *connection = kit->first;
 
-        if (connection == NULL) {
+        if (connection == NULL || connection->is_reporting) {
             (void)pthread_cond_wait(&kit->changed, &kit->mutex);
         } else if (connection->due_ms > testkit_transport_now_ms()) {
             testkit_transport_wait_until(kit, connection->due_ms);
         } else {
-            report_locked(kit, connection);
+            testkit_transport_report(connection);
         }
     }
     (void)pthread_mutex_unlock(&kit->mutex);
