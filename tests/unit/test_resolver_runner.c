@@ -48,7 +48,7 @@ Test(resolver_runner, passes_a_hint_on)
 {
     start("drill:///a", 0, 0);
     drill_call(hint, NULL);
-    AWAIT(drill.n_refreshes == 1);
+    AWAIT(drill.n_refreshes >= 1);
     recorder_end(&told);
 }
 
@@ -58,10 +58,10 @@ Test(resolver_runner, merges_hints_while_the_cooldown_runs)
     for (int i = 0; i < 10; i++) {
         drill_call(hint, NULL);
     }
-    AWAIT(drill.n_refreshes == 2);
+    AWAIT(drill.n_refreshes >= 2);
     cr_expect_geq(drill.refreshed_ms[1] - drill.refreshed_ms[0], 50);
     drill_call(hint, NULL);
-    AWAIT(drill.n_refreshes == 3);
+    AWAIT(drill.n_refreshes >= 3);
     cr_expect_geq(drill.refreshed_ms[2] - drill.refreshed_ms[1], 50);
     recorder_end(&told);
 }
@@ -87,7 +87,7 @@ Test(resolver_runner, backs_off_after_failures)
     drill.in_refresh = fail_again;
     start("drill:///a", 20, 100);
     drill_fail(MUSTER_UNAVAILABLE, "down");
-    AWAIT(drill.n_refreshes == 4);
+    AWAIT(drill.n_refreshes >= 4);
     cr_expect_geq(drill.refreshed_ms[1] - drill.refreshed_ms[0], 25);
     cr_expect_geq(drill.refreshed_ms[2] - drill.refreshed_ms[1], 40);
     cr_expect_geq(drill.refreshed_ms[3] - drill.refreshed_ms[2], 65);
@@ -104,7 +104,7 @@ Test(resolver_runner, does_not_shorten_a_backoff_for_a_hint)
     drill_fail(MUSTER_UNAVAILABLE, "down");
     AWAIT(told.n_failed == 1);
     drill_call(hint, NULL);
-    AWAIT(drill.n_refreshes == 1);
+    AWAIT(drill.n_refreshes >= 1);
     cr_expect_geq(drill.refreshed_ms[0] - start_ms, 80);
     recorder_end(&told);
     cr_expect_eq(drill.n_refreshes, 1);
@@ -113,18 +113,24 @@ Test(resolver_runner, does_not_shorten_a_backoff_for_a_hint)
 Test(resolver_runner, starts_from_the_initial_backoff_after_a_success)
 {
     uint64_t failed_ms;
+    unsigned n;
 
     drill.in_refresh = fail_again;
     start("drill:///a", 20, 1000000);
     drill_fail(MUSTER_UNAVAILABLE, "down");
-    AWAIT(drill.n_refreshes == 4);
+    AWAIT(drill.n_refreshes >= 6);
+    drill_lock();
     drill.in_refresh = NULL;
+    drill_unlock();
     cr_assert_eq(drill_report("1"), MUSTER_OK);
     AWAIT(told.n_changed == 1);
+    drill_lock();
+    n = drill.n_refreshes;
+    drill_unlock();
     failed_ms = muster__now_ms();
     drill_fail(MUSTER_UNAVAILABLE, "down");
-    AWAIT(drill.n_refreshes >= 5);
-    cr_expect_lt(drill.refreshed_ms[4] - failed_ms, 100);
+    AWAIT(drill.n_refreshes >= n + 1);
+    cr_expect_lt(drill.refreshed_ms[n] - failed_ms, 250);
     recorder_end(&told);
 }
 
@@ -138,7 +144,7 @@ Test(resolver_runner, asks_a_source_that_refuses_every_250_ms)
     drill.in_refresh = refuse_again;
     start("drill:///a", 60000, 60000);
     drill_fail(MUSTER_REFUSED, "refused");
-    AWAIT(drill.n_refreshes == 3);
+    AWAIT(drill.n_refreshes >= 3);
     cr_expect_geq(drill.refreshed_ms[2] - drill.refreshed_ms[0], 500);
     cr_expect_lt(drill.refreshed_ms[2] - drill.refreshed_ms[0], 2000);
     recorder_end(&told);
@@ -286,7 +292,7 @@ Test(resolver_runner, keeps_what_may_block_off_the_control_thread)
     cr_assert_eq(drill_report("1"), MUSTER_OK);
     AWAIT(told.n_changed == 1 && drill.n_applied == 1);
     drill_call(hint, NULL);
-    AWAIT(drill.n_refreshes == 1);
+    AWAIT(drill.n_refreshes >= 1);
     recorder_end(&told);
     cr_expect_eq(drill.n_frees, 1);
     cr_expect(drill.was_off_control);

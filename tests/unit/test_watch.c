@@ -155,7 +155,7 @@ Test(watch, asks_for_a_refresh)
     watch_drill(&self, "drill:///a");
     muster_watch_refresh(self.watch);
     muster_watch_refresh(NULL);
-    AWAIT(drill.n_refreshes == 1);
+    AWAIT(drill.n_refreshes >= 1);
     muster_watch_destroy(self.watch);
 }
 
