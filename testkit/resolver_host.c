@@ -69,8 +69,7 @@ static muster_status enter_driving(testkit_resolver_caller *caller,
 
 /* ---- reports ---- */
 
-static muster_status check(testkit_resolver_caller *caller,
-                           const muster_endpoint *endpoints, size_t stride,
+static muster_status check(const muster_endpoint *endpoints, size_t stride,
                            size_t n)
 {
     if (n > 0 && (endpoints == NULL || stride < sizeof(const char *))) {
@@ -83,7 +82,6 @@ static muster_status check(testkit_resolver_caller *caller,
             return MUSTER_INVAL;
         }
     }
-    (void)caller;
     return MUSTER_OK;
 }
 
@@ -107,7 +105,7 @@ static muster_status host_report(void *ctx, const muster_update *update,
     testkit_inbox_item *item;
 
     if (status == MUSTER_OK) {
-        status = check(caller, update->endpoints, update->endpoint_size,
+        status = check(update->endpoints, update->endpoint_size,
                        update->n_endpoints);
     }
     if (status != MUSTER_OK) {
@@ -137,12 +135,11 @@ static muster_status host_report_delta(void *ctx, const muster_delta *delta,
     testkit_inbox_item *item;
 
     if (status == MUSTER_OK) {
-        status = check(caller, delta->upserted, delta->endpoint_size,
-                       delta->n_upserted);
+        status =
+            check(delta->upserted, delta->endpoint_size, delta->n_upserted);
     }
     if (status == MUSTER_OK) {
-        status = check(caller, delta->removed, delta->endpoint_size,
-                       delta->n_removed);
+        status = check(delta->removed, delta->endpoint_size, delta->n_removed);
     }
     if (status != MUSTER_OK) {
         return status;
