@@ -17,8 +17,8 @@
  * than 50 ms, is how late a change of state may be noticed after the last. */
 #define TICK_NS UINT64_C(20000000)
 
-/* How long it polls before it looks whether calls have begun. */
-#define SLICE_NS UINT64_C(100000000)
+/* How long it polls at a time, unless it is sent away. */
+#define SLICE_NS UINT64_C(200000000)
 
 /* Lower half: threads that poll now. Upper half: how many ever came, so that a
  * thread which looks between two calls sees that they go on. Relaxed: a late
@@ -26,10 +26,20 @@
 static _Atomic uint64_t traffic;
 #define TRAFFIC_ENTER ((UINT64_C(1) << 32) + 1)
 
+/* Calls that may begin while the thread polls before it is sent away: a call
+ * now and then is served as well by it, a burst better without. */
+#define MAX_CALLS_BESIDE 3
+
+/* Where the upper half of traffic stood when the thread began to poll, and
+ * whether it does. Relaxed: at worst it is sent away late, or for nothing. */
+static _Atomic uint32_t slice_began_at;
+static atomic_bool is_polling;
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t held = PTHREAD_COND_INITIALIZER;
 static uint64_t n_holds; /* guarded by mutex */
 static grpc_completion_queue *idle_queue;
+static grpc_call *kicker; /* an empty batch on it ends a wait in idle_queue */
 
 bool muster__grpc_poller_serves_all(void)
 {
@@ -39,9 +49,25 @@ bool muster__grpc_poller_serves_all(void)
            strncmp(strategy, "epoll1", strlen("epoll1")) == 0;
 }
 
+static void kick(uint32_t n_came)
+{
+    const uint32_t began_at =
+        atomic_load_explicit(&slice_began_at, memory_order_relaxed);
+
+    if (n_came - began_at >= MAX_CALLS_BESIDE &&
+        atomic_exchange_explicit(&is_polling, false, memory_order_relaxed)) {
+        (void)grpc_call_start_batch(kicker, NULL, 0, NULL, NULL);
+    }
+}
+
 void muster__grpc_poller_enter(void)
 {
-    atomic_fetch_add_explicit(&traffic, TRAFFIC_ENTER, memory_order_relaxed);
+    const uint64_t before = atomic_fetch_add_explicit(&traffic, TRAFFIC_ENTER,
+                                                      memory_order_relaxed);
+
+    if (atomic_load_explicit(&is_polling, memory_order_relaxed)) {
+        kick((uint32_t)(before >> 32));
+    }
 }
 
 void muster__grpc_poller_leave(void)
@@ -86,6 +112,14 @@ static void poll_for(uint64_t delay_ns)
     (void)grpc_completion_queue_next(idle_queue, after_ns(delay_ns), NULL);
 }
 
+static void poll_slice(uint32_t n_came)
+{
+    atomic_store_explicit(&slice_began_at, n_came, memory_order_relaxed);
+    atomic_store_explicit(&is_polling, true, memory_order_relaxed);
+    poll_for(SLICE_NS);
+    atomic_store_explicit(&is_polling, false, memory_order_relaxed);
+}
+
 /* Calls carry the descriptors; look again in a tick. */
 static void keep_away(void)
 {
@@ -108,7 +142,7 @@ static void *run(void *unused)
             poll_for(0);
             keep_away();
         } else {
-            poll_for(SLICE_NS);
+            poll_slice((uint32_t)(now >> 32));
         }
         seen = now;
     }
@@ -122,6 +156,10 @@ muster_status muster__grpc_poller_start(void)
     }
     if (idle_queue == NULL) {
         idle_queue = grpc_completion_queue_create_for_next(NULL);
+        kicker = grpc_channel_create_call(
+            muster__grpc_lame_channel(), NULL, GRPC_PROPAGATE_DEFAULTS,
+            idle_queue, grpc_slice_from_static_string("/muster.reserved/Kick"),
+            NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
     }
     return muster__grpc_thread("muster-poll", run);
 }

@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls the server whose address is its argument on four threads, and exits
- * without a word to muster when some calls were answered. */
+/* Calls the server whose address is its argument on four threads; when some
+ * calls were answered it forks, and the child and it exit without a word to
+ * muster. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <muster/grpc.h>
 #include <muster/muster.h>
 
 static muster_channel *channel;
 static atomic_int n_answered;
+
+static void fork_and_exit(void)
+{
+    const pid_t child = fork();
+    int status = 0;
+
+    if (child != 0 && (waitpid(child, &status, 0) != child || status != 0)) {
+        (void)fprintf(stderr, "the child ended with %d\n", status);
+    }
+    exit(0);
+}
 
 static void *keep_calling(void *unused)
 {
@@ -28,7 +42,7 @@ static void *keep_calling(void *unused)
         }
         muster_call_destroy(call);
         if (atomic_fetch_add(&n_answered, 1) == 50) {
-            exit(0);
+            fork_and_exit();
         }
     }
     return NULL;

@@ -611,6 +611,98 @@ Test(grpc_channel, lends_its_connection)
     backend_kill(&server);
 }
 
+/* What :authority the server saw. The caller's, for free(3). */
+static char *authority_seen(const char *address,
+                            const muster_channel_options *options,
+                            const muster_grpc_options *grpc_options)
+{
+    muster_channel *channel = NULL;
+    muster_call *call = NULL;
+    muster_call_result result;
+    muster_error err;
+    char target[256];
+    char *answer;
+
+    (void)snprintf(target, sizeof target, "static:///%s", address);
+    cr_assert_eq(muster_grpc_channel_create(target, options, grpc_options,
+                                            &channel, &err),
+                 MUSTER_OK, "%s", err.message);
+    cr_assert_eq(muster_call_create(channel, "/echo.Echo/Authority", &patient,
+                                    &call, NULL),
+                 MUSTER_OK);
+    cr_assert_eq(muster_call_unary(call, NULL), MUSTER_OK);
+    result = result_of(call);
+    cr_expect_eq(result.status, GRPC_STATUS_OK, "%s", result.message);
+    answer = text_of(result.response);
+    muster_call_destroy(call);
+    muster_channel_destroy(channel);
+    return answer;
+}
+
+Test(grpc_channel, sends_the_address_as_authority)
+{
+    backend server;
+    char *seen;
+
+    cr_assert(backend_start(&server, NULL));
+    seen = authority_seen(server.address, NULL, NULL);
+    cr_expect_str_eq(seen, server.address);
+    free(seen);
+    backend_kill(&server);
+}
+
+Test(grpc_channel, sends_the_authority_of_its_options)
+{
+    const muster_channel_options options = {.struct_size = sizeof options,
+                                            .authority = "name.test"};
+    backend server;
+    char *seen;
+
+    cr_assert(backend_start(&server, NULL));
+    seen = authority_seen(server.address, &options, NULL);
+    cr_expect_str_eq(seen, "name.test");
+    free(seen);
+    backend_kill(&server);
+}
+
+Test(grpc_channel, lets_an_argument_win_over_its_own)
+{
+    grpc_arg arg = {.type = GRPC_ARG_STRING,
+                    .key = (char *)(size_t)GRPC_ARG_DEFAULT_AUTHORITY,
+                    .value.string = (char *)(size_t) "arg.test"};
+    grpc_channel_args args = {.num_args = 1, .args = &arg};
+    const muster_grpc_options options = {.struct_size = sizeof options,
+                                         .args = &args};
+    backend server;
+    char *seen;
+
+    cr_assert(backend_start(&server, NULL));
+    seen = authority_seen(server.address, NULL, &options);
+    cr_expect_str_eq(seen, "arg.test");
+    free(seen);
+    backend_kill(&server);
+}
+
+Test(grpc_channel, keeps_credentials_that_are_released)
+{
+    grpc_channel_credentials *insecure = grpc_insecure_credentials_create();
+    const muster_grpc_options options = {.struct_size = sizeof options,
+                                         .credentials = insecure};
+    muster_channel *channel = NULL;
+    backend server;
+    char target[256];
+
+    cr_assert(backend_start(&server, NULL));
+    (void)snprintf(target, sizeof target, "static:///%s", server.address);
+    cr_assert_eq(
+        muster_grpc_channel_create(target, NULL, &options, &channel, NULL),
+        MUSTER_OK);
+    grpc_channel_credentials_release(insecure);
+    cr_expect_eq(ask(channel, "", &patient, NULL), GRPC_STATUS_OK);
+    muster_channel_destroy(channel);
+    backend_kill(&server);
+}
+
 /* ---- fork, exit ---- */
 
 Test(grpc_fork, makes_every_function_in_the_child_say_so)

@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include <arpa/inet.h>
+#include <grpc/support/alloc.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "backend.h"
 #include "grpc_config.h"
 #include "grpc_connection.h"
+#include "grpc_target.h"
 #include "poller.h"
 
 #define WAIT_S 10
@@ -287,8 +289,9 @@ Test(grpc_transport, survives_churn_of_hundreds)
     backend_kill(&server);
 }
 
-/* One empty call by hand, polled for as muster's calls are. */
-static void call_once(grpc_channel *channel, grpc_completion_queue *queue)
+/* One empty call by hand, polled for as muster's calls are. Whether it reached
+ * a transport. */
+static bool call_once(grpc_channel *channel, grpc_completion_queue *queue)
 {
     const gpr_timespec forever = gpr_inf_future(GPR_CLOCK_MONOTONIC);
     grpc_call *call = grpc_channel_create_call(
@@ -298,6 +301,8 @@ static void call_once(grpc_channel *channel, grpc_completion_queue *queue)
     grpc_byte_buffer *response = NULL;
     grpc_status_code status;
     grpc_slice details = grpc_empty_slice();
+    bool has_left;
+    char *peer;
     grpc_op ops[5];
 
     memset(ops, 0, sizeof ops);
@@ -317,11 +322,15 @@ static void call_once(grpc_channel *channel, grpc_completion_queue *queue)
     muster__grpc_poller_enter();
     (void)grpc_completion_queue_next(queue, forever, NULL);
     muster__grpc_poller_leave();
+    peer = grpc_call_get_peer(call);
+    has_left = !muster__grpc_is_target(peer);
+    gpr_free(peer);
     grpc_metadata_array_destroy(&metadata[0]);
     grpc_metadata_array_destroy(&metadata[1]);
     grpc_byte_buffer_destroy(response);
     grpc_slice_unref(details);
     grpc_call_unref(call);
+    return has_left;
 }
 
 /* Calls on one connection until told to stop. */
@@ -337,7 +346,7 @@ static void *keep_calling(void *arg)
     grpc_completion_queue *queue = grpc_completion_queue_create_for_next(NULL);
 
     while (!atomic_load(&self->is_stopped)) {
-        call_once(self->channel, queue);
+        (void)call_once(self->channel, queue);
         atomic_fetch_add(&self->n_calls, 1);
     }
     grpc_completion_queue_shutdown(queue);
@@ -416,4 +425,64 @@ Test(grpc_transport, notices_a_loss_within_50_ms_when_calls_just_stopped)
     uint64_t taken_ns = best_loss_noticed_ns(false);
 
     cr_expect_lt(taken_ns, 50000000u, "%llu", (unsigned long long)taken_ns);
+}
+
+/* What placing a call again rests on. */
+Test(grpc_transport, tells_calls_that_left_from_those_that_did_not)
+{
+    muster__grpc_config *config = make_config();
+    grpc_completion_queue *queue = grpc_completion_queue_create_for_next(NULL);
+    backend server;
+    host h;
+    void *connection;
+    grpc_channel *channel;
+
+    cr_assert(backend_start(&server, NULL));
+    host_init(&h);
+    connection = connect_to(config, &h, server.address, 5000);
+    channel = muster__grpc_connection_channel(connection);
+    cr_assert_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
+    cr_expect(call_once(channel, queue));
+    backend_kill(&server);
+    cr_assert_eq(wait_for_state(&h, 1), MUSTER_IDLE);
+    cr_expect_not(call_once(channel, queue));
+    muster__grpc_transport.destroy(connection);
+    muster__grpc_config_unref(config);
+    grpc_completion_queue_shutdown(queue);
+    grpc_completion_queue_destroy(queue);
+}
+
+/* ---- addresses and names ---- */
+
+static void expect_target(const char *address, const char *expected)
+{
+    char *target = NULL;
+
+    cr_assert_eq(muster__grpc_target_of_address(address, &target), MUSTER_OK);
+    cr_expect(strncmp(target, expected, strlen(expected)) == 0, "%s", target);
+    cr_expect(muster__grpc_is_target(target), "%s", target);
+    cr_expect_not(muster__grpc_is_target(expected));
+    free(target);
+}
+
+Test(grpc_target, is_written_as_c_core_reads_it)
+{
+    expect_target("10.0.0.1:80", "ipv4:10.0.0.1:80");
+    expect_target("[::1]:80", "ipv6:[::1]:80");
+    expect_target("[fe80::1%eth0]:80", "ipv6:[fe80::1%25eth0]:80");
+    expect_target("unix:/a b?c#d%e", "unix:/a%20b%3Fc%23d%25e");
+    expect_target("unix-abstract:name", "unix-abstract:name");
+}
+
+Test(grpc_target, takes_the_authority_nearest_to_the_endpoint)
+{
+    const muster_endpoint named = {.address = "10.0.0.1:80",
+                                   .hostname = "host"};
+    const muster_endpoint plain = {.address = "10.0.0.1:80"};
+    const muster_endpoint path = {.address = "unix:/run/x"};
+
+    cr_expect_str_eq(muster__grpc_authority_of(&named, "name"), "host");
+    cr_expect_str_eq(muster__grpc_authority_of(&plain, "name"), "name");
+    cr_expect_str_eq(muster__grpc_authority_of(&plain, NULL), "10.0.0.1:80");
+    cr_expect_str_eq(muster__grpc_authority_of(&path, NULL), "localhost");
 }
