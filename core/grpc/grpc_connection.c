@@ -168,8 +168,9 @@ static void advance_connecting_locked(muster__grpc_connection *connection,
     } else if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
         start_probe_locked(connection);
     } else if (state == GRPC_CHANNEL_IDLE && connection->has_moved) {
-        die_locked(connection, MUSTER_TRANSIENT_FAILURE,
-                   "the peer closed the connection as soon as it was made");
+        /* It was READY between two looks: nothing else leads back to IDLE. */
+        report_locked(connection, MUSTER_READY, NULL);
+        die_locked(connection, MUSTER_IDLE, NULL);
     } else {
         watch_locked(connection, state);
     }

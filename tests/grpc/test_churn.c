@@ -139,8 +139,9 @@ Test(grpc_churn, loses_only_what_was_on_the_wire_to_servers_that_die)
         cr_assert(backend_start_on(server, port));
     }
     load_stop(&self);
-    cr_expect_leq(self.n_bad, N_DEATHS * N_CALLERS, "%d of %d: %s", self.n_bad,
-                  self.n_bad + self.n_good, self.message);
+    /* A caller may be on the way to a connection that was just reset. */
+    cr_expect_leq(self.n_bad, 2 * N_DEATHS * N_CALLERS, "%d of %d: %s",
+                  self.n_bad, self.n_bad + self.n_good, self.message);
     for (int i = 0; i < N_SERVERS; i++) {
         backend_kill(&servers[i]);
     }
@@ -154,7 +155,8 @@ static int exit_in_the_middle(const char *address, char *ret_said, size_t size)
     FILE *stream;
     size_t length;
 
-    (void)snprintf(command, sizeof command, "exec %s %s 2>&1",
+    (void)snprintf(command, sizeof command,
+                   "ASAN_OPTIONS=detect_leaks=0 exec %s %s 2>&1",
                    MUSTER_EXIT_PROGRAM, address);
     stream = popen(command, "re");
     cr_assert_not_null(stream);
