@@ -204,10 +204,14 @@ static exit_code run(watching *self, listener *source)
         code = take(self, got);
         answer_destroy(got);
     }
-    if (code == EXIT_CODE_OK && self->endpoints == NULL) {
-        return self->code;
+    if (code != EXIT_CODE_OK || self->endpoints != NULL) {
+        return code;
     }
-    return code;
+    if (self->sequence == 0) {
+        return command_fail(EXIT_CODE_SOURCE, self->target,
+                            "no answer in time");
+    }
+    return self->code;
 }
 
 exit_code command_watch(int argc, char **argv)
