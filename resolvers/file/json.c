@@ -8,7 +8,8 @@
 
 #include "../static/entry.h"
 
-enum { ADDRESSES_MAX = 64 };
+/* What the core takes of one endpoint. */
+enum { ADDRESSES_MAX = 64, ATTRIBUTES_MAX = 1024 };
 
 /* What is being read, for messages: "endpoints[3]" and its like. */
 struct place {
@@ -57,8 +58,9 @@ static muster_status read_number(struct place place, const char *field,
 static muster_status read_zone(struct place place, const json_t *value,
                                const char **ret_zone, muster_error *err)
 {
-    if (!json_is_string(value) || !entry_is_zone(json_string_value(value))) {
-        return fail(place, "zone", "a name", value, err);
+    if (!json_is_string(value) || !entry_is_name(json_string_value(value))) {
+        return fail(place, "zone", "a name without control characters", value,
+                    err);
     }
     *ret_zone = json_string_value(value);
     return MUSTER_OK;
@@ -150,6 +152,13 @@ static muster_status read_attributes(struct place place, json_t *value,
     if (!json_is_object(value)) {
         return fail(place, "attributes", "an object of strings", value, err);
     }
+    if (json_object_size(value) > ATTRIBUTES_MAX) {
+        return muster_error_set(err, MUSTER_PROTOCOL,
+                                "%s[%zu].attributes: expected at most %d, got "
+                                "%zu",
+                                place.list, place.index, ATTRIBUTES_MAX,
+                                json_object_size(value));
+    }
     attributes = muster__file_allocate(content, json_object_size(value),
                                        sizeof *attributes);
     if (attributes == NULL) {
@@ -157,7 +166,7 @@ static muster_status read_attributes(struct place place, json_t *value,
     }
     json_object_foreach(value, key, text)
     {
-        if (!json_is_string(text) || *key == '\0') {
+        if (!json_is_string(text) || !entry_is_name(key)) {
             return fail(place, "attributes", "an object of strings with names",
                         text, err);
         }

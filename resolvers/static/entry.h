@@ -50,7 +50,7 @@ static inline bool entry_is_hostname(const char *text)
     return length > 0 && length <= ENTRY_HOSTNAME_MAX;
 }
 
-static inline bool entry_is_zone(const char *text)
+static inline bool entry_is_name(const char *text)
 {
     return *text != '\0' && muster__is_clean_text(text, strlen(text));
 }
@@ -103,7 +103,7 @@ static inline muster_status entry_part(char *part, entry_given *given,
         }
     } else if (length == 4 && memcmp(part, "zone", 4) == 0) {
         is_first = entry_is_first(&given->zone);
-        if (!entry_is_zone(value)) {
+        if (!entry_is_name(value)) {
             return entry_bad("zone", value, "a name", err);
         }
         endpoint->zone = value;

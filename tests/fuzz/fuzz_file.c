@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a file's content: what is accepted, the core accepts, but for
- * more attributes than it takes. */
+/* Any bytes as a file's content: what is accepted, the core accepts. */
 #include "fuzz.h"
 
 #include <endpoint_list.h>
