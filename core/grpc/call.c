@@ -50,6 +50,7 @@ void muster__grpc_attempt_fini(muster__grpc_attempt *attempt)
     grpc_metadata_array_destroy(&attempt->trailing);
     grpc_slice_unref(attempt->details);
     gpr_free((void *)(uintptr_t)attempt->error_text);
+    gpr_free(attempt->placed.peer);
     grpc_call_unref(attempt->placed.call);
     attempt->placed.call = NULL;
 }
@@ -232,6 +233,13 @@ muster_status muster_call_start_unary(muster_call *call,
     return start(call, queue, tag);
 }
 
+static void keep_peer_locked(muster_call *call)
+{
+    if (call->peer == NULL) {
+        call->peer = muster__grpc_peer_of(call->attempt.placed.call);
+    }
+}
+
 void muster_call_cancel(muster_call *call)
 {
     if (call == NULL || muster__grpc_is_forked()) {
@@ -242,6 +250,7 @@ void muster_call_cancel(muster_call *call)
     if (call->is_parked) {
         (void)muster_channel_pick_cancel(call->channel, call->pick);
     } else if (call->attempt.placed.call != NULL) {
+        keep_peer_locked(call);
         (void)grpc_call_cancel(call->attempt.placed.call, NULL);
     }
     pthread_mutex_unlock(&call->mutex);
@@ -268,9 +277,19 @@ void muster_call_get_result(const muster_call *call,
 
 const char *muster_call_peer(muster_call *call)
 {
-    if (call->peer == NULL && call->has_ended &&
-        call->attempt.placed.call != NULL && !muster__grpc_is_forked()) {
-        call->peer = grpc_call_get_peer(call->attempt.placed.call);
+    muster__grpc_placed *placed = &call->attempt.placed;
+
+    if (muster__grpc_is_forked()) {
+        return NULL;
     }
+    pthread_mutex_lock(&call->mutex);
+    if (call->has_ended && placed->call != NULL) {
+        if (call->peer == NULL) {
+            call->peer = placed->peer;
+            placed->peer = NULL;
+        }
+        keep_peer_locked(call);
+    }
+    pthread_mutex_unlock(&call->mutex);
     return call->peer;
 }

@@ -44,11 +44,12 @@ struct muster_call {
     void *tag;
     uint64_t started_ns;
 
-    /* Guards the next three, which cancelling looks at. */
+    /* Guards the next four, which cancelling looks at. */
     pthread_mutex_t mutex;
     bool is_cancelled;
     bool is_parked; /* pick names a waiting pick */
     uint64_t pick;
+    char *peer; /* NULL: not known */
 
     atomic_bool is_started;
     muster__grpc_attempt attempt;
@@ -61,7 +62,6 @@ struct muster_call {
     bool is_from_server;
     grpc_status_code status;
     char *message; /* NULL: none */
-    char *peer;
     uint64_t latency_ns;
 };
 

@@ -9,7 +9,6 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/support/alloc.h>
 
-#include "grpc_target.h"
 #include "runtime.h"
 
 /* A fail-fast call that keeps finding its connection gone gives up; the
@@ -236,11 +235,11 @@ void muster__call_pick(muster_call *call)
  * its channel's target before. */
 static bool has_left(const muster_call *call)
 {
-    char *peer = grpc_call_get_peer(call->attempt.placed.call);
-    const bool is_peer = !muster__grpc_is_target(peer);
+    char *peer = muster__grpc_peer_of(call->attempt.placed.call);
+    const bool is_known = peer != NULL;
 
     gpr_free(peer);
-    return is_peer;
+    return is_known;
 }
 
 static bool may_be_placed_again(muster_call *call)
@@ -258,7 +257,7 @@ static bool may_be_placed_again(muster_call *call)
     pthread_mutex_lock(&call->mutex);
     is_cancelled = call->is_cancelled;
     pthread_mutex_unlock(&call->mutex);
-    return !is_cancelled && !has_left(call);
+    return !is_cancelled && !call->attempt.placed.is_cut && !has_left(call);
 }
 
 /* Statuses that came in trailers are marked so by C core, in words only. */

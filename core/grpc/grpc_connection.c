@@ -335,6 +335,10 @@ static void cancel(void *arg)
     pthread_mutex_lock(&connection->mutex);
     for (muster__grpc_placed *placed = connection->calls.next;
          placed != &connection->calls; placed = placed->next) {
+        placed->is_cut = true;
+        if (placed->peer == NULL) {
+            placed->peer = muster__grpc_peer_of(placed->call);
+        }
         (void)grpc_call_cancel_with_status(
             placed->call, GRPC_STATUS_UNAVAILABLE,
             "the endpoint was removed and its drain deadline passed", NULL);
@@ -359,6 +363,17 @@ const char *
 muster__grpc_connection_target(const muster__grpc_connection *connection)
 {
     return muster__grpc_config_target(connection->config);
+}
+
+char *muster__grpc_peer_of(grpc_call *call)
+{
+    char *peer = grpc_call_get_peer(call);
+
+    if (muster__grpc_is_target(peer)) {
+        gpr_free(peer);
+        return NULL;
+    }
+    return peer;
 }
 
 void muster__grpc_connection_link(muster__grpc_connection *connection,

@@ -3,6 +3,8 @@
 #ifndef MUSTER_CORE_GRPC_CONNECTION_H
 #define MUSTER_CORE_GRPC_CONNECTION_H
 
+#include <stdbool.h>
+
 #include <grpc/grpc.h>
 #include <muster/transport.h>
 
@@ -18,8 +20,11 @@ typedef struct muster__grpc_connection muster__grpc_connection;
 typedef struct muster__grpc_placed muster__grpc_placed;
 struct muster__grpc_placed {
     grpc_call *call;
-    muster__grpc_placed *next; /* both guarded by the connection */
+    /* All guarded by the connection while the call is linked. */
+    muster__grpc_placed *next;
     muster__grpc_placed *previous;
+    bool is_cut; /* cancelled by the drain deadline */
+    char *peer;  /* what it was when that was done, or NULL; gpr_free() */
 };
 
 /* All borrowed while a lease on the connection is held. Thread: any. */
@@ -29,6 +34,10 @@ const char *
 muster__grpc_connection_address(const muster__grpc_connection *connection);
 const char *
 muster__grpc_connection_target(const muster__grpc_connection *connection);
+
+/* Whom a call talks to; NULL while it has not reached a transport, and when it
+ * was cancelled: C core forgets it then. gpr_free() it. Thread: any. */
+char *muster__grpc_peer_of(grpc_call *call);
 
 /* Around the life of placed->call. Thread: any. */
 void muster__grpc_connection_link(muster__grpc_connection *connection,
