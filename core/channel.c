@@ -24,7 +24,18 @@ static void timers_destroy(muster_channel *channel)
     muster__priorities_fini(&channel->priorities);
 }
 
-/* Thread: control. Everything of it is down, or was never up. */
+void muster__channel_discard(muster_channel *channel)
+{
+    free((char *)channel->options.policy);
+    free((char *)channel->options.policy_config_json);
+    free((char *)channel->options.authority);
+    free(channel->name);
+    (void)pthread_cond_destroy(&channel->close_changed);
+    (void)pthread_mutex_destroy(&channel->close_lock);
+    free(channel);
+    muster__loop_release();
+}
+
 void muster__channel_free(muster_channel *channel)
 {
     const muster_channel_options *options = &channel->options;
@@ -38,18 +49,10 @@ void muster__channel_free(muster_channel *channel)
     free(channel->held.items);
     free(channel->resolver_failure);
     free(channel->latest_failure);
-    if (options->transport != NULL && options->transport->unref != NULL &&
-        channel->has_transport_ref) {
+    if (channel->has_transport_ref && options->transport->unref != NULL) {
         options->transport->unref(options->transport_arg);
     }
-    free((char *)options->policy);
-    free((char *)options->policy_config_json);
-    free((char *)options->authority);
-    free(channel->name);
-    pthread_cond_destroy(&channel->close_changed);
-    pthread_mutex_destroy(&channel->close_lock);
-    free(channel);
-    muster__loop_release();
+    muster__channel_discard(channel);
 }
 
 void muster__channel_free_task(muster__task *task)

@@ -10,6 +10,7 @@
 #include "fork.h"
 #include "log_internal.h"
 #include "registry.h"
+#include "thread.h"
 #include "timing.h"
 
 /* ---- Thread: control ---- */
@@ -100,28 +101,19 @@ void muster__channel_advance_close(muster_channel *channel)
 
 /* ---- Thread: any ---- */
 
-static void deadline_in(struct timespec *deadline, uint64_t ms)
-{
-    uint64_t ns = muster__now_ns() + ms * 1000000u;
-
-    deadline->tv_sec = (time_t)(ns / 1000000000u);
-    deadline->tv_nsec = (long)(ns % 1000000000u);
-}
-
 /* Until it is closed, or the control thread is found to be stuck in a plugin.
  */
 static muster_status wait_closed(muster_channel *channel)
 {
     muster_status status = MUSTER_OK;
-    struct timespec deadline;
     char who[64];
 
     pthread_mutex_lock(&channel->close_lock);
     while (!channel->is_closed && status == MUSTER_OK) {
-        deadline_in(&deadline, muster__timing_ms(MUSTER__CLOSE_CHECK_MS));
-        if (pthread_cond_timedwait(&channel->close_changed,
-                                   &channel->close_lock,
-                                   &deadline) == ETIMEDOUT &&
+        uint64_t check_ms = muster__timing_ms(MUSTER__CLOSE_CHECK_MS);
+        if (muster__cond_wait_until(
+                &channel->close_changed, &channel->close_lock,
+                muster__deadline_ns(check_ms)) == ETIMEDOUT &&
             muster__loop_is_stuck(who, sizeof who)) {
             status = MUSTER_TIMEOUT;
         }

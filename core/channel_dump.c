@@ -113,8 +113,9 @@ muster_status muster_channel_dump_json(muster_channel *channel, char **ret_json)
     if (muster__is_forked()) {
         return MUSTER_FORKED;
     }
-    (void)muster__loop_call(dump_on_control, &request, MUSTER_FOREVER);
-    if (request.json == NULL) {
+    if (muster__loop_call(dump_on_control, &request, MUSTER_FOREVER) !=
+            MUSTER_OK ||
+        request.json == NULL) {
         return MUSTER_NOMEM;
     }
     text = json_dumps(request.json, JSON_COMPACT);

@@ -102,6 +102,9 @@ struct muster_channel {
 void muster__channel_ref(muster_channel *channel);
 void muster__channel_unref(muster_channel *channel);
 
+/* Frees what was made before the control thread had it. Thread: any. */
+void muster__channel_discard(muster_channel *channel);
+
 /* Everything of it is down, or was never up. Thread: control. */
 void muster__channel_free(muster_channel *channel);
 void muster__channel_free_task(muster__task *task);

@@ -7,6 +7,7 @@
 #include "channel_internal.h"
 #include "connection.h"
 #include "fork.h"
+#include "thread.h"
 #include "timing.h"
 
 /* ---- options ---- */
@@ -128,9 +129,10 @@ static void on_connect(void *arg)
     muster__subchannel *subchannel = muster__table_by_id(&channel->table, id);
 
     if (subchannel != NULL && subchannel->is_listed) {
-        subchannel->is_wanted = true;
+        subchannel->is_asked = true;
         muster__subchannel_connect(channel, subchannel);
         muster__connector_run(channel);
+        muster__channel_reconcile(channel, subchannel);
     }
     muster__channel_advance_close(channel);
 }
@@ -283,41 +285,30 @@ static void open_on_control(void *arg)
     muster__channel_publish(channel);
 }
 
-static void close_lock_init(muster_channel *channel)
-{
-    pthread_condattr_t attributes;
-
-    pthread_mutex_init(&channel->close_lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&channel->close_changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
+/* Holds a user of the loop, which discarding it releases. */
 static muster_status channel_new(const char *name,
                                  const muster_channel_options *options,
                                  muster_channel **ret_channel)
 {
     muster_channel *channel = calloc(1, sizeof *channel);
 
-    if (channel == NULL) {
+    if (channel == NULL ||
+        muster__cond_init(&channel->close_changed) != MUSTER_OK) {
+        free(channel);
+        muster__loop_release();
         return MUSTER_NOMEM;
     }
+    (void)pthread_mutex_init(&channel->close_lock, NULL);
     channel->name = strdup(name);
     channel->free_task.fn = muster__channel_free_task;
     if (channel->name == NULL ||
         options_copy(&channel->options, options) != MUSTER_OK) {
-        free((char *)channel->options.policy);
-        free((char *)channel->options.policy_config_json);
-        free((char *)channel->options.authority);
-        free(channel->name);
-        free(channel);
+        muster__channel_discard(channel);
         return MUSTER_NOMEM;
     }
     channel->authority = channel->options.authority;
     atomic_init(&channel->refs, 2); /* the user's, and the open channel's */
     atomic_init(&channel->state, (int)MUSTER_CONNECTING);
-    close_lock_init(channel);
     *ret_channel = channel;
     return MUSTER_OK;
 }
@@ -335,13 +326,16 @@ static muster_status create(muster__target *target,
     }
     status = channel_new(target->canonical, options, &open.channel);
     if (status != MUSTER_OK) {
-        muster__loop_release();
         muster__target_destroy(target);
         return muster_error_set(err, status, "out of memory");
     }
     muster_channel *channel = open.channel;
-    (void)muster__loop_call(open_on_control, &open, MUSTER_FOREVER);
+    status = muster__loop_call(open_on_control, &open, MUSTER_FOREVER);
     muster__target_destroy(open.target);
+    if (status != MUSTER_OK) { /* it was not run */
+        muster__channel_discard(channel);
+        return muster_error_set(err, status, "out of memory");
+    }
     if (open.status != MUSTER_OK) {
         if (err != NULL) {
             *err = open.err;

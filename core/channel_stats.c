@@ -81,7 +81,10 @@ muster_status muster_channel_get_stats(muster_channel *channel,
     if (muster__is_forked()) {
         return MUSTER_FORKED;
     }
-    (void)muster__loop_call(fill_on_control, &request, MUSTER_FOREVER);
+    if (muster__loop_call(fill_on_control, &request, MUSTER_FOREVER) !=
+        MUSTER_OK) {
+        return MUSTER_NOMEM;
+    }
     if (size > sizeof request.stats) {
         size = (uint32_t)sizeof request.stats;
     }

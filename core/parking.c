@@ -9,6 +9,7 @@
 
 #include "channel_internal.h"
 #include "fork.h"
+#include "thread.h"
 
 /* WAITING: in the list. SERVING: the control thread has it. DONE: the verdict
  * is in; nobody but the waiter touches it. Changes under the lock. */
@@ -294,14 +295,12 @@ static void wait_locked(muster_channel *channel, muster__parked *parked)
 {
     muster__parking *parking = &channel->parking;
     uint64_t deadline_ns = parked->call.deadline_ns;
-    struct timespec deadline = {(time_t)(deadline_ns / 1000000000u),
-                                (long)(deadline_ns % 1000000000u)};
 
     while (parked->phase != DONE) {
         if (deadline_ns == 0 || parked->phase == SERVING) {
             pthread_cond_wait(&parked->done, &parking->lock);
-        } else if (pthread_cond_timedwait(&parked->done, &parking->lock,
-                                          &deadline) == ETIMEDOUT &&
+        } else if (muster__cond_wait_until(&parked->done, &parking->lock,
+                                           deadline_ns) == ETIMEDOUT &&
                    parked->phase == WAITING) {
             list_remove_locked(parking, parked);
             parking->n_timed_out++;
@@ -312,16 +311,6 @@ static void wait_locked(muster_channel *channel, muster__parked *parked)
             return;
         }
     }
-}
-
-static void condition_init(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
 }
 
 static muster_status wait_for(muster_channel *channel, muster__parked *parked)
@@ -389,7 +378,9 @@ muster_status muster_channel_pick_wait(muster_channel *channel,
     }
     memset(&parked, 0, sizeof parked);
     call_copy(&parked.call, call);
-    condition_init(&parked.done);
+    if (muster__cond_init(&parked.done) != MUSTER_OK) {
+        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    }
     status = wait_for(channel, &parked);
     pthread_cond_destroy(&parked.done);
     count_failure(channel, status);

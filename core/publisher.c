@@ -67,7 +67,7 @@ static void apply_wants(muster_channel *channel, const muster_backend *backends,
             muster__table_by_id(&channel->table, backends[i].id);
         has_changed |= subchannel->is_wanted != (wanted[i] != 0);
         subchannel->is_wanted = wanted[i] != 0;
-        if (subchannel->is_wanted) {
+        if (subchannel->is_wanted || subchannel->is_asked) {
             muster__subchannel_connect(channel, subchannel);
         } else if (subchannel->connection != NULL ||
                    subchannel->retry != NULL) {

@@ -31,7 +31,8 @@ void muster__subchannel_set_state(muster_channel *channel,
 bool muster__subchannel_may_connect(const muster_channel *channel,
                                     const muster__subchannel *subchannel)
 {
-    return subchannel->is_listed && subchannel->is_wanted &&
+    return subchannel->is_listed &&
+           (subchannel->is_wanted || subchannel->is_asked) &&
            subchannel->connection == NULL && !subchannel->is_retry_due &&
            !channel->is_closing &&
            muster__priorities_is_started(&channel->priorities,
@@ -56,6 +57,7 @@ static void backoff_over(void *arg)
     muster__subchannel_set_state(channel, subchannel, MUSTER_IDLE);
     muster__subchannel_connect(channel, subchannel);
     muster__connector_run(channel);
+    muster__channel_reconcile(channel, subchannel); /* it may be READY now */
 }
 
 static muster__retry *retry_create(muster_channel *channel,

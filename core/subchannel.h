@@ -36,6 +36,7 @@ typedef struct muster__subchannel {
     bool is_listed : 1;    /* in the resolver's list */
     bool is_held : 1;      /* not listed, but serves until the new list does */
     bool is_wanted : 1;    /* by the policy, and its priority is started */
+    bool is_asked : 1;     /* by a CONNECT verdict: wanted from then on */
     bool is_queued : 1;    /* in the connector's queue */
     bool is_failing : 1;   /* failed and not READY since (sticky) */
     bool is_ejected : 1;   /* by the policy */
