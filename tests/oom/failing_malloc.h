@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes one allocation of the process fail, on whichever thread it falls. Linked
- * in, it takes the place of malloc and its kin. */
+/* Makes one allocation of the process fail, on whichever thread it falls.
+ * Linked in, it takes the place of malloc and its kin. */
 #ifndef MUSTER_TESTS_FAILING_MALLOC_H
 #define MUSTER_TESTS_FAILING_MALLOC_H
 
