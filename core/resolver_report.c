@@ -10,7 +10,12 @@
 #define UPDATE_SIZE_MIN (offsetof(muster_update, flags) + sizeof(uint32_t))
 #define DELTA_SIZE_MIN (offsetof(muster_delta, n_removed) + sizeof(size_t))
 
-static muster_status copy_endpoints(const muster_endpoint *endpoints, size_t n,
+typedef muster_status copy_fn(const muster_endpoint *endpoints, size_t n,
+                              size_t stride, muster__list **ret_list,
+                              muster_error *err);
+
+static muster_status copy_endpoints(copy_fn *copy,
+                                    const muster_endpoint *endpoints, size_t n,
                                     size_t stride, const char *what,
                                     muster__list **ret_list, muster_error *err)
 {
@@ -28,8 +33,8 @@ static muster_status copy_endpoints(const muster_endpoint *endpoints, size_t n,
         return muster_error_set(err, MUSTER_INVAL,
                                 "%zu endpoints do not fit into memory", n);
     }
-    return muster__list_copy(
-        endpoints, n, n > 0 ? stride : sizeof(muster_endpoint), ret_list, err);
+    return copy(endpoints, n, n > 0 ? stride : sizeof(muster_endpoint),
+                ret_list, err);
 }
 
 static muster_status copy_text(const char *text, char **ret_copy,
@@ -80,9 +85,9 @@ muster_status muster__report_create_list(const muster_update *update,
         return status;
     }
     report->flags = update->flags;
-    status =
-        copy_endpoints(update->endpoints, update->n_endpoints,
-                       update->endpoint_size, "listed", &report->upserted, err);
+    status = copy_endpoints(muster__list_copy, update->endpoints,
+                            update->n_endpoints, update->endpoint_size,
+                            "listed", &report->upserted, err);
     if (status == MUSTER_OK) {
         status = copy_text(update->service_config, &report->text, err);
     }
@@ -110,14 +115,14 @@ muster_status muster__report_create_delta(const muster_delta *delta,
         return status;
     }
     if (delta->n_upserted > 0) {
-        status = copy_endpoints(delta->upserted, delta->n_upserted,
-                                delta->endpoint_size, "upserted",
-                                &report->upserted, err);
+        status = copy_endpoints(muster__list_copy, delta->upserted,
+                                delta->n_upserted, delta->endpoint_size,
+                                "upserted", &report->upserted, err);
     }
     if (status == MUSTER_OK && delta->n_removed > 0) {
-        status = copy_endpoints(delta->removed, delta->n_removed,
-                                delta->endpoint_size, "removed",
-                                &report->removed, err);
+        status = copy_endpoints(muster__list_copy_identities, delta->removed,
+                                delta->n_removed, delta->endpoint_size,
+                                "removed", &report->removed, err);
     }
     if (status != MUSTER_OK) {
         muster__report_destroy(report);

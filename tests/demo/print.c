@@ -15,9 +15,12 @@ typedef struct seen {
     json_int_t in_flight;
 } seen;
 
+/* An address that left and came back is there twice while the old one drains.
+ */
 static seen look_up(const json_t *endpoints, const char *address)
 {
-    seen found = {"-", 0};
+    seen found = {"not listed", 0};
+    bool is_listed = false;
     size_t i;
     json_t *endpoint;
 
@@ -25,14 +28,16 @@ static seen look_up(const json_t *endpoints, const char *address)
     {
         const char *text =
             json_string_value(json_object_get(endpoint, "address"));
-        if (text != NULL && strcmp(text, address) == 0) {
-            bool is_listed = json_is_true(json_object_get(endpoint, "listed"));
-            found.in_flight +=
-                json_integer_value(json_object_get(endpoint, "in_flight"));
-            found.state =
-                is_listed
-                    ? json_string_value(json_object_get(endpoint, "state"))
-                    : "DRAINING";
+        if (text == NULL || strcmp(text, address) != 0) {
+            continue;
+        }
+        found.in_flight +=
+            json_integer_value(json_object_get(endpoint, "in_flight"));
+        if (json_is_true(json_object_get(endpoint, "listed"))) {
+            is_listed = true;
+            found.state = json_string_value(json_object_get(endpoint, "state"));
+        } else if (!is_listed) {
+            found.state = "draining";
         }
     }
     return found;
@@ -47,7 +52,7 @@ static void print_backend(const demo_backend *server, uint64_t n_calls,
     (void)printf("  %-16s %6" PRIu64 " calls/s  %-*.*s  %3d in flight  %s%s\n",
                  server->process.address, n_calls, BAR, (int)width,
                  "##############################", (int)found.in_flight,
-                 strcmp(found.state, "-") == 0 ? "not listed" : found.state,
+                 found.state,
                  atomic_load(&server->is_killed) ? " (killed)" : "");
 }
 

@@ -305,6 +305,19 @@ Test(channel, applies_deltas)
     muster_channel_destroy(channel);
 }
 
+Test(channel, reads_only_the_identity_of_removed_endpoints)
+{
+    muster_channel *channel = open_channel("script:///identity", NULL);
+    muster_endpoint one = {.address = abc[0]};
+    muster_endpoint gone = {.address = abc[0], .zone = "\xff not UTF-8"};
+
+    script_report_delta("identity", &one, 1, NULL, 0);
+    script_report_delta("identity", NULL, 0, &gone, 1);
+    cr_assert_eq(stats_of(channel).endpoints, 0);
+    cr_assert_eq(stats_of(channel).updates_refused, 0);
+    muster_channel_destroy(channel);
+}
+
 /* ---- asynchronous picks ---- */
 
 typedef struct answer {
