@@ -79,7 +79,7 @@ static muster_status add(muster__plugin *plugin, const char *origin,
 {
     const muster__plugin *other = NULL;
     const char *conflict;
-    bool is_same;
+    muster_status status = MUSTER_OK;
 
     (void)pthread_mutex_lock(&table.mutex);
     conflict = find_conflict_locked(&plugin->note, &other);
@@ -90,9 +90,11 @@ static muster_status add(muster__plugin *plugin, const char *origin,
     if (conflict == NULL) {
         return MUSTER_OK;
     }
-    is_same = other->descriptor == plugin->descriptor;
-    plugin_destroy(plugin);
-    return is_same ? MUSTER_OK : refuse_conflict(conflict, other, origin, err);
+    if (other->descriptor != plugin->descriptor) {
+        status = refuse_conflict(conflict, other, origin, err);
+    }
+    plugin_destroy(plugin); /* conflict is a text of its note */
+    return status;
 }
 
 static muster__plugin *plugin_create(const muster_plugin *descriptor,
