@@ -16,7 +16,7 @@
 
 /* The newest env may be an instance's that is going away: reporters
  * use the host table and the ctx, as a careless plugin would. */
-static const muster_resolver_host *host;
+static const muster_resolver_host *_Atomic host;
 static _Atomic(void *) newest_ctx;
 static atomic_bool is_over;
 static atomic_uint n_events;
@@ -24,6 +24,7 @@ static atomic_uint n_events;
 static void remember(const muster_resolver_env *env)
 {
     atomic_store(&newest_ctx, env->ctx);
+    atomic_store(&host, env->host);
 }
 
 static void report_list(void *ctx, unsigned round)
@@ -120,10 +121,7 @@ static void run(const char *target)
         MUSTER_OK) {
         abort();
     }
-    AWAIT(drill.env != NULL);
-    drill_lock();
-    host = drill.env->host;
-    drill_unlock();
+    AWAIT(atomic_load(&host) != NULL);
     for (int i = 0; i < N_REPORTERS; i++) {
         (void)pthread_create(&reporters[i], NULL, reporter, NULL);
     }
