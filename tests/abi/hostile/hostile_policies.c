@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Balancers that do what they must not. Each differs in one function. */
+#include <muster/plugin.h>
+
+#include <string.h>
+
+#include "hang.h"
+
+static muster_status good_create(const muster_balancer_env *env,
+                                 void **ret_self, muster_error *err)
+{
+    (void)env;
+    (void)err;
+    *ret_self = NULL;
+    return MUSTER_OK;
+}
+
+static muster_status failing_create(const muster_balancer_env *env,
+                                    void **ret_self, muster_error *err)
+{
+    (void)env;
+    (void)ret_self;
+    memset(err->message, 'x', sizeof err->message - 1);
+    err->message[sizeof err->message - 1] = '\0';
+    return MUSTER_INVAL;
+}
+
+static muster_verdict good_pick(void *self, void *table,
+                                const muster_pick_args *args,
+                                muster_pick_result *result)
+{
+    (void)self;
+    (void)table;
+    (void)args;
+    result->index = 0;
+    return MUSTER_PICK_INDEX;
+}
+
+static muster_verdict pick_out_of_range(void *self, void *table,
+                                        const muster_pick_args *args,
+                                        muster_pick_result *result)
+{
+    (void)self;
+    (void)table;
+    result->index = args->n_ready + args->shard % 2 * 1000000;
+    return MUSTER_PICK_INDEX;
+}
+
+static muster_verdict pick_never(void *self, void *table,
+                                 const muster_pick_args *args,
+                                 muster_pick_result *result)
+{
+    (void)self;
+    (void)table;
+    (void)args;
+    (void)result;
+    return MUSTER_PICK_QUEUE;
+}
+
+static muster_verdict pick_unknown_verdict(void *self, void *table,
+                                           const muster_pick_args *args,
+                                           muster_pick_result *result)
+{
+    (void)self;
+    (void)table;
+    (void)args;
+    (void)result;
+    return (muster_verdict)12345;
+}
+
+static muster_verdict pick_unknown_id(void *self, void *table,
+                                      const muster_pick_args *args,
+                                      muster_pick_result *result)
+{
+    (void)self;
+    (void)table;
+    (void)args;
+    result->id = UINT64_MAX;
+    return MUSTER_PICK_CONNECT;
+}
+
+static muster_verdict pick_failure_without_words(void *self, void *table,
+                                                 const muster_pick_args *args,
+                                                 muster_pick_result *result)
+{
+    (void)self;
+    (void)table;
+    (void)args;
+    result->status = 12345;
+    result->message = NULL;
+    return MUSTER_PICK_FAIL;
+}
+
+static muster_status hanging_build(void *self, const muster_build_args *args,
+                                   void **ret_table, muster_error *err)
+{
+    (void)self;
+    (void)args;
+    (void)err;
+    hang();
+    *ret_table = NULL;
+    return MUSTER_OK;
+}
+
+static muster_status failing_build(void *self, const muster_build_args *args,
+                                   void **ret_table, muster_error *err)
+{
+    (void)self;
+    (void)args;
+    (void)ret_table;
+    memset(err->message, 'x', sizeof err->message - 1);
+    err->message[sizeof err->message - 1] = '\0';
+    return (muster_status)12345;
+}
+
+static void hanging_update(void *self, const muster_balancer_update *update)
+{
+    (void)self;
+    (void)update;
+    hang();
+}
+
+static void want_nothing(void *self, const muster_balancer_update *update,
+                         uint8_t *ret_wanted)
+{
+    (void)self;
+    memset(ret_wanted, 0, update->n_backends);
+}
+
+static void table_destroy(void *self, void *table)
+{
+    (void)self;
+    (void)table;
+}
+
+static void destroy(void *self)
+{
+    (void)self;
+}
+
+#define POLICY(what, create_fn, pick_fn, ...)                                  \
+    static const muster_balancer_class what = {                                \
+        .struct_size = (uint32_t)sizeof(muster_balancer_class),                \
+        .name = "hostile_" #what,                                              \
+        .create = create_fn,                                                   \
+        .pick = pick_fn,                                                       \
+        .table_destroy = table_destroy,                                        \
+        .destroy = destroy,                                                    \
+        __VA_ARGS__}
+
+POLICY(range, good_create, pick_out_of_range, .flags = 0);
+POLICY(queue, good_create, pick_never, .flags = 0);
+POLICY(verdict, good_create, pick_unknown_verdict, .flags = 0);
+POLICY(connect, good_create, pick_unknown_id, .flags = 0);
+POLICY(words, good_create, pick_failure_without_words, .flags = 0);
+POLICY(hang_build, good_create, good_pick, .build = hanging_build);
+POLICY(fail_build, good_create, good_pick, .build = failing_build);
+POLICY(fail_create, failing_create, good_pick, .flags = 0);
+POLICY(hang_update, good_create, good_pick, .update = hanging_update);
+POLICY(want, good_create, good_pick, .want = want_nothing);
+
+static const muster_balancer_class *const classes[] = {
+    &range,      &queue,      &verdict,     &connect,     &words,
+    &hang_build, &fail_build, &fail_create, &hang_update, &want};
+
+MUSTER_PLUGIN(hostile_policies,
+              "hostile_policies\0balancer:hostile_range\0"
+              "balancer:hostile_queue\0balancer:hostile_verdict\0"
+              "balancer:hostile_connect\0balancer:hostile_words\0"
+              "balancer:hostile_hang_build\0balancer:hostile_fail_build\0"
+              "balancer:hostile_fail_create\0balancer:hostile_hang_update\0"
+              "balancer:hostile_want\0",
+              .balancers = classes,
+              .n_balancers = (uint32_t)(sizeof classes / sizeof *classes));

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The core survives balancers that do what they must not. */
+#include "world.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+#include <time.h>
+
+TestSuite(hostile_balancer, .init = world_open, .fini = world_close,
+          .timeout = 60);
+
+static muster_status channel_create(const char *policy,
+                                    muster_channel **ret_channel)
+{
+    const muster_channel_options options = {
+        .struct_size = (uint32_t)sizeof options, .policy = policy};
+    muster_error err = {.code = MUSTER_OK, .message = ""};
+    muster_status status =
+        muster_channel_create("good:///x", &options, ret_channel, &err);
+
+    cr_expect_lt(strnlen(err.message, sizeof err.message), sizeof err.message);
+    return status;
+}
+
+/* Picks with a deadline of 200 ms. */
+static muster_status pick(muster_channel *channel)
+{
+    struct timespec now;
+    muster_call_info call = {.struct_size = (uint32_t)sizeof call,
+                             .flags = MUSTER_CALL_WAIT_FOR_READY};
+    muster_lease lease;
+    muster_status status;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    call.deadline_ns =
+        (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + 200000000u;
+    status = muster_channel_pick_wait(channel, &call, &lease, NULL);
+    if (status == MUSTER_OK) {
+        muster_lease_finish(&lease, NULL);
+    }
+    return status;
+}
+
+/* A pick through policy ends, with another status than MUSTER_OK, and nothing
+ * breaks. */
+static muster_status status_of_pick(const char *policy)
+{
+    muster_channel *channel = NULL;
+    muster_status status;
+
+    cr_assert_eq(channel_create(policy, &channel), MUSTER_OK);
+    status = pick(channel);
+    cr_expect_neq(status, MUSTER_OK);
+    muster_channel_destroy(channel);
+    world_expect_works();
+    return status;
+}
+
+Test(hostile_balancer, an_index_out_of_range_is_survived)
+{
+    muster_channel *channel = NULL;
+
+    cr_assert_eq(channel_create("hostile_range", &channel), MUSTER_OK);
+    (void)pick(channel);
+    muster_channel_destroy(channel);
+    world_expect_works();
+}
+
+Test(hostile_balancer, queueing_for_ever_ends_at_the_deadline)
+{
+    cr_expect_eq(status_of_pick("hostile_queue"), MUSTER_TIMEOUT);
+}
+
+Test(hostile_balancer, an_unknown_verdict_places_no_call)
+{
+    (void)status_of_pick("hostile_verdict");
+}
+
+Test(hostile_balancer, connecting_an_unknown_endpoint_places_no_call)
+{
+    (void)status_of_pick("hostile_connect");
+}
+
+Test(hostile_balancer, failing_without_words_fails_the_call)
+{
+    cr_expect_eq(status_of_pick("hostile_words"), MUSTER_UNAVAILABLE);
+}
+
+Test(hostile_balancer, wanting_nothing_places_no_call)
+{
+    (void)status_of_pick("hostile_want");
+}
+
+Test(hostile_balancer, failing_to_build_places_no_call)
+{
+    (void)status_of_pick("hostile_fail_build");
+}
+
+Test(hostile_balancer, failing_to_create_is_survived)
+{
+    muster_channel *channel = NULL;
+
+    if (channel_create("hostile_fail_create", &channel) == MUSTER_OK) {
+        cr_expect_neq(pick(channel), MUSTER_OK);
+        muster_channel_destroy(channel);
+    }
+    world_expect_works();
+}
