@@ -182,7 +182,7 @@ static muster_status start(muster_call *call, muster_call_queue *queue,
     call->queue = queue;
     call->tag = tag;
     call->started_ns = muster__grpc_now_ns();
-    muster__call_pick(call);
+    muster__call_pick(call, call->started_ns);
     return MUSTER_OK;
 }
 

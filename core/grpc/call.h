@@ -18,7 +18,8 @@
 typedef struct muster__grpc_attempt {
     muster__grpc_placed placed; /* .call: NULL while there is none */
     muster_lease lease;
-    grpc_byte_buffer *request; /* C core empties it */
+    muster__grpc_connection *connection; /* the lease's */
+    grpc_byte_buffer *request;           /* C core empties it */
     grpc_byte_buffer *response;
     grpc_metadata_array initial;
     grpc_metadata_array trailing;
@@ -67,7 +68,7 @@ struct muster_call {
 
 /* Places the call, now or later. The queue will be told, maybe before this
  * returns: do not touch the call afterwards. Thread: any. */
-void muster__call_pick(muster_call *call);
+void muster__call_pick(muster_call *call, uint64_t now_ns);
 
 /* The call's event came out of its queue. True when the call has ended; false
  * when it was placed again and will come again. Thread: any. */

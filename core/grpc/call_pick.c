@@ -32,18 +32,19 @@ static grpc_status_code grpc_status_of(muster_status status)
     }
 }
 
-static void end(muster_call *call, grpc_status_code status, char *message)
+static void end(muster_call *call, grpc_status_code status, char *message,
+                uint64_t now_ns)
 {
     call->status = status;
     call->message = message;
-    call->latency_ns = muster__grpc_now_ns() - call->started_ns;
+    call->latency_ns = now_ns - call->started_ns;
     call->has_ended = true;
 }
 
 /* Ends a call that no connection carries; the queue tells. */
 static void fail(muster_call *call, muster_status status, const char *message)
 {
-    end(call, grpc_status_of(status), strdup(message));
+    end(call, grpc_status_of(status), strdup(message), muster__grpc_now_ns());
     call->has_failed_here = true;
     muster__call_queue_post(call->queue, call);
 }
@@ -147,7 +148,7 @@ static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
 
 /* Places the call on the lease's connection; cancelling finds it from here
  * on. */
-static void place(muster_call *call, muster_lease lease)
+static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
 {
     muster__grpc_attempt *attempt = &call->attempt;
     muster__grpc_connection *connection = muster_lease_connection(&lease);
@@ -171,7 +172,8 @@ static void place(muster_call *call, muster_lease lease)
     call->n_attempts++;
     attempt->lease = lease;
     attempt->request = copy_request(call);
-    attempt->started_ns = muster__grpc_now_ns();
+    attempt->connection = connection;
+    attempt->started_ns = now_ns;
     muster__grpc_connection_link(connection, &attempt->placed);
     start_batch(call);
 }
@@ -186,7 +188,7 @@ static void on_picked(void *arg, muster_status status, muster_lease *lease,
     call->is_parked = false;
     pthread_mutex_unlock(&call->mutex);
     if (status == MUSTER_OK) {
-        place(call, *lease);
+        place(call, *lease, muster__grpc_now_ns());
     } else {
         fail(call, status,
              err == NULL ? muster_status_text(status) : err->message);
@@ -207,7 +209,7 @@ static muster_status park(muster_call *call, const muster_call_info *info)
     return status;
 }
 
-void muster__call_pick(muster_call *call)
+void muster__call_pick(muster_call *call, uint64_t now_ns)
 {
     const muster_call_info info = info_of(call);
     muster_lease lease = {0};
@@ -217,7 +219,7 @@ void muster__call_pick(muster_call *call)
     err.message[0] = '\0';
     status = muster_channel_pick(call->channel, &info, &lease, &err);
     if (status == MUSTER_OK) {
-        place(call, lease);
+        place(call, lease, now_ns);
         return;
     }
     if (status == MUSTER_QUEUED) {
@@ -282,7 +284,7 @@ static void add_load_report(const muster__grpc_attempt *attempt,
     }
 }
 
-static void finish_lease(muster_call *call)
+static void finish_lease(muster_call *call, uint64_t now_ns)
 {
     muster__grpc_attempt *attempt = &call->attempt;
     muster_outcome outcome;
@@ -291,7 +293,7 @@ static void finish_lease(muster_call *call)
     outcome.struct_size = sizeof outcome;
     outcome.status = (int)attempt->status;
     outcome.flags = call->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
-    outcome.latency_ns = muster__grpc_now_ns() - attempt->started_ns;
+    outcome.latency_ns = now_ns - attempt->started_ns;
     if (call->request != NULL) {
         outcome.bytes_sent = grpc_byte_buffer_length(
             (grpc_byte_buffer *)(uintptr_t)call->request);
@@ -305,14 +307,18 @@ static void finish_lease(muster_call *call)
 
 /* The server's words stay as they are; C core's get to know where. NULL when
  * there are none, or no memory. */
-static char *message_of(const muster_call *call,
-                        const muster__grpc_connection *connection)
+static char *message_of(const muster_call *call)
 {
-    char *cause = grpc_slice_to_c_string(call->attempt.details);
+    const muster__grpc_connection *connection = call->attempt.connection;
     char *message = NULL;
+    char *cause;
 
+    if (call->is_from_server && GRPC_SLICE_LENGTH(call->attempt.details) == 0) {
+        return NULL;
+    }
+    cause = grpc_slice_to_c_string(call->attempt.details);
     if (call->is_from_server) {
-        message = cause[0] == '\0' ? NULL : strdup(cause);
+        message = strdup(cause);
     } else if (asprintf(&message, "%s: %s: %s",
                         muster__grpc_connection_target(connection),
                         muster__grpc_connection_address(connection),
@@ -323,29 +329,34 @@ static char *message_of(const muster_call *call,
     return message;
 }
 
+static void place_again(muster_call *call, uint64_t now_ns)
+{
+    pthread_mutex_lock(&call->mutex);
+    muster__grpc_attempt_fini(&call->attempt);
+    muster__grpc_attempt_init(&call->attempt);
+    pthread_mutex_unlock(&call->mutex);
+    muster__call_pick(call, now_ns);
+}
+
 bool muster__call_settle(muster_call *call)
 {
     muster__grpc_attempt *attempt = &call->attempt;
-    muster__grpc_connection *connection;
+    uint64_t now_ns;
     char *message;
 
     if (call->has_failed_here) {
         return true;
     }
-    connection = muster_lease_connection(&attempt->lease);
-    muster__grpc_connection_unlink(connection, &attempt->placed);
+    now_ns = muster__grpc_now_ns();
+    muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
     call->is_from_server = is_from_server(attempt);
     if (may_be_placed_again(call)) {
-        finish_lease(call);
-        pthread_mutex_lock(&call->mutex);
-        muster__grpc_attempt_fini(attempt);
-        muster__grpc_attempt_init(attempt);
-        pthread_mutex_unlock(&call->mutex);
-        muster__call_pick(call);
+        finish_lease(call, now_ns);
+        place_again(call, now_ns);
         return false;
     }
-    message = message_of(call, connection);
-    finish_lease(call);
-    end(call, attempt->status, message);
+    message = message_of(call);
+    finish_lease(call, now_ns);
+    end(call, attempt->status, message, now_ns);
     return true;
 }

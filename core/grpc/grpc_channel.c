@@ -38,7 +38,9 @@ muster_grpc_channel_create(const char *target,
     if (target == NULL) {
         return muster_error_set(err, MUSTER_INVAL, "no target");
     }
-    status = muster__grpc_config_create(target, grpc_options, &config, err);
+    status = muster__grpc_config_create(target, grpc_options,
+                                        with_transport.drain_deadline_ms != 0,
+                                        &config, err);
     if (status != MUSTER_OK) {
         return status;
     }

@@ -22,6 +22,7 @@ struct muster__grpc_config {
     size_t n_args;
     bool has_authority;
     bool needs_ping_limit;
+    bool finds_calls;
 };
 
 /* Muster's rules rest on these: the user's are ignored. */
@@ -171,6 +172,7 @@ static muster_grpc_options read_options(const muster_grpc_options *options)
 
 muster_status muster__grpc_config_create(const char *target,
                                          const muster_grpc_options *options,
+                                         bool finds_calls,
                                          muster__grpc_config **ret_config,
                                          muster_error *err)
 {
@@ -191,6 +193,7 @@ muster_status muster__grpc_config_create(const char *target,
         destroy(config);
         goto no_memory;
     }
+    config->finds_calls = finds_calls;
     keep_credentials(config, known.credentials);
     *ret_config = config;
     return MUSTER_OK;
@@ -224,6 +227,11 @@ void muster__grpc_config_unref(void *arg)
 const char *muster__grpc_config_target(const muster__grpc_config *config)
 {
     return config->target;
+}
+
+bool muster__grpc_config_finds_calls(const muster__grpc_config *config)
+{
+    return config->finds_calls;
 }
 
 static void add_integer(grpc_channel_args *args, const char *key, int value)

@@ -3,16 +3,19 @@
 #ifndef MUSTER_CORE_GRPC_CONFIG_H
 #define MUSTER_CORE_GRPC_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <muster/grpc.h>
 
 typedef struct muster__grpc_config muster__grpc_config;
 
-/* Copies options (may be NULL) and target. *ret_config is the caller's
+/* Copies options (may be NULL) and target. finds_calls: connections can find
+ * the calls on them, for a drain deadline. *ret_config is the caller's
  * reference. Thread: any. MUSTER_INVAL, MUSTER_NOMEM. */
 muster_status muster__grpc_config_create(const char *target,
                                          const muster_grpc_options *options,
+                                         bool finds_calls,
                                          muster__grpc_config **ret_config,
                                          muster_error *err);
 
@@ -22,6 +25,9 @@ void muster__grpc_config_unref(void *config);
 
 /* The channel's target, for messages. Borrowed from config. */
 const char *muster__grpc_config_target(const muster__grpc_config *config);
+
+/* Constant. */
+bool muster__grpc_config_finds_calls(const muster__grpc_config *config);
 
 /* A channel to one C core target that keeps muster's rules (design section 7).
  * *ret_channel is the caller's. Thread: any. MUSTER_NOMEM. */

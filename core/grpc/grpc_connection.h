@@ -39,7 +39,8 @@ muster__grpc_connection_target(const muster__grpc_connection *connection);
  * was cancelled: C core forgets it then. gpr_free() it. Thread: any. */
 char *muster__grpc_peer_of(grpc_call *call);
 
-/* Around the life of placed->call. Thread: any. */
+/* Around the life of placed->call. Does nothing while there is no drain
+ * deadline. Thread: any. */
 void muster__grpc_connection_link(muster__grpc_connection *connection,
                                   muster__grpc_placed *placed);
 void muster__grpc_connection_unlink(muster__grpc_connection *connection,
