@@ -74,6 +74,10 @@ void muster__call_pick(muster_call *call, uint64_t now_ns);
  * when it was placed again and will come again. Thread: any. */
 bool muster__call_settle(muster_call *call);
 
+/* True when a status of C core's own says that the call was on no connection.
+ * Thread: any. */
+bool muster__call_never_left(grpc_status_code status, grpc_slice details);
+
 /* Frees what the last attempt left. */
 void muster__grpc_attempt_init(muster__grpc_attempt *attempt);
 void muster__grpc_attempt_fini(muster__grpc_attempt *attempt);

@@ -233,15 +233,56 @@ void muster__call_pick(muster_call *call, uint64_t now_ns)
          err.message[0] == '\0' ? muster_status_text(status) : err.message);
 }
 
-/* C core names the peer once a call has reached a connection's transport, and
- * its channel's target before. */
-static bool has_left(const muster_call *call)
+/* What C core says of a connection lost under a call. */
+static bool is_loss(grpc_slice details)
 {
-    char *peer = muster__grpc_peer_of(call->attempt.placed.call);
-    const bool is_known = peer != NULL;
+    static const char *const texts[] = {
+        "Socket closed", "recvmsg:", "sendmsg:", "keepalive watchdog timeout",
+        "GOAWAY received"};
+    const char *text = (const char *)GRPC_SLICE_START_PTR(details);
 
-    gpr_free(peer);
-    return is_known;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const size_t length = strlen(texts[i]);
+
+        if (GRPC_SLICE_LENGTH(details) >= length &&
+            memcmp(text, texts[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* C core marks what came in trailers in words only, and a lost connection in
+ * the same words. */
+static bool is_from_server(const muster__grpc_attempt *attempt)
+{
+    if (attempt->status == GRPC_STATUS_OK) {
+        return true;
+    }
+    return attempt->error_text != NULL &&
+           strstr(attempt->error_text, "Error received from peer") != NULL &&
+           !(attempt->status == GRPC_STATUS_UNAVAILABLE &&
+             is_loss(attempt->details));
+}
+
+/* Not by the peer, which C core names from when the call reached a transport
+ * but forgets when the call is cancelled. These words come from where it
+ * chooses a connection, so the call was on none, or C core itself knows that it
+ * was not processed. Where the words differ, in another version, the call fails
+ * as it would without muster. */
+bool muster__call_never_left(grpc_status_code status, grpc_slice details)
+{
+    static const char connecting[] = "failed to connect to all addresses";
+    static const char destroyed[] = "Channel Destroyed";
+    const char *text = (const char *)GRPC_SLICE_START_PTR(details);
+    const size_t length = GRPC_SLICE_LENGTH(details);
+
+    if (status == GRPC_STATUS_UNAVAILABLE) {
+        return length >= sizeof connecting - 1 &&
+               memcmp(text, connecting, sizeof connecting - 1) == 0;
+    }
+    return status == GRPC_STATUS_UNKNOWN && length == sizeof destroyed - 1 &&
+           memcmp(text, destroyed, sizeof destroyed - 1) == 0;
 }
 
 static bool may_be_placed_again(muster_call *call)
@@ -249,7 +290,8 @@ static bool may_be_placed_again(muster_call *call)
     const grpc_status_code status = call->attempt.status;
     bool is_cancelled;
 
-    if (status != GRPC_STATUS_UNAVAILABLE && status != GRPC_STATUS_UNKNOWN) {
+    if (call->is_from_server ||
+        !muster__call_never_left(status, call->attempt.details)) {
         return false;
     }
     if ((call->flags & MUSTER_CALL_WAIT_FOR_READY) == 0 &&
@@ -259,15 +301,7 @@ static bool may_be_placed_again(muster_call *call)
     pthread_mutex_lock(&call->mutex);
     is_cancelled = call->is_cancelled;
     pthread_mutex_unlock(&call->mutex);
-    return !is_cancelled && !call->attempt.placed.is_cut && !has_left(call);
-}
-
-/* Statuses that came in trailers are marked so by C core, in words only. */
-static bool is_from_server(const muster__grpc_attempt *attempt)
-{
-    return attempt->status == GRPC_STATUS_OK ||
-           (attempt->error_text != NULL &&
-            strstr(attempt->error_text, "Error received from peer") != NULL);
+    return !is_cancelled;
 }
 
 static void add_load_report(const muster__grpc_attempt *attempt,

@@ -335,7 +335,6 @@ static void cancel(void *arg)
     pthread_mutex_lock(&connection->mutex);
     for (muster__grpc_placed *placed = connection->calls.next;
          placed != &connection->calls; placed = placed->next) {
-        placed->is_cut = true;
         if (placed->peer == NULL) {
             placed->peer = muster__grpc_peer_of(placed->call);
         }

@@ -3,8 +3,6 @@
 #ifndef MUSTER_CORE_GRPC_CONNECTION_H
 #define MUSTER_CORE_GRPC_CONNECTION_H
 
-#include <stdbool.h>
-
 #include <grpc/grpc.h>
 #include <muster/transport.h>
 
@@ -23,8 +21,8 @@ struct muster__grpc_placed {
     /* All guarded by the connection while the call is linked. */
     muster__grpc_placed *next;
     muster__grpc_placed *previous;
-    bool is_cut; /* cancelled by the drain deadline */
-    char *peer;  /* what it was when that was done, or NULL; gpr_free() */
+    /* What it was when the drain deadline cancelled it, or NULL; gpr_free(). */
+    char *peer;
 };
 
 /* All borrowed while a lease on the connection is held. Thread: any. */

@@ -122,8 +122,9 @@ MUSTER_API void muster_call_cancel(muster_call *call);
 MUSTER_API void muster_call_get_result(const muster_call *call,
                                        muster_call_result *ret_result);
 
-/* Whom the call talked to ("ipv4:10.0.0.1:50051"); NULL when it never left.
- * Not authenticated. Borrowed from the call. Thread: any, one at a time. */
+/* Whom the call was with ("ipv4:10.0.0.1:50051"); NULL when that is not known,
+ * or it has not ended. Not authenticated. Borrowed from the call. Thread: any,
+ * one at a time. */
 MUSTER_API const char *muster_call_peer(muster_call *call);
 
 /* ---- Calls without waiting ---- */

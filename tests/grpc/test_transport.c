@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include <arpa/inet.h>
-#include <grpc/support/alloc.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "backend.h"
+#include "call.h"
 #include "grpc_config.h"
 #include "grpc_connection.h"
 #include "grpc_target.h"
@@ -302,8 +302,7 @@ static bool call_once(grpc_channel *channel, grpc_completion_queue *queue)
     grpc_byte_buffer *response = NULL;
     grpc_status_code status;
     grpc_slice details = grpc_empty_slice();
-    bool has_left;
-    char *peer;
+    bool never_left;
     grpc_op ops[5];
 
     memset(ops, 0, sizeof ops);
@@ -323,15 +322,13 @@ static bool call_once(grpc_channel *channel, grpc_completion_queue *queue)
     muster__grpc_poller_enter();
     (void)grpc_completion_queue_next(queue, forever, NULL);
     muster__grpc_poller_leave();
-    peer = grpc_call_get_peer(call);
-    has_left = !muster__grpc_is_target(peer);
-    gpr_free(peer);
+    never_left = muster__call_never_left(status, details);
     grpc_metadata_array_destroy(&metadata[0]);
     grpc_metadata_array_destroy(&metadata[1]);
     grpc_byte_buffer_destroy(response);
     grpc_slice_unref(details);
     grpc_call_unref(call);
-    return has_left;
+    return never_left;
 }
 
 /* Calls on one connection until told to stop. */
@@ -443,10 +440,10 @@ Test(grpc_transport, tells_calls_that_left_from_those_that_did_not)
     connection = connect_to(config, &h, server.address, 5000);
     channel = muster__grpc_connection_channel(connection);
     cr_assert_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
-    cr_expect(call_once(channel, queue));
+    cr_expect_not(call_once(channel, queue));
     backend_kill(&server);
     cr_assert_eq(wait_for_state(&h, 1), MUSTER_IDLE);
-    cr_expect_not(call_once(channel, queue));
+    cr_expect(call_once(channel, queue));
     muster__grpc_transport.destroy(connection);
     muster__grpc_config_unref(config);
     grpc_completion_queue_shutdown(queue);
