@@ -41,7 +41,9 @@ struct muster__grpc_connection {
     void *host_ctx;
     uint32_t n_refs; /* the owner, and each completion still to come */
     phase phase;
-    bool has_moved; /* has left the IDLE that it was born in */
+    bool has_moved;    /* has left the IDLE that it was born in */
+    bool is_watched;   /* on_watch() is still to come */
+    bool is_lingering; /* destroyed, and waits for its attempt's end */
     grpc_completion_queue_functor watch;
     probe probe;
     muster__grpc_placed calls; /* head of a ring */
@@ -103,6 +105,7 @@ static void watch_locked(muster__grpc_connection *connection,
                          grpc_connectivity_state last)
 {
     connection->n_refs++;
+    connection->is_watched = true;
     grpc_channel_watch_connectivity_state(
         connection->channel, last,
         connection->phase == PHASE_READY ? gpr_inf_future(GPR_CLOCK_MONOTONIC)
@@ -200,14 +203,32 @@ static void time_out_locked(muster__grpc_connection *connection)
     die_locked(connection, MUSTER_TRANSIENT_FAILURE, reason);
 }
 
+/* The channel when it is to be destroyed now, else NULL. */
+static grpc_channel *linger_locked(muster__grpc_connection *connection,
+                                   bool is_in_time)
+{
+    grpc_connectivity_state state =
+        grpc_channel_check_connectivity_state(connection->channel, 0);
+
+    if (is_in_time && state == GRPC_CHANNEL_CONNECTING) {
+        watch_locked(connection, state);
+        return NULL;
+    }
+    return connection->channel;
+}
+
 static void on_watch(grpc_completion_queue_functor *self, int ok)
 {
+    grpc_channel *ended = NULL;
     muster__grpc_connection *connection =
         (muster__grpc_connection *)((char *)self -
                                     offsetof(muster__grpc_connection, watch));
 
     pthread_mutex_lock(&connection->mutex);
-    if (connection->host == NULL) {
+    connection->is_watched = false;
+    if (connection->is_lingering) {
+        ended = linger_locked(connection, ok != 0);
+    } else if (connection->host == NULL) {
         /* destroy() was called: the channel is gone. */
     } else if (ok != 0) {
         connection->has_moved = true;
@@ -216,6 +237,9 @@ static void on_watch(grpc_completion_queue_functor *self, int ok)
         time_out_locked(connection);
     }
     unref_and_unlock(connection);
+    if (ended != NULL) {
+        grpc_channel_destroy(ended);
+    }
 }
 
 /* Fills what create() was told. */
@@ -311,6 +335,7 @@ static muster_status create(void *arg, const muster_connection_env *env,
 static void destroy(void *arg)
 {
     muster__grpc_connection *connection = check(arg);
+    bool is_lingering;
 
     if (muster__grpc_is_forked()) {
         return;
@@ -318,9 +343,17 @@ static void destroy(void *arg)
     muster__grpc_mark_control_thread();
     pthread_mutex_lock(&connection->mutex);
     connection->host = NULL;
+    /* C core 1.51 leaks the socket of an attempt that is given up before the
+     * server's SETTINGS came (grpc/grpc#32071). So the channel of one under way
+     * stays until that has ended: at the latest at its deadline. */
+    is_lingering =
+        connection->phase == PHASE_CONNECTING && connection->is_watched;
+    connection->is_lingering = is_lingering;
     pthread_mutex_unlock(&connection->mutex);
-    /* The completions still to come do so now; none touches the channel. */
-    grpc_channel_destroy(connection->channel);
+    if (!is_lingering) {
+        /* Completions still to come do so now; none touches the channel. */
+        grpc_channel_destroy(connection->channel);
+    }
     pthread_mutex_lock(&connection->mutex);
     unref_and_unlock(connection);
 }

@@ -103,6 +103,32 @@ Test(removal, keeps_the_connection_when_the_backend_comes_back_in_time)
     cluster_fini(&c);
 }
 
+static bool is_seen_once(void *arg)
+{
+    return usage_connections(*(int *)arg) == 1;
+}
+
+/* Listed and removed faster than a connection is made. */
+Test(removal, leaves_no_socket_of_an_attempt_that_it_gives_up)
+{
+    cluster c;
+    int port;
+
+    cluster_init(&c, "given-up", 2, NULL, NULL);
+    port = port_of(&c, 1);
+    cluster_list_ready(&c, FIRST);
+    for (int i = 0; i < 200; i++) {
+        cluster_list(&c, FIRST | SECOND);
+        (void)cluster_stats(&c); /* by now the attempt is under way */
+        cluster_list(&c, FIRST);
+        (void)cluster_stats(&c);
+    }
+    cluster_list_ready(&c, FIRST | SECOND);
+    cr_expect(eventually(is_seen_once, &port), "the server sees %zu",
+              usage_connections(port));
+    cluster_fini(&c);
+}
+
 static muster_call *start_call(cluster *c, muster_call_queue *queue)
 {
     grpc_metadata slow = {.key = grpc_slice_from_static_string("x-delay-ms"),
