@@ -18,9 +18,11 @@ static void timers_destroy(muster_channel *channel)
     muster__timer_destroy(channel->poll_timer);
     muster__timer_destroy(channel->drain_timer);
     muster__timer_destroy(channel->held.timer);
+    muster__timer_destroy(channel->close_timer);
     channel->poll_timer = NULL;
     channel->drain_timer = NULL;
     channel->held.timer = NULL;
+    channel->close_timer = NULL;
     muster__priorities_fini(&channel->priorities);
 }
 

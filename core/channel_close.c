@@ -46,6 +46,27 @@ static void begin_close(muster_channel *channel)
     disconnect_all(channel);
     muster__publisher_run(channel, false);
     muster__resolution_unsubscribe(&channel->subscriber);
+    muster__timer_start(channel->close_timer,
+                        muster__timing_ms(MUSTER__STUCK_CALL_MS));
+}
+
+void muster__channel_give_up(void *arg)
+{
+    muster_channel *channel = arg;
+    const muster__build *build = channel->publisher.build;
+
+    if (build == NULL) {
+        return;
+    }
+    muster__log(MUSTER_LOG_ERROR,
+                "channel %s: policy %s does not come back from build; it is "
+                "left behind",
+                muster__channel_name(channel),
+                channel->publisher.policy->class_->name);
+    muster__plugin_leak(channel->publisher.policy->plugin);
+    channel->has_given_up = true;
+    channel->end_status = MUSTER_TIMEOUT;
+    muster__channel_advance_close(channel);
 }
 
 static void close_on_control(muster__task *task)
@@ -84,15 +105,16 @@ void muster__channel_advance_close(muster_channel *channel)
     if (!channel->is_closing || !channel->has_ended || channel->is_done) {
         return;
     }
-    if (channel->publisher.build != NULL || channel->publisher.is_dirty) {
+    if ((channel->publisher.build != NULL && !channel->has_given_up) ||
+        channel->publisher.is_dirty) {
         return;
     }
     if (!channel->is_closed) {
         muster__publisher_close(channel);
         tell_closed(channel);
     }
-    if (channel->is_plane_busy || is_nudged(channel) ||
-        muster__timer_is_active(channel->poll_timer)) {
+    if (channel->publisher.build != NULL || channel->is_plane_busy ||
+        is_nudged(channel) || muster__timer_is_active(channel->poll_timer)) {
         return;
     }
     channel->is_done = true;

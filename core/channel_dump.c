@@ -7,8 +7,10 @@
 #include "channel_internal.h"
 #include "connection.h"
 #include "fork.h"
+#include "request.h"
 
 typedef struct dump_request {
+    muster__request request; /* first */
     muster_channel *channel;
     json_t *json;
 } dump_request;
@@ -89,9 +91,9 @@ static json_t *dump_list(const muster_channel *channel)
         text_or_null(muster__resolution_failure(resolution)));
 }
 
-static void dump_on_control(void *arg)
+static void dump_on_control(muster__request *base)
 {
-    dump_request *request = arg;
+    dump_request *request = (dump_request *)base;
     muster_channel *channel = request->channel;
     const muster__policy *policy = channel->publisher.policy;
 
@@ -105,21 +107,49 @@ static void dump_on_control(void *arg)
                   dump_list(channel), "endpoints", dump_endpoints(channel));
 }
 
+static void dump_request_free(muster__request *base)
+{
+    dump_request *request = (dump_request *)base;
+
+    json_decref(request->json);
+    muster__request_fini(base);
+    free(request);
+}
+
+static muster_status ask(muster_channel *channel, char **ret_text)
+{
+    dump_request *request = calloc(1, sizeof *request);
+    muster_status status;
+
+    if (request == NULL ||
+        muster__request_init(&request->request, dump_on_control,
+                             dump_request_free) != MUSTER_OK) {
+        free(request);
+        return MUSTER_NOMEM;
+    }
+    request->channel = channel;
+    status = muster__request_run(&request->request, NULL);
+    if (status == MUSTER_OK) {
+        *ret_text = request->json == NULL
+                        ? NULL
+                        : json_dumps(request->json, JSON_COMPACT);
+        dump_request_free(&request->request);
+    }
+    return status;
+}
+
 muster_status muster_channel_dump_json(muster_channel *channel, char **ret_json)
 {
-    dump_request request = {.channel = channel};
-    char *text;
+    char *text = NULL;
+    muster_status status;
 
     if (muster__is_forked()) {
         return MUSTER_FORKED;
     }
-    if (muster__loop_call(dump_on_control, &request, MUSTER_FOREVER) !=
-            MUSTER_OK ||
-        request.json == NULL) {
-        return MUSTER_NOMEM;
+    status = ask(channel, &text);
+    if (status != MUSTER_OK) {
+        return status;
     }
-    text = json_dumps(request.json, JSON_COMPACT);
-    json_decref(request.json);
     if (text == NULL) {
         return MUSTER_NOMEM;
     }

@@ -52,8 +52,10 @@ struct muster_channel {
     muster__subscriber subscriber;
     bool has_list;
     bool is_closing;
-    bool has_ended; /* the resolver is done with us */
-    bool is_done;   /* nothing is left to reclaim */
+    bool has_ended;             /* the resolver is done with us */
+    bool is_done;               /* nothing is left to reclaim */
+    bool has_given_up;          /* on a build that hangs: closed without it */
+    muster__timer *close_timer; /* when that is */
     bool is_plane_busy;
     bool has_transport_ref;
     muster_status end_status;
@@ -153,6 +155,9 @@ muster_connectivity muster__channel_aggregate(const muster_channel *channel,
 
 /* A state or the list changed: wanted endpoints begin to connect. */
 void muster__channel_connect_wanted(muster_channel *channel);
+
+/* The close timer's fn: a policy's build hangs. */
+void muster__channel_give_up(void *channel);
 
 /* Looks whether the closing channel is done. */
 void muster__channel_advance_close(muster_channel *channel);

@@ -7,6 +7,7 @@
 #include "channel_internal.h"
 #include "connection.h"
 #include "fork.h"
+#include "request.h"
 #include "thread.h"
 #include "timing.h"
 
@@ -228,6 +229,10 @@ static muster_status make_parts(muster_channel *channel)
                                       &channel->priorities.timer);
     }
     if (status == MUSTER_OK) {
+        status = muster__timer_create(muster__channel_give_up, channel,
+                                      &channel->close_timer);
+    }
+    if (status == MUSTER_OK) {
         status = muster__plane_create(&host, &channel->plane);
     }
     return status;
@@ -235,6 +240,7 @@ static muster_status make_parts(muster_channel *channel)
 
 /* What muster_channel_create() hands to the control thread. */
 typedef struct opening {
+    muster__request request; /* first: the request is the opening */
     muster_channel *channel;
     muster__target *target;
     muster_status status;
@@ -257,9 +263,9 @@ static muster_status subscribe(opening *open)
                                         &open->err);
 }
 
-static void open_on_control(void *arg)
+static void open_on_control(muster__request *request)
 {
-    opening *open = arg;
+    opening *open = (opening *)request;
     muster_channel *channel = open->channel;
     const muster_channel_options *options = &channel->options;
 
@@ -313,37 +319,79 @@ static muster_status channel_new(const char *name,
     return MUSTER_OK;
 }
 
+static void opening_destroy(opening *open)
+{
+    muster__target_destroy(open->target);
+    muster__request_fini(&open->request);
+    free(open);
+}
+
+/* The asker gave up waiting: nobody will ever use this channel. */
+static void opening_abandon(muster__request *request)
+{
+    opening *open = (opening *)request;
+
+    if (open->status == MUSTER_OK) {
+        muster_channel_destroy(open->channel);
+    }
+    opening_destroy(open);
+}
+
+/* Takes over target. */
+static muster_status opening_create(muster__target *target,
+                                    const muster_channel_options *options,
+                                    opening **ret_open, muster_error *err)
+{
+    opening *open = calloc(1, sizeof *open);
+    muster_status status = MUSTER_NOMEM;
+
+    if (open != NULL) {
+        status = muster__request_init(&open->request, open_on_control,
+                                      opening_abandon);
+    }
+    if (status == MUSTER_OK) {
+        open->target = target;
+        status = channel_new(target->canonical, options, &open->channel);
+        if (status != MUSTER_OK) {
+            opening_destroy(open);
+            return muster_error_set(err, status, "out of memory");
+        }
+        *ret_open = open;
+        return MUSTER_OK;
+    }
+    free(open);
+    muster__loop_release();
+    muster__target_destroy(target);
+    return muster_error_set(err, status, "out of memory");
+}
+
 static muster_status create(muster__target *target,
                             const muster_channel_options *options,
                             muster_channel **ret_channel, muster_error *err)
 {
-    opening open = {.target = target};
+    opening *open = NULL;
     muster_status status = muster__loop_acquire(err);
 
     if (status != MUSTER_OK) {
         muster__target_destroy(target);
         return status;
     }
-    status = channel_new(target->canonical, options, &open.channel);
+    status = opening_create(target, options, &open, err);
     if (status != MUSTER_OK) {
-        muster__target_destroy(target);
-        return muster_error_set(err, status, "out of memory");
+        return status;
     }
-    muster_channel *channel = open.channel;
-    status = muster__loop_call(open_on_control, &open, MUSTER_FOREVER);
-    muster__target_destroy(open.target);
-    if (status != MUSTER_OK) { /* it was not run */
-        muster__channel_discard(channel);
-        return muster_error_set(err, status, "out of memory");
+    status = muster__request_run(&open->request, err);
+    if (status != MUSTER_OK) {
+        return status; /* the opening is the control thread's now */
     }
-    if (open.status != MUSTER_OK) {
-        if (err != NULL) {
-            *err = open.err;
-        }
-        return open.status;
+    status = open->status;
+    if (status == MUSTER_OK) {
+        *ret_channel = open->channel;
+    } else if (err != NULL) {
+        *err = open->err;
     }
-    *ret_channel = channel;
-    return MUSTER_OK;
+    opening_destroy(open);
+    return status;
 }
 
 muster_status muster_channel_create(const char *target,

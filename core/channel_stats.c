@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A channel's counters. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "channel_internal.h"
 #include "fork.h"
+#include "request.h"
 
 typedef struct stats_request {
+    muster__request request; /* first */
     muster_channel *channel;
     muster_channel_stats stats;
 } stats_request;
@@ -55,9 +58,9 @@ static void fill_resolver(const muster_channel *channel,
     stats->late_reports = resolver.late_reports;
 }
 
-static void fill_on_control(void *arg)
+static void fill_on_control(muster__request *base)
 {
-    stats_request *request = arg;
+    stats_request *request = (stats_request *)base;
     muster_channel *channel = request->channel;
     muster_channel_stats *stats = &request->stats;
 
@@ -72,23 +75,47 @@ static void fill_on_control(void *arg)
     fill_resolver(channel, stats);
 }
 
+static void stats_request_free(muster__request *base)
+{
+    muster__request_fini(base);
+    free(base);
+}
+
+static muster_status ask(muster_channel *channel, muster_channel_stats *stats)
+{
+    stats_request *request = calloc(1, sizeof *request);
+    muster_status status;
+
+    if (request == NULL ||
+        muster__request_init(&request->request, fill_on_control,
+                             stats_request_free) != MUSTER_OK) {
+        free(request);
+        return MUSTER_NOMEM;
+    }
+    request->channel = channel;
+    status = muster__request_run(&request->request, NULL);
+    if (status == MUSTER_OK) {
+        *stats = request->stats;
+        stats_request_free(&request->request);
+    }
+    return status;
+}
+
 muster_status muster_channel_get_stats(muster_channel *channel,
                                        muster_channel_stats *ret_stats)
 {
-    stats_request request = {.channel = channel};
+    muster_channel_stats stats;
     uint32_t size = ret_stats->struct_size;
+    muster_status status;
 
     if (muster__is_forked()) {
         return MUSTER_FORKED;
     }
-    if (muster__loop_call(fill_on_control, &request, MUSTER_FOREVER) !=
-        MUSTER_OK) {
-        return MUSTER_NOMEM;
+    status = ask(channel, &stats);
+    if (status != MUSTER_OK) {
+        return status;
     }
-    if (size > sizeof request.stats) {
-        size = (uint32_t)sizeof request.stats;
-    }
-    request.stats.struct_size = size;
-    memcpy(ret_stats, &request.stats, size);
+    stats.struct_size = size < sizeof stats ? size : (uint32_t)sizeof stats;
+    memcpy(ret_stats, &stats, stats.struct_size);
     return MUSTER_OK;
 }

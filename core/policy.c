@@ -261,6 +261,7 @@ static muster_status instance_create(muster__policy *policy, muster_error *err)
     muster__loop_enter_plugin(policy->class_->name, "create");
     status = policy->class_->create(&policy->env, &policy->self, err);
     muster__loop_leave_plugin();
+    err->message[sizeof err->message - 1] = '\0'; /* theirs */
     return status;
 }
 

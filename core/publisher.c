@@ -232,6 +232,7 @@ static void build_work(void *arg)
 
     build->status = build->policy->class_->build(build->policy->self, &args,
                                                  &build->table, &build->err);
+    build->err.message[sizeof build->err.message - 1] = '\0'; /* theirs */
 }
 
 static void build_publish(muster__build *build)
