@@ -106,3 +106,34 @@ Test(hostile_balancer, failing_to_create_is_survived)
     }
     world_expect_works();
 }
+
+/* ---- hanging. The core's patience is 0.5 s here. ---- */
+
+Test(hostile_balancer, hanging_in_build_is_survived)
+{
+    muster_channel *channel = NULL;
+
+    cr_assert_eq(channel_create("hostile_hang_build", &channel), MUSTER_OK);
+    cr_expect_eq(pick(channel), MUSTER_TIMEOUT);
+    cr_expect_eq(muster_channel_close(channel), MUSTER_TIMEOUT);
+    world_await_line("does not come back from build");
+    world_release_hangs();
+    muster_channel_destroy(channel);
+    world_expect_works();
+}
+
+Test(hostile_balancer, hanging_in_update_is_survived)
+{
+    muster_channel *channel = NULL;
+    muster_status status = channel_create("hostile_hang_update", &channel);
+
+    if (status == MUSTER_OK) { /* it hangs from the first list on */
+        cr_expect_eq(muster_channel_close(channel), MUSTER_TIMEOUT);
+    } else {
+        cr_expect_eq(status, MUSTER_TIMEOUT);
+    }
+    world_await_line("has been holding the control thread");
+    world_release_hangs();
+    muster_channel_destroy(channel);
+    world_expect_works();
+}
