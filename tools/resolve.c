@@ -8,14 +8,18 @@
 #include "listener.h"
 #include "model.h"
 #include "options.h"
+#include "policy.h"
 
 typedef struct arguments {
     options options;
     const char *target;
+    const char *policy;
     uint64_t timeout_ms;
 } arguments;
 
 static const struct argp_option entries[] = {
+    {"policy", 'p', "NAME", 0,
+     "Say what the balancing policy NAME would ignore of the list", 0},
     {"timeout", 't', "TIME", 0, "Give up after TIME (default 5s)", 0},
     {0},
 };
@@ -38,6 +42,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &self->options;
+        return 0;
+    case 'p':
+        self->policy = text;
         return 0;
     case 't':
         if (!duration_parse(text, &self->timeout_ms)) {
@@ -121,6 +128,9 @@ exit_code command_resolve(int argc, char **argv)
         return command_fail_create(status, self.target, &err);
     }
     code = wait_and_print(&self, source);
+    if (code == EXIT_CODE_OK && self.policy != NULL) {
+        code = policy_check(self.target, self.policy, self.timeout_ms);
+    }
     listener_destroy(source);
     return code;
 }
