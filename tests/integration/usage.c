@@ -9,7 +9,8 @@
 #include "cluster.h"
 
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/allocator_interface.h>
+/* Of sanitizer/allocator_interface.h, which Debian's gcc does not bring. */
+size_t __sanitizer_get_current_allocated_bytes(void);
 #endif
 
 /* In /proc/net/tcp and tcp6. */
