@@ -14,7 +14,7 @@
 
 #include "cluster.h"
 
-enum { MAX_CALLERS = 64, N_PORTS = 65536, MAX_SHOWN = 10, AWAIT_S = 120 };
+enum { MAX_CALLERS = 64, N_PORTS = 65536, MAX_SHOWN = 30, AWAIT_S = 120 };
 
 /* A call that takes longer hangs: a failure like any other. */
 #define CALL_DEADLINE_NS UINT64_C(30000000000)
