@@ -12,8 +12,8 @@
 #include "runtime.h"
 
 /* A fail-fast call that keeps finding its connection gone gives up; the
- * channel learns of each loss within milliseconds. */
-#define MAX_FAIL_FAST_ATTEMPTS 5
+ * channel learns of each loss from the call that finds it. */
+#define MAX_FAIL_FAST_ATTEMPTS 20
 
 static grpc_status_code grpc_status_of(muster_status status)
 {
@@ -369,6 +369,15 @@ static void place_again(muster_call *call, uint64_t now_ns)
     muster__grpc_attempt_fini(&call->attempt);
     muster__grpc_attempt_init(&call->attempt);
     pthread_mutex_unlock(&call->mutex);
+    /* The second time over the control thread, behind the news of the loss:
+     * else a call may use up its attempts before the channel hears of it. */
+    if (call->n_attempts > 1) {
+        const muster_call_info info = info_of(call);
+
+        if (park(call, &info) == MUSTER_OK) {
+            return;
+        }
+    }
     muster__call_pick(call, now_ns);
 }
 
@@ -385,6 +394,7 @@ bool muster__call_settle(muster_call *call)
     muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
     call->is_from_server = is_from_server(attempt);
     if (may_be_placed_again(call)) {
+        muster__grpc_connection_check(attempt->connection);
         finish_lease(call, now_ns);
         place_again(call, now_ns);
         return false;

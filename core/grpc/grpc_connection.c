@@ -397,6 +397,17 @@ muster__grpc_connection_target(const muster__grpc_connection *connection)
     return muster__grpc_config_target(connection->config);
 }
 
+void muster__grpc_connection_check(muster__grpc_connection *connection)
+{
+    pthread_mutex_lock(&connection->mutex);
+    if (connection->phase == PHASE_READY &&
+        grpc_channel_check_connectivity_state(connection->channel, 0) !=
+            GRPC_CHANNEL_READY) {
+        die_locked(connection, MUSTER_IDLE, NULL);
+    }
+    pthread_mutex_unlock(&connection->mutex);
+}
+
 char *muster__grpc_peer_of(grpc_call *call)
 {
     char *peer = grpc_call_get_peer(call);

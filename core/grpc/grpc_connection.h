@@ -37,6 +37,10 @@ muster__grpc_connection_target(const muster__grpc_connection *connection);
  * was cancelled: C core forgets it then. gpr_free() it. Thread: any. */
 char *muster__grpc_peer_of(grpc_call *call);
 
+/* A call never left on it: looks at once whether it was lost, and reports
+ * that. */
+void muster__grpc_connection_check(muster__grpc_connection *connection);
+
 /* Around the life of placed->call. Does nothing while there is no drain
  * deadline. Thread: any. */
 void muster__grpc_connection_link(muster__grpc_connection *connection,
