@@ -237,7 +237,8 @@ void muster__call_pick(muster_call *call, uint64_t now_ns)
 static bool is_loss(grpc_slice details)
 {
     static const char *const texts[] = {
-        "Socket closed", "recvmsg:", "sendmsg:", "keepalive watchdog timeout",
+        "Socket closed",  "Broken pipe", "Connection reset by peer",
+        "recvmsg:",       "sendmsg:",    "keepalive watchdog timeout",
         "GOAWAY received"};
     const char *text = (const char *)GRPC_SLICE_START_PTR(details);
 

@@ -63,6 +63,18 @@ static size_t port_of(const char *peer)
     return colon == NULL ? 0 : strtoul(colon + 1, NULL, 10) % N_PORTS;
 }
 
+/* C core does not always know the peer of a call that failed on its way out;
+ * muster's message, "target: address: cause", names the connection. */
+static size_t failed_port(const char *peer, const char *message)
+{
+    const char *address = strstr(message, ": 127.0.0.1:");
+
+    if (peer != NULL || address == NULL) {
+        return port_of(peer);
+    }
+    return strtoul(address + strlen(": 127.0.0.1:"), NULL, 10) % N_PORTS;
+}
+
 static void record(load *self, muster_call *call)
 {
     muster_call_result result = {.struct_size = sizeof result};
@@ -72,7 +84,7 @@ static void record(load *self, muster_call *call)
     if (result.status == GRPC_STATUS_OK) {
         atomic_fetch_add(&self->answered[port_of(peer)], 1);
     } else {
-        atomic_fetch_add(&self->failed[port_of(peer)], 1);
+        atomic_fetch_add(&self->failed[failed_port(peer, result.message)], 1);
         if (atomic_fetch_add(&self->n_failed, 1) < MAX_SHOWN) {
             (void)fprintf(stderr,
                           "a call failed: status %d, peer %s, "

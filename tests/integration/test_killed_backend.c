@@ -32,6 +32,11 @@ static bool is_used(void *arg)
     return load_answered_by(self->calls, self->port) > self->before + 100;
 }
 
+static bool is_drained(void *arg)
+{
+    return cluster_stats(arg).draining == 0;
+}
+
 static void kill_and_restart(cluster *c, load *calls)
 {
     backend *victim = &c->servers[VICTIM];
@@ -41,7 +46,8 @@ static void kill_and_restart(cluster *c, load *calls)
 
     backend_kill(victim);
     cr_expect(cluster_await_ready(c, N_SERVERS - 1));
-    go_on(calls, N_CALLERS * 2); /* those that were on it have ended */
+    cr_expect(eventually(is_drained, c)); /* those on it have ended, */
+    go_on(calls, N_CALLERS * 10);         /* and are counted */
     n_failed = load_failed(calls);
     cr_expect_eq(n_failed, load_failed_on(calls, port),
                  "%lu calls failed, %lu of them on the killed server", n_failed,
