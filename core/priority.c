@@ -132,6 +132,7 @@ static bool start_needed(muster_channel *channel, uint64_t now_ms,
         muster__priority *item = &priorities->items[i];
         if (!item->is_started) {
             item->is_started = true;
+            item->is_stopping = false;
             item->started_ms = now_ms;
             has_changed = true;
         }
@@ -186,6 +187,7 @@ static bool stop_idle(muster__priorities *priorities,
                     muster__timing_ms(MUSTER__PRIORITY_IDLE_MS), now_ms);
         if (left == 0) {
             item->is_started = false;
+            item->is_stopping = true;
             item->idle_since_ms = 0;
             has_changed = true;
         } else if (left < *ret_wait_ms) {
@@ -202,6 +204,7 @@ static bool start_all(muster__priorities *priorities)
     for (uint32_t i = 0; i < priorities->n; i++) {
         has_changed |= !priorities->items[i].is_started;
         priorities->items[i].is_started = true;
+        priorities->items[i].is_stopping = false;
     }
     priorities->has_active = false;
     return has_changed;
@@ -258,14 +261,39 @@ bool muster__priorities_decide(muster_channel *channel)
     return has_changed;
 }
 
-bool muster__priorities_is_started(const muster__priorities *priorities,
+/* NULL when no endpoint has that priority. */
+static const muster__priority *get(const muster__priorities *priorities,
                                    uint32_t priority)
 {
     uint32_t place = find(priorities, priority);
 
     return place < priorities->n &&
-           priorities->items[place].priority == priority &&
-           priorities->items[place].is_started;
+                   priorities->items[place].priority == priority
+               ? &priorities->items[place]
+               : NULL;
+}
+
+bool muster__priorities_is_started(const muster__priorities *priorities,
+                                   uint32_t priority)
+{
+    const muster__priority *item = get(priorities, priority);
+
+    return item != NULL && item->is_started;
+}
+
+bool muster__priorities_is_stopping(const muster__priorities *priorities,
+                                    uint32_t priority)
+{
+    const muster__priority *item = get(priorities, priority);
+
+    return item != NULL && item->is_stopping;
+}
+
+void muster__priorities_stopped(muster__priorities *priorities)
+{
+    for (uint32_t i = 0; i < priorities->n; i++) {
+        priorities->items[i].is_stopping = false;
+    }
 }
 
 bool muster__priorities_is_active(const muster_channel *channel,

@@ -16,6 +16,7 @@ typedef struct muster__priority {
     uint32_t n_ready;       /* and not ejected */
     uint32_t n_connecting;  /* CONNECTING or IDLE, and not failing */
     bool is_started;        /* its endpoints are connected */
+    bool is_stopping;       /* it was; their connections are to be given up */
     uint64_t started_ms;    /* the failover timer counts from here */
     uint64_t idle_since_ms; /* a better one serves since; 0: none does */
 } muster__priority;
@@ -46,9 +47,15 @@ void muster__priorities_subtract(muster__priorities *priorities,
  * anything changed. */
 bool muster__priorities_decide(muster_channel *channel);
 
-/* Whether the endpoints of that priority are to be connected, or served. */
+/* Whether the endpoints of that priority are to be connected, disconnected
+ * (after which muster__priorities_stopped() is told), or served. One that never
+ * was started may have connections all the same: of endpoints that moved to it.
+ */
 bool muster__priorities_is_started(const muster__priorities *priorities,
                                    uint32_t priority);
+bool muster__priorities_is_stopping(const muster__priorities *priorities,
+                                    uint32_t priority);
+void muster__priorities_stopped(muster__priorities *priorities);
 bool muster__priorities_is_active(const muster_channel *channel,
                                   uint32_t priority);
 

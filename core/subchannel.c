@@ -152,6 +152,7 @@ void muster__subchannel_disconnect(muster_channel *channel,
     retry_destroy(subchannel->retry);
     subchannel->retry = NULL;
     subchannel->is_retry_due = false;
+    muster__held_remove(channel, subchannel);
     subchannel->is_in_view = false;
     subchannel->connection = NULL;
     if (subchannel->is_listed) {

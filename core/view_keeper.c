@@ -146,18 +146,20 @@ void muster__channel_replace_timeout(void *arg)
     muster__channel_reconcile(channel, NULL);
 }
 
-/* The others of a subchannel whose priority lost its turn, or all. */
+/* A priority that a better one made idle for long is stopped: only then its
+ * connections go. One that an endpoint was moved to keeps that endpoint's. */
 static void update_all(muster_channel *channel, uint32_t n_eligible)
 {
     for (uint32_t i = 0; i < channel->table.n_numbers; i++) {
         muster__subchannel *subchannel = muster__table_at(&channel->table, i);
         update(channel, subchannel, n_eligible);
         if (subchannel->endpoint != NULL && subchannel->is_listed &&
-            !muster__priorities_is_started(
+            muster__priorities_is_stopping(
                 &channel->priorities, subchannel->endpoint->data.priority)) {
             muster__subchannel_disconnect(channel, subchannel);
         }
     }
+    muster__priorities_stopped(&channel->priorities);
 }
 
 void muster__channel_update_view(muster_channel *channel,
