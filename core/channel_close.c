@@ -118,6 +118,8 @@ void muster__channel_advance_close(muster_channel *channel)
         return;
     }
     channel->is_done = true;
+    muster__timer_stop(channel->parking.timer);
+    muster__timer_stop(channel->drain_timer);
     muster__channel_unref(channel); /* the open channel's */
 }
 

@@ -99,8 +99,10 @@ struct muster_channel {
     muster_status close_status;
 };
 
-/* One reference more, or less: at the last one the channel is freed. Thread:
- * any. */
+/* One reference more, or less: at the last one the channel is freed, by a task,
+ * so that whatever runs on the control thread can go on using it. Once the last
+ * is gone nothing may take another: by then no timer and no nudge is left.
+ * Thread: any. */
 void muster__channel_ref(muster_channel *channel);
 void muster__channel_unref(muster_channel *channel);
 

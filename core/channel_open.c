@@ -142,7 +142,6 @@ static void on_poll(void *arg)
 {
     muster_channel *channel = arg;
 
-    muster__channel_ref(channel);
     if (channel->is_resync_due && !channel->is_closing) {
         muster__channel_resync(channel);
     }
@@ -155,7 +154,6 @@ static void on_poll(void *arg)
         muster__channel_poll_soon(channel);
     }
     muster__channel_advance_close(channel);
-    muster__channel_unref(channel);
 }
 
 void muster__channel_poll_soon(muster_channel *channel)

@@ -138,7 +138,6 @@ static void dead_on_control(muster__task *task)
         muster_channel *channel = connection->channel;
         muster__resolution *resolution = channel->subscriber.resolution;
 
-        muster__channel_ref(channel);
         if (connection->is_ready) {
             went_away(connection);
         } else {
@@ -149,7 +148,6 @@ static void dead_on_control(muster__task *task)
         if (resolution != NULL) {
             muster__resolution_refresh(resolution);
         }
-        muster__channel_unref(channel);
     }
     attempt_unref(attempt);
 }

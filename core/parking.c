@@ -241,10 +241,8 @@ static void serve_by_nudge(void *arg)
 {
     muster_channel *channel = arg;
 
-    muster__channel_ref(channel);
     muster__parking_serve(channel);
     muster__channel_advance_close(channel);
-    muster__channel_unref(channel);
 }
 
 muster_status muster__parking_init(muster__parking *parking,

@@ -264,15 +264,13 @@ static void build_done(void *arg)
     muster__build *build = arg;
     muster_channel *channel = build->channel;
 
-    muster__channel_ref(channel);
     channel->publisher.build = NULL;
     build_publish(build);
     build_free(build);
-    if (channel->publisher.is_dirty) {
+    if (channel->publisher.is_dirty || channel->publisher.is_update_due) {
         muster__publisher_run(channel, false);
     }
     muster__channel_advance_close(channel);
-    muster__channel_unref(channel);
 }
 
 static void fill_ready(muster__build *build)
