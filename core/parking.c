@@ -3,6 +3,7 @@
 #include "parking.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,8 +12,9 @@
 #include "fork.h"
 #include "thread.h"
 
-/* WAITING: in the list. SERVING: the control thread has it. DONE: the verdict
- * is in; nobody but the waiter touches it. Changes under the lock. */
+/* WAITING: in the list. SERVING: in the list, and the control thread asks for
+ * it: nobody else takes it out. DONE: the verdict is in; nobody but the waiter
+ * touches it. Changes under the lock. */
 enum { WAITING, SERVING, DONE };
 
 struct muster__parked {
@@ -21,7 +23,8 @@ struct muster__parked {
     muster_call_info call;
     uint64_t id;
     int phase;
-    bool is_cancelled;
+    atomic_bool is_cancelled; /* set under the lock */
+    bool has_waited;          /* it was counted */
     muster_status status;
     muster_lease lease;
     muster_error err;
@@ -62,34 +65,13 @@ static void list_remove_locked(muster__parking *parking, muster__parked *parked)
     parking->n--;
 }
 
-/* Takes the whole list out, to be served without the lock. */
-static muster__parked *list_take_locked(muster__parking *parking)
+/* All that wait now are to be served; those that come later are not. */
+static muster__parked *list_serve_locked(muster__parking *parking)
 {
-    muster__parked *first = parking->first;
-
-    for (muster__parked *p = first; p != NULL; p = p->next) {
+    for (muster__parked *p = parking->first; p != NULL; p = p->next) {
         p->phase = SERVING;
     }
-    parking->first = NULL;
-    parking->last = NULL;
-    return first;
-}
-
-/* Puts those that still wait back, ahead of those that came meanwhile. */
-static void list_put_back_locked(muster__parking *parking,
-                                 muster__parked *first, muster__parked *last)
-{
-    if (first == NULL) {
-        return;
-    }
-    last->next = parking->first;
-    if (parking->first != NULL) {
-        parking->first->previous = last;
-    } else {
-        parking->last = last;
-    }
-    parking->first = first;
-    first->previous = NULL;
+    return parking->last;
 }
 
 /* ---- serving. Thread: control ---- */
@@ -113,9 +95,7 @@ static bool try_again(muster_channel *channel, muster__parked *parked,
 {
     uint64_t generation;
 
-    if (parked->is_cancelled) {
-        parked->status = muster_error_set(&parked->err, MUSTER_CANCELLED,
-                                          "cancelled while waiting");
+    if (atomic_load(&parked->is_cancelled)) {
         return true;
     }
     parked->status =
@@ -131,68 +111,83 @@ static bool try_again(muster_channel *channel, muster__parked *parked,
     return parked->status != MUSTER_QUEUED;
 }
 
+/* Whoever cancelled it was promised this, even when a pick came in between. */
+static void cancel(muster__parked *parked)
+{
+    if (parked->status == MUSTER_OK) {
+        muster_lease_finish(&parked->lease, NULL);
+    }
+    parked->status = muster_error_set(&parked->err, MUSTER_CANCELLED,
+                                      "cancelled while waiting");
+}
+
 static void tell(muster_channel *channel, muster__parked *parked)
 {
+    if (atomic_load(&parked->is_cancelled)) {
+        cancel(parked);
+    }
     count_failure(channel, parked->status);
     parked->fn(parked->arg, parked->status, &parked->lease, &parked->err);
     free(parked);
 }
 
-static void count_timeout_locked(muster__parking *parking,
-                                 const muster__parked *parked)
+/* Takes out one that is done, and wakes its thread: a blocking pick's memory is
+ * gone as soon as the lock is. An asynchronous one goes to *tail, to be told.
+ */
+static void end_locked(muster__parking *parking, muster__parked *parked,
+                       muster__parked ***tail)
 {
+    list_remove_locked(parking, parked);
     parking->n_timed_out += parked->status == MUSTER_TIMEOUT;
-}
-
-/* A blocking pick's memory is its thread's: gone as soon as the lock is. */
-static void wake_locked(muster__parked *parked)
-{
     parked->phase = DONE;
     if (parked->fn == NULL) {
         pthread_cond_signal(&parked->done);
+        return;
     }
+    parked->next = NULL;
+    **tail = parked;
+    *tail = &parked->next;
 }
 
-/* Splits the taken list: what is done (asynchronous ones, to be told) is
- * chained into *ret_done, what waits goes back. */
-static void sort_out(muster_channel *channel, muster__parked *taken,
-                     muster__parked **ret_done)
+/* Those that were not done wait again. */
+static void wait_again_locked(muster__parking *parking)
 {
-    muster__parking *parking = &channel->parking;
-    muster__parked *first = NULL;
-    muster__parked *last = NULL;
-    muster__parked **done = ret_done;
     uint64_t now_ns = muster__now_ns();
 
-    for (muster__parked *p = taken, *next; p != NULL; p = next) {
-        next = p->next;
-        if (!try_again(channel, p, now_ns)) {
-            p->previous = last;
-            p->next = NULL;
-            *(last != NULL ? &last->next : &first) = p;
-            last = p;
-            continue;
-        }
-        pthread_mutex_lock(&parking->lock);
-        parking->n--;
-        count_timeout_locked(parking, p);
-        if (p->fn != NULL) {
-            p->next = NULL;
-            *done = p;
-            done = &p->next;
-        }
-        wake_locked(p);
-        pthread_mutex_unlock(&parking->lock);
-    }
-    now_ns = muster__now_ns();
-    pthread_mutex_lock(&parking->lock);
-    for (muster__parked *p = first; p != NULL; p = p->next) {
+    for (muster__parked *p = parking->first; p != NULL && p->phase == SERVING;
+         p = p->next) {
         p->phase = WAITING;
         if (p->fn == NULL && is_over(p, now_ns)) {
             pthread_cond_signal(&p->done); /* it slept without its deadline */
+        } else if (p->fn != NULL && !p->has_waited) {
+            p->has_waited = true;
+            parking->n_parked_ever++;
         }
     }
-    list_put_back_locked(parking, first, last);
+}
+
+/* Asks for each up to last, without the lock: as long as they are SERVING, only
+ * this thread changes the links between them. Chains those to be told. */
+static void serve_to(muster_channel *channel, muster__parked *last,
+                     muster__parked **ret_done)
+{
+    muster__parking *parking = &channel->parking;
+    uint64_t now_ns = muster__now_ns();
+    muster__parked *next = parking->first;
+    bool is_last = false;
+
+    while (!is_last) {
+        muster__parked *p = next;
+        is_last = p == last;
+        next = is_last ? NULL : p->next;
+        if (try_again(channel, p, now_ns)) {
+            pthread_mutex_lock(&parking->lock);
+            end_locked(parking, p, &ret_done);
+            pthread_mutex_unlock(&parking->lock);
+        }
+    }
+    pthread_mutex_lock(&parking->lock);
+    wait_again_locked(parking);
     pthread_mutex_unlock(&parking->lock);
 }
 
@@ -221,15 +216,15 @@ void muster__parking_serve(muster_channel *channel)
 {
     muster__parking *parking = &channel->parking;
     muster__parked *done = NULL;
-    muster__parked *taken;
+    muster__parked *last;
 
     pthread_mutex_lock(&parking->lock);
-    taken = list_take_locked(parking);
+    last = list_serve_locked(parking);
     pthread_mutex_unlock(&parking->lock);
-    if (taken == NULL) {
+    if (last == NULL) {
         return;
     }
-    sort_out(channel, taken, &done);
+    serve_to(channel, last, &done);
     arm_timer(channel);
     for (muster__parked *p = done, *next; p != NULL; p = next) {
         next = p->next;
@@ -314,22 +309,20 @@ static void wait_locked(muster_channel *channel, muster__parked *parked)
 static muster_status wait_for(muster_channel *channel, muster__parked *parked)
 {
     uint64_t generation;
+    muster_status status;
 
-    for (;;) {
-        parked->status =
-            muster__plane_pick(channel->plane, &parked->call, &parked->lease,
-                               &generation, &parked->err);
-        if (parked->status != MUSTER_QUEUED) {
-            return parked->status;
+    do {
+        status = muster__plane_pick(channel->plane, &parked->call,
+                                    &parked->lease, &generation, &parked->err);
+        if (status != MUSTER_QUEUED) {
+            return status;
         }
-        parked->status = park(channel, parked, generation);
-        if (parked->status == MUSTER_QUEUED) {
-            break;
-        }
-        if (parked->status != MUSTER_BUSY) {
-            return parked->status;
-        }
+        status = park(channel, parked, generation);
+    } while (status == MUSTER_BUSY);
+    if (status != MUSTER_QUEUED) {
+        return status;
     }
+    /* In the list: parked->status is whoever's that serves it. */
     pthread_mutex_lock(&channel->parking.lock);
     wait_locked(channel, parked);
     pthread_mutex_unlock(&channel->parking.lock);
@@ -461,8 +454,8 @@ muster_status muster_channel_pick_cancel(muster_channel *channel, uint64_t pick)
     }
     pthread_mutex_lock(&parking->lock);
     for (muster__parked *p = parking->first; p != NULL; p = p->next) {
-        if (p->id == pick && p->fn != NULL && !p->is_cancelled) {
-            p->is_cancelled = true;
+        if (p->id == pick && p->fn != NULL &&
+            !atomic_exchange(&p->is_cancelled, true)) {
             muster__nudge_post(&parking->serve_nudge);
             status = MUSTER_OK;
             break;
