@@ -255,7 +255,7 @@ void muster__connection_create(muster_channel *channel,
                                muster__subchannel *subchannel)
 {
     muster__connection *connection = connection_new(channel, subchannel);
-    muster_error err = {MUSTER_NOMEM, "out of memory"};
+    muster_error err = {MUSTER_NOMEM, "out of memory", 0};
 
     if (connection == NULL) {
         failed_at_once(channel, subchannel, err.message);

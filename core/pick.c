@@ -45,6 +45,22 @@ MUSTER__COLD static muster_status answer_by_state(const muster__view *view,
     return queued(err);
 }
 
+/* A policy may not fail a call with a status that only an application may send:
+ * gRFC A54. OK, or what is no code, is no status to fail with either. */
+static int policy_status(int status)
+{
+    enum { OK = 0, INTERNAL = 13, UNAVAILABLE = 14, LAST = 16 };
+    /* INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION,
+     * ABORTED, OUT_OF_RANGE, DATA_LOSS */
+    const unsigned forbidden =
+        1u << 3 | 1u << 5 | 1u << 6 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 15;
+
+    if (status <= OK || status > LAST) {
+        return UNAVAILABLE;
+    }
+    return (forbidden >> status & 1u) != 0 ? INTERNAL : status;
+}
+
 /* A policy that is asked when nothing is READY and has no better answer leaves
  * it to the state. */
 MUSTER__COLD static muster_status
@@ -53,10 +69,14 @@ answer_without_index(const muster__plane *plane, const muster__view *view,
                      const muster_pick_result *result, muster_error *err)
 {
     if (verdict == MUSTER_PICK_FAIL) {
-        return muster_error_set(err, MUSTER_UNAVAILABLE, "%s",
-                                result->message != NULL
-                                    ? result->message
-                                    : "the policy failed the call");
+        (void)muster_error_set(err, MUSTER_UNAVAILABLE, "%s",
+                               result->message != NULL
+                                   ? result->message
+                                   : "the policy failed the call");
+        if (err != NULL) {
+            err->grpc_status = policy_status(result->status);
+        }
+        return MUSTER_UNAVAILABLE;
     }
     if (verdict == MUSTER_PICK_CONNECT) {
         plane->host.connect(plane->host.ctx, result->id);

@@ -41,10 +41,18 @@ static void end(muster_call *call, grpc_status_code status, char *message,
     call->has_ended = true;
 }
 
-/* Ends a call that no connection carries; the queue tells. */
-static void fail(muster_call *call, muster_status status, const char *message)
+/* Ends a call that no connection carries; the queue tells. err says more, when
+ * it has a message; and what a policy fails a call with is its word. */
+static void fail(muster_call *call, muster_status status,
+                 const muster_error *err)
 {
-    end(call, grpc_status_of(status), strdup(message), muster__grpc_now_ns());
+    bool has_more = err != NULL && err->message[0] != '\0';
+    bool has_code = err != NULL && err->grpc_status != 0;
+
+    end(call,
+        has_code ? (grpc_status_code)err->grpc_status : grpc_status_of(status),
+        strdup(has_more ? err->message : muster_status_text(status)),
+        muster__grpc_now_ns());
     call->has_failed_here = true;
     muster__call_queue_post(call->queue, call);
 }
@@ -166,7 +174,7 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
                                   .status = GRPC_STATUS_CANCELLED};
 
         muster_lease_finish(&lease, &outcome);
-        fail(call, MUSTER_CANCELLED, "cancelled before it was placed");
+        fail(call, MUSTER_CANCELLED, NULL);
         return;
     }
     call->n_attempts++;
@@ -190,8 +198,7 @@ static void on_picked(void *arg, muster_status status, muster_lease *lease,
     if (status == MUSTER_OK) {
         place(call, *lease, muster__grpc_now_ns());
     } else {
-        fail(call, status,
-             err == NULL ? muster_status_text(status) : err->message);
+        fail(call, status, err);
     }
 }
 
@@ -217,6 +224,7 @@ void muster__call_pick(muster_call *call, uint64_t now_ns)
     muster_status status;
 
     err.message[0] = '\0';
+    err.grpc_status = 0;
     status = muster_channel_pick(call->channel, &info, &lease, &err);
     if (status == MUSTER_OK) {
         place(call, lease, now_ns);
@@ -228,9 +236,9 @@ void muster__call_pick(muster_call *call, uint64_t now_ns)
             return;
         }
         err.message[0] = '\0';
+        err.grpc_status = 0;
     }
-    fail(call, status,
-         err.message[0] == '\0' ? muster_status_text(status) : err.message);
+    fail(call, status, &err);
 }
 
 /* What C core says of a connection lost under a call. */

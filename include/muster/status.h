@@ -44,7 +44,9 @@ typedef enum muster_status {
  * fail, and name what failed, on what, and why. */
 typedef struct muster_error {
     muster_status code;
-    char message[508]; /* UTF-8, always NUL-terminated */
+    char message[504]; /* UTF-8, always NUL-terminated */
+    int grpc_status;   /* what a policy failed a call with: a grpc_status_code
+                          (never OK); else 0 */
 } muster_error;
 
 /* "NOMEM" for MUSTER_NOMEM; "UNKNOWN" for a number that is none of ours.
@@ -66,6 +68,7 @@ muster_error_set(muster_error *err, muster_status code, const char *format, ...)
 
         va_start(args, format);
         err->code = code;
+        err->grpc_status = 0;
         (void)vsnprintf(err->message, sizeof err->message, format, args);
         va_end(args);
     }

@@ -205,7 +205,7 @@ static void pick(world *w, unsigned channel, uint64_t *random,
     muster_call_info call = {.struct_size = sizeof call,
                              .flags = below(random, 2)};
     uint64_t promise = atomic_load(&w->must_serve);
-    muster_error err = {MUSTER_OK, ""};
+    muster_error err = {.code = MUSTER_OK};
     muster_status status;
 
     if (below(random, 4) == 0) {
@@ -537,7 +537,7 @@ static void open_world(world *w)
     muster_channel_options options = {.struct_size = sizeof options};
     static const char *const policies[] = {NULL, NULL, "round_robin",
                                            "weighted_round_robin"};
-    muster_error err = {MUSTER_OK, ""};
+    muster_error err = {.code = MUSTER_OK};
 
     MUST(muster_testkit_transport_create(&w->transport) == MUSTER_OK, "kit");
     w->has_priorities = below(&w->random, 2) == 0;

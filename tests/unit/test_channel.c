@@ -30,7 +30,7 @@ static muster_channel *open_channel(const char *target,
                                     const muster_channel_options *options)
 {
     muster_channel *channel = NULL;
-    muster_error err = {MUSTER_OK, ""};
+    muster_error err = {.code = MUSTER_OK};
 
     script_register();
     cr_assert_eq(muster_channel_create(target, options, &channel, &err),

@@ -30,7 +30,7 @@ static bench bench_open(const char *target, uint64_t delay_ms,
 {
     bench b = {NULL, NULL};
     muster_channel_options options = {0};
-    muster_error err = {MUSTER_OK, ""};
+    muster_error err = {.code = MUSTER_OK};
 
     script_register();
     if (given != NULL) {

@@ -49,7 +49,7 @@ Test(fork, init_may_be_repeated)
 
 static int look_acquire(void)
 {
-    muster_error err = {MUSTER_OK, ""};
+    muster_error err = {.code = MUSTER_OK};
     muster_status status = muster__loop_acquire(&err);
 
     return err.code == status && strlen(err.message) > 0 ? (int)status : 255;

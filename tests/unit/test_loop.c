@@ -435,7 +435,7 @@ Test(loop, without_descriptors_it_is_unavailable_and_leaves_none_open)
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     enough = limit.rlim_cur;
     for (rlim_t n = 0; status != MUSTER_OK && n < 20; n++) {
-        muster_error err = {MUSTER_OK, ""};
+        muster_error err = {.code = MUSTER_OK};
         int before = n_open_descriptors(&ignored);
 
         limit.rlim_cur = first_free + n;
