@@ -118,6 +118,9 @@ static void went_away(muster__connection *connection)
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
 
+    if (connection->slot != NULL) { /* the next picker may take its time */
+        muster__slot_refuse(connection->slot);
+    }
     subchannel->connection = NULL;
     subchannel->is_in_view = false;
     muster__subchannel_set_state(channel, subchannel, MUSTER_IDLE);

@@ -233,6 +233,11 @@ void muster__plane_refuse_removed(muster__plane *plane)
     plane->n_refused = n_removed;
 }
 
+void muster__slot_refuse(muster__slot *slot)
+{
+    muster__slot_set_state(slot, MUSTER__SLOT_DRAINING);
+}
+
 /* ---- what is known of it ---- */
 
 uint64_t muster__plane_generation(const muster__plane *plane)

@@ -120,6 +120,10 @@ muster_status muster__plane_publish(muster__plane *plane,
  * slots that left, unless over 1/8 of the published view would be refused. */
 void muster__plane_refuse_removed(muster__plane *plane);
 
+/* The slot's connection has died: no pick gets it from now on, published or
+ * not. It still has to leave the working view. */
+void muster__slot_refuse(muster__slot *slot);
+
 uint64_t muster__plane_generation(const muster__plane *plane); /* any thread */
 
 /* One step of reclamation; never blocks. True while something still waits: call
