@@ -107,7 +107,7 @@ static muster_connectivity aggregate(const muster_channel *channel)
     if (channel->publisher.policy == NULL && channel->table.n_listed > 0) {
         return MUSTER_TRANSIENT_FAILURE;
     }
-    if (muster__priorities_n_connecting(&channel->priorities) > 0 ||
+    if (muster__priorities_may_serve(&channel->priorities) ||
         muster__priorities_n_eligible(channel) > 0) {
         return MUSTER_CONNECTING;
     }

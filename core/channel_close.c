@@ -53,17 +53,16 @@ static void begin_close(muster_channel *channel)
 void muster__channel_give_up(void *arg)
 {
     muster_channel *channel = arg;
-    const muster__build *build = channel->publisher.build;
+    const muster__policy *policy = muster__publisher_builder(channel);
 
-    if (build == NULL) {
+    if (policy == NULL) {
         return;
     }
     muster__log(MUSTER_LOG_ERROR,
                 "channel %s: policy %s does not come back from build; it is "
                 "left behind",
-                muster__channel_name(channel),
-                channel->publisher.policy->class_->name);
-    muster__plugin_leak(channel->publisher.policy->plugin);
+                muster__channel_name(channel), policy->class_->name);
+    muster__plugin_leak(policy->plugin);
     channel->has_given_up = true;
     channel->end_status = MUSTER_TIMEOUT;
     muster__channel_advance_close(channel);
@@ -80,7 +79,7 @@ static void close_on_control(muster__task *task)
     muster__channel_unref(channel); /* the task's */
 }
 
-static bool is_nudged(const muster_channel *channel)
+bool muster__channel_is_nudged(const muster_channel *channel)
 {
     return muster__nudge_is_posted(&channel->poll_nudge) ||
            muster__nudge_is_posted(&channel->refresh_nudge) ||
@@ -114,7 +113,8 @@ void muster__channel_advance_close(muster_channel *channel)
         tell_closed(channel);
     }
     if (channel->publisher.build != NULL || channel->is_plane_busy ||
-        is_nudged(channel) || muster__timer_is_active(channel->poll_timer)) {
+        muster__channel_is_nudged(channel) ||
+        muster__timer_is_active(channel->poll_timer)) {
         return;
     }
     channel->is_done = true;

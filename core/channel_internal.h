@@ -11,6 +11,7 @@
 
 #include <muster/channel.h>
 
+#include "asked.h"
 #include "connector.h"
 #include "nudge.h"
 #include "parking.h"
@@ -44,7 +45,7 @@ struct muster_channel {
     muster__nudge refresh_nudge;   /* any thread */
     muster__nudge republish_nudge; /* any thread */
     muster__nudge connect_nudge;   /* any thread */
-    _Atomic uint64_t connect_id;   /* what a CONNECT verdict asked for, or 0 */
+    muster__asked asked;           /* by CONNECT verdicts; any thread */
     muster__task close_task;
     _Atomic bool is_close_posted;
     muster__task free_task;
@@ -163,6 +164,9 @@ void muster__channel_give_up(void *channel);
 
 /* Looks whether the closing channel is done. */
 void muster__channel_advance_close(muster_channel *channel);
+
+/* Whether a nudge is on its way: the channel must stay until it came. */
+bool muster__channel_is_nudged(const muster_channel *channel);
 
 /* Starts the timer that polls the plane. */
 void muster__channel_poll_soon(muster_channel *channel);

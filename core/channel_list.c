@@ -147,6 +147,13 @@ static void index_held(muster_channel *channel)
     }
 }
 
+static bool wants_all(const muster_channel *channel)
+{
+    const muster__policy *policy = channel->publisher.policy;
+
+    return policy == NULL || policy->class_->want == NULL;
+}
+
 static void add_one(muster_channel *channel, muster__endpoint *endpoint,
                     uint32_t index)
 {
@@ -157,7 +164,7 @@ static void add_one(muster_channel *channel, muster__endpoint *endpoint,
         set_endpoint(subchannel, endpoint);
     } else {
         subchannel = muster__table_add(&channel->table, endpoint);
-        subchannel->is_wanted = true;
+        subchannel->is_wanted = wants_all(channel); /* else it is asked soon */
         muster__policy_reset_states(channel, subchannel->number);
     }
     muster__table_set_index(&channel->table, index, subchannel);

@@ -116,24 +116,42 @@ static void plane_connect(void *ctx, uint64_t id)
 {
     muster_channel *channel = ctx;
 
-    /* One at a time: a policy that asks again will be heard. relaxed: the nudge
-     * orders it. */
-    atomic_store_explicit(&channel->connect_id, id, memory_order_relaxed);
+    muster__asked_add(&channel->asked, id);
     muster__nudge_post(&channel->connect_nudge);
+}
+
+/* NULL when that changes nothing: a policy may well ask again for one that
+ * connects already, and a publication would make it ask once more. */
+static muster__subchannel *connect_asked(muster_channel *channel, uint64_t id)
+{
+    muster__subchannel *subchannel = muster__table_by_id(&channel->table, id);
+
+    if (subchannel == NULL || !subchannel->is_listed || subchannel->is_asked) {
+        return NULL;
+    }
+    muster__subchannel_set_wanted(channel, subchannel, subchannel->is_wanted,
+                                  true);
+    muster__subchannel_connect(channel, subchannel);
+    muster__connector_run(channel);
+    muster__channel_update_one(channel, subchannel);
+    return subchannel;
 }
 
 static void on_connect(void *arg)
 {
     muster_channel *channel = arg;
-    uint64_t id =
-        atomic_exchange_explicit(&channel->connect_id, 0, memory_order_relaxed);
-    muster__subchannel *subchannel = muster__table_by_id(&channel->table, id);
+    muster__subchannel *changed = NULL;
 
-    if (subchannel != NULL && subchannel->is_listed) {
-        subchannel->is_asked = true;
-        muster__subchannel_connect(channel, subchannel);
-        muster__connector_run(channel);
-        muster__channel_reconcile(channel, subchannel);
+    for (uint64_t id; (id = muster__asked_take(&channel->asked)) != 0;) {
+        muster__subchannel *subchannel = connect_asked(channel, id);
+        changed = subchannel != NULL ? subchannel : changed;
+    }
+    if (changed != NULL) {
+        muster__channel_reconcile(channel, changed);
+    }
+    if (muster__asked_was_full(&channel->asked) && !channel->is_closing) {
+        channel->publisher.is_dirty = true; /* a new picker asks again */
+        muster__channel_poll_soon(channel);
     }
     muster__channel_advance_close(channel);
 }
@@ -145,12 +163,15 @@ static void on_poll(void *arg)
     if (channel->is_resync_due && !channel->is_closing) {
         muster__channel_resync(channel);
     }
-    if (channel->publisher.is_dirty || channel->is_reconcile_due) {
+    if (channel->is_reconcile_due) {
         muster__channel_reconcile(channel, NULL);
+    } else if (channel->publisher.is_dirty) {
+        muster__publisher_run(channel, false);
     }
     channel->is_plane_busy = muster__plane_poll(channel->plane);
     if (muster__plane_needs_timer(channel->plane) ||
-        channel->publisher.is_dirty || channel->is_resync_due) {
+        (channel->publisher.is_dirty && channel->publisher.build == NULL) ||
+        channel->is_resync_due) {
         muster__channel_poll_soon(channel);
     }
     muster__channel_advance_close(channel);
@@ -261,6 +282,18 @@ static muster_status subscribe(opening *open)
                                         &open->err);
 }
 
+/* It will not be. Its policy may have nudged it already. */
+static void abandon(muster_channel *channel)
+{
+    channel->is_closing = true;
+    muster__publisher_close(channel);
+    if (muster__channel_is_nudged(channel)) {
+        muster__loop_post(&channel->free_task); /* behind the nudges */
+    } else {
+        muster__channel_free(channel);
+    }
+}
+
 static void open_on_control(muster__request *request)
 {
     opening *open = (opening *)request;
@@ -278,8 +311,7 @@ static void open_on_control(muster__request *request)
         open->status = subscribe(open);
     }
     if (open->status != MUSTER_OK) {
-        muster__publisher_close(channel);
-        muster__channel_free(channel);
+        abandon(channel);
         return;
     }
     if (options->transport != NULL && options->transport->ref != NULL) {

@@ -72,8 +72,12 @@ static void count(muster__priority *item, const muster__subchannel *subchannel,
     item->n_listed += one;
     if (subchannel->state == MUSTER_READY) {
         item->n_ready += subchannel->is_ejected ? 0 : one;
-    } else if (!subchannel->is_failing) {
+    } else if (subchannel->is_failing) {
+        item->n_failing += one;
+    } else if (subchannel->is_wanted || subchannel->is_asked) {
         item->n_connecting += one;
+    } else {
+        item->n_idle += one;
     }
 }
 
@@ -121,6 +125,12 @@ static uint64_t left_ms(uint64_t since_ms, uint64_t length_ms, uint64_t now_ms)
     return now_ms - since_ms >= length_ms ? 0 : since_ms + length_ms - now_ms;
 }
 
+/* Whether one that is not READY may become so before the policy's next step. */
+static bool may_serve(const muster__priority *item)
+{
+    return item->n_connecting > 0 || (item->n_idle > 0 && item->n_failing == 0);
+}
+
 /* Starts priorities from the best on, until one serves or may still come. */
 static bool start_needed(muster_channel *channel, uint64_t now_ms,
                          uint64_t *ret_wait_ms)
@@ -141,7 +151,7 @@ static bool start_needed(muster_channel *channel, uint64_t now_ms,
         }
         uint64_t left = left_ms(item->started_ms,
                                 channel->options.failover_timeout_ms, now_ms);
-        if (item->n_connecting > 0 && left > 0) {
+        if (may_serve(item) && left > 0) {
             *ret_wait_ms = left;
             break;
         }
@@ -159,7 +169,7 @@ static const muster__priority *best(const muster__priorities *priorities)
     }
     for (uint32_t i = 0; i < priorities->n; i++) {
         if (priorities->items[i].is_started &&
-            priorities->items[i].n_connecting > 0) {
+            may_serve(&priorities->items[i])) {
             return &priorities->items[i];
         }
     }
@@ -304,16 +314,15 @@ bool muster__priorities_is_active(const muster_channel *channel,
             channel->priorities.active == priority);
 }
 
-uint32_t muster__priorities_n_connecting(const muster__priorities *priorities)
+bool muster__priorities_may_serve(const muster__priorities *priorities)
 {
-    uint32_t n = 0;
-
     for (uint32_t i = 0; i < priorities->n; i++) {
-        if (priorities->items[i].is_started) {
-            n += priorities->items[i].n_connecting;
+        if (priorities->items[i].is_started &&
+            may_serve(&priorities->items[i])) {
+            return true;
         }
     }
-    return n;
+    return false;
 }
 
 uint32_t muster__priorities_n_eligible(const muster_channel *channel)

@@ -14,7 +14,9 @@ typedef struct muster__priority {
     uint32_t priority;
     uint32_t n_listed;
     uint32_t n_ready;       /* and not ejected */
-    uint32_t n_connecting;  /* CONNECTING or IDLE, and not failing */
+    uint32_t n_failing;     /* not READY, and failed since they were */
+    uint32_t n_connecting;  /* neither, and wanted */
+    uint32_t n_idle;        /* neither, and not wanted */
     bool is_started;        /* its endpoints are connected */
     bool is_stopping;       /* it was; their connections are to be given up */
     uint64_t started_ms;    /* the failover timer counts from here */
@@ -62,7 +64,8 @@ bool muster__priorities_is_active(const muster_channel *channel,
 /* Endpoints that belong in the view. */
 uint32_t muster__priorities_n_eligible(const muster_channel *channel);
 
-/* Of all started priorities together. */
-uint32_t muster__priorities_n_connecting(const muster__priorities *priorities);
+/* Whether an endpoint of a started priority may become READY: one connects, or
+ * all that are not READY wait for the policy to want them. */
+bool muster__priorities_may_serve(const muster__priorities *priorities);
 
 #endif

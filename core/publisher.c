@@ -66,12 +66,12 @@ static void apply_wants(muster_channel *channel, const muster_backend *backends,
         muster__subchannel *subchannel =
             muster__table_by_id(&channel->table, backends[i].id);
         has_changed |= subchannel->is_wanted != (wanted[i] != 0);
-        subchannel->is_wanted = wanted[i] != 0;
+        muster__subchannel_set_wanted(channel, subchannel, wanted[i] != 0,
+                                      subchannel->is_asked);
         if (subchannel->is_wanted || subchannel->is_asked) {
             muster__subchannel_connect(channel, subchannel);
-        } else if (subchannel->connection != NULL ||
-                   subchannel->retry != NULL) {
-            muster__subchannel_disconnect(channel, subchannel);
+        } else {
+            muster__subchannel_shed(channel, subchannel);
         }
     }
     muster__connector_run(channel);
@@ -433,6 +433,13 @@ muster_status muster__publisher_choose_policy(muster_channel *channel,
     }
     warn_of_weights(channel);
     return MUSTER_OK;
+}
+
+const muster__policy *muster__publisher_builder(const muster_channel *channel)
+{
+    const muster__build *build = channel->publisher.build;
+
+    return build != NULL ? build->policy : NULL;
 }
 
 void muster__publisher_close(muster_channel *channel)

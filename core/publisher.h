@@ -34,6 +34,10 @@ muster_status muster__publisher_choose_policy(muster_channel *channel,
 /* host.garbage of the plane. */
 void muster__publisher_garbage(void *ctx, void *garbage);
 
+/* The policy whose table is being built: not always the one that is wanted.
+ * NULL when there is none. */
+const muster__policy *muster__publisher_builder(const muster_channel *channel);
+
 /* Drops the policy; the last publication was the closing one. */
 void muster__publisher_close(muster_channel *channel);
 

@@ -144,31 +144,46 @@ muster__subchannel_backoff_left_ms(const muster__subchannel *subchannel)
                : muster__timer_left_ms(subchannel->retry->timer);
 }
 
-void muster__subchannel_disconnect(muster_channel *channel,
-                                   muster__subchannel *subchannel)
+void muster__subchannel_set_wanted(muster_channel *channel,
+                                   muster__subchannel *subchannel,
+                                   bool is_wanted, bool is_asked)
+{
+    muster__priorities_subtract(&channel->priorities, subchannel);
+    subchannel->is_wanted = is_wanted;
+    subchannel->is_asked = is_asked;
+    muster__priorities_add(&channel->priorities, subchannel);
+}
+
+void muster__subchannel_shed(muster_channel *channel,
+                             muster__subchannel *subchannel)
 {
     muster__connection *connection = subchannel->connection;
 
-    retry_destroy(subchannel->retry);
-    subchannel->retry = NULL;
-    subchannel->is_retry_due = false;
+    if (connection == NULL) {
+        return;
+    }
     muster__held_remove(channel, subchannel);
     subchannel->is_in_view = false;
     subchannel->connection = NULL;
-    if (subchannel->is_listed) {
-        muster__priorities_subtract(&channel->priorities, subchannel);
+    muster__subchannel_set_state(channel, subchannel, MUSTER_IDLE);
+    if (!connection->is_ready) {
+        channel->connector.n_connecting--;
     }
-    subchannel->state = MUSTER_IDLE;
+    muster__connection_give_up(connection);
+}
+
+void muster__subchannel_disconnect(muster_channel *channel,
+                                   muster__subchannel *subchannel)
+{
+    muster__priorities_subtract(&channel->priorities, subchannel);
+    retry_destroy(subchannel->retry);
+    subchannel->retry = NULL;
+    subchannel->is_retry_due = false;
     subchannel->is_failing = false;
-    if (subchannel->is_listed) {
-        muster__priorities_add(&channel->priorities, subchannel);
-    }
-    if (connection != NULL) {
-        if (!connection->is_ready) {
-            channel->connector.n_connecting--;
-        }
-        muster__connection_give_up(connection);
-    }
+    subchannel->state = subchannel->connection != NULL ? subchannel->state
+                                                       : (uint8_t)MUSTER_IDLE;
+    muster__priorities_add(&channel->priorities, subchannel);
+    muster__subchannel_shed(channel, subchannel);
 }
 
 void muster__subchannel_release(muster_channel *channel,

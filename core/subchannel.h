@@ -35,7 +35,7 @@ typedef struct muster__subchannel {
     uint8_t state;   /* muster_connectivity */
     bool is_listed : 1;    /* in the resolver's list */
     bool is_held : 1;      /* not listed, but serves until the new list does */
-    bool is_wanted : 1;    /* by the policy, and its priority is started */
+    bool is_wanted : 1;    /* by the policy */
     bool is_asked : 1;     /* by a CONNECT verdict: wanted from then on */
     bool is_queued : 1;    /* in the connector's queue */
     bool is_failing : 1;   /* failed and not READY since (sticky) */
@@ -67,7 +67,17 @@ void muster__subchannel_fail(muster_channel *channel,
 /* Forgets failures: it is READY. */
 void muster__subchannel_succeed(muster__subchannel *subchannel);
 
-/* Gives up its connection and its timers. A READY connection drains. */
+/* By the policy's want(), and by a CONNECT verdict. */
+void muster__subchannel_set_wanted(muster_channel *channel,
+                                   muster__subchannel *subchannel,
+                                   bool is_wanted, bool is_asked);
+
+/* Gives up its connection: a READY one drains. What failed is remembered, and
+ * its backoff runs on. */
+void muster__subchannel_shed(muster_channel *channel,
+                             muster__subchannel *subchannel);
+
+/* The same, and forgets failures. */
 void muster__subchannel_disconnect(muster_channel *channel,
                                    muster__subchannel *subchannel);
 
