@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plugin of policies that do what a test says: "drilled", "building",
+ * "wanting", "lazy", "failing". One a process. */
+#ifndef MUSTER_TESTS_DRILLED_POLICY_H
+#define MUSTER_TESTS_DRILLED_POLICY_H
+
+#include <muster/plugin.h>
+
+#include <criterion/criterion.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+static struct {
+    const muster_balancer_env *env;
+    atomic_uint n_updates;
+    atomic_uint n_builds;
+    atomic_uint n_dones;
+    atomic_uint n_destroyed;
+    atomic_uint n_tables;
+    atomic_bool fails_to_build;
+    atomic_bool hangs_in_build;
+    sem_t is_building;
+    sem_t may_build;
+    muster_pick_result failure;
+    unsigned n_wanted; /* the first ones of the list */
+    _Atomic uint64_t ids[64];
+    atomic_uint n_ids;
+    atomic_uint next;
+} drill;
+
+static muster_status drilled_create(const muster_balancer_env *env,
+                                    void **ret_self, muster_error *err)
+{
+    (void)err;
+    drill.env = env;
+    env->host->republish(env->ctx);
+    env->host->request_resolution(env->ctx);
+    *ret_self = &drill;
+    return MUSTER_OK;
+}
+
+static void drilled_update(void *self, const muster_balancer_update *update)
+{
+    (void)self;
+    for (size_t i = 0; i < update->n_backends; i++) {
+        atomic_store(&drill.ids[i], update->backends[i].id);
+    }
+    atomic_store(&drill.n_ids, (unsigned)update->n_backends);
+    atomic_fetch_add(&drill.n_updates, 1);
+}
+
+static void drilled_want(void *self, const muster_balancer_update *update,
+                         uint8_t *ret_wanted)
+{
+    (void)self;
+    for (size_t i = 0; i < update->n_backends; i++) {
+        ret_wanted[i] = i < drill.n_wanted;
+    }
+}
+
+static muster_status drilled_build(void *self, const muster_build_args *args,
+                                   void **ret_table, muster_error *err)
+{
+    (void)self;
+    (void)args;
+    atomic_fetch_add(&drill.n_builds, 1);
+    if (atomic_load(&drill.hangs_in_build)) {
+        sem_post(&drill.is_building);
+        sem_wait(&drill.may_build);
+    }
+    if (atomic_load(&drill.fails_to_build)) {
+        return muster_error_set(err, MUSTER_INVAL, "told to fail");
+    }
+    atomic_fetch_add(&drill.n_tables, 1);
+    *ret_table = &drill;
+    return MUSTER_OK;
+}
+
+static muster_verdict drilled_pick(void *self, void *table,
+                                   const muster_pick_args *args,
+                                   muster_pick_result *result)
+{
+    (void)self;
+    (void)table;
+    result->index = atomic_fetch_add(&drill.next, 1) % args->n_ready;
+    return MUSTER_PICK_INDEX;
+}
+
+/* Asks for one after the other, also for those that connect already. */
+static muster_verdict lazy_pick(void *self, void *table,
+                                const muster_pick_args *args,
+                                muster_pick_result *result)
+{
+    unsigned n = atomic_load(&drill.n_ids);
+
+    (void)self;
+    (void)table;
+    (void)args;
+    if (n == 0) {
+        return MUSTER_PICK_QUEUE;
+    }
+    result->id = atomic_load(&drill.ids[atomic_fetch_add(&drill.next, 1) % n]);
+    return MUSTER_PICK_CONNECT;
+}
+
+static muster_verdict failing_pick(void *self, void *table,
+                                   const muster_pick_args *args,
+                                   muster_pick_result *result)
+{
+    (void)self;
+    (void)table;
+    (void)args;
+    result->status = drill.failure.status;
+    result->message = drill.failure.message;
+    return MUSTER_PICK_FAIL;
+}
+
+static void drilled_done(void *self, uint64_t id, void *state,
+                         const muster_outcome *outcome)
+{
+    (void)self;
+    (void)id;
+    (void)state;
+    (void)outcome;
+    atomic_fetch_add(&drill.n_dones, 1);
+}
+
+static void drilled_table_destroy(void *self, void *table)
+{
+    (void)self;
+    (void)table;
+    atomic_fetch_sub(&drill.n_tables, 1);
+}
+
+static void drilled_destroy(void *self)
+{
+    (void)self;
+    cr_assert_eq(atomic_load(&drill.n_tables), 0);
+    atomic_fetch_add(&drill.n_destroyed, 1);
+}
+
+static const muster_balancer_class drilled = {
+    .struct_size = sizeof drilled,
+    .name = "drilled",
+    .create = drilled_create,
+    .update = drilled_update,
+    .pick = drilled_pick,
+    .done = drilled_done,
+    .destroy = drilled_destroy,
+};
+
+static const muster_balancer_class building = {
+    .struct_size = sizeof building,
+    .name = "building",
+    .create = drilled_create,
+    .update = drilled_update,
+    .build = drilled_build,
+    .pick = drilled_pick,
+    .table_destroy = drilled_table_destroy,
+    .destroy = drilled_destroy,
+};
+
+static const muster_balancer_class wanting = {
+    .struct_size = sizeof wanting,
+    .name = "wanting",
+    .create = drilled_create,
+    .update = drilled_update,
+    .want = drilled_want,
+    .pick = drilled_pick,
+    .destroy = drilled_destroy,
+};
+
+static const muster_balancer_class lazy = {
+    .struct_size = sizeof lazy,
+    .flags = MUSTER_BALANCER_PICKS_WHEN_EMPTY,
+    .name = "lazy",
+    .create = drilled_create,
+    .update = drilled_update,
+    .want = drilled_want,
+    .pick = lazy_pick,
+    .destroy = drilled_destroy,
+};
+
+static const muster_balancer_class failing = {
+    .struct_size = sizeof failing,
+    .flags = MUSTER_BALANCER_PICKS_WHEN_EMPTY,
+    .name = "failing",
+    .create = drilled_create,
+    .pick = failing_pick,
+    .destroy = drilled_destroy,
+};
+
+static const muster_plugin *drill_entry(void)
+{
+    static const muster_balancer_class *const classes[] = {
+        &drilled, &building, &wanting, &lazy, &failing};
+    static const muster_plugin plugin = {
+        .struct_size = sizeof plugin,
+        .abi_major = MUSTER_ABI_MAJOR,
+        .abi_minor = MUSTER_ABI_MINOR,
+        .name = "drill",
+        .version = "test",
+        .balancers = classes,
+        .n_balancers = sizeof classes / sizeof *classes,
+    };
+
+    return &plugin;
+}
+
+#endif
