@@ -202,7 +202,7 @@ static void on_republish(void *arg)
         if (channel->is_reconcile_due) {
             muster__channel_reconcile(channel, NULL);
         } else {
-            muster__channel_publish(channel);
+            muster__publisher_republish(channel);
         }
     }
     muster__channel_advance_close(channel);

@@ -81,7 +81,8 @@ static void apply_wants(muster_channel *channel, const muster_backend *backends,
     }
 }
 
-static bool tell(muster_channel *channel, muster__policy *policy)
+static bool tell(muster_channel *channel, muster__policy *policy,
+                 bool is_update)
 {
     const muster_balancer_class *class_ = policy->class_;
     size_t n_listed = channel->table.n_listed;
@@ -94,7 +95,7 @@ static bool tell(muster_channel *channel, muster__policy *policy)
         muster_balancer_update update = {
             (uint32_t)sizeof update, (uint32_t)sizeof *backends, backends, n};
         muster__loop_enter_plugin(class_->name, "update");
-        if (class_->update != NULL) {
+        if (is_update && class_->update != NULL) {
             class_->update(policy->self, &update);
         }
         if (class_->want != NULL) {
@@ -116,16 +117,20 @@ static bool tell_policy(muster_channel *channel)
     muster__publisher *publisher = &channel->publisher;
     muster__policy *policy = publisher->policy;
 
-    if (!publisher->is_update_due || policy == NULL) {
-        return true;
-    }
-    if (policy->class_->update == NULL && policy->class_->want == NULL) {
-        publisher->is_update_due = false;
+    bool is_update = publisher->is_update_due;
+
+    if (policy == NULL || !(is_update || publisher->is_want_due)) {
         return true;
     }
     publisher->is_update_due = false; /* before: it may cause the next */
-    publisher->is_update_due = !tell(channel, policy);
-    return !publisher->is_update_due;
+    publisher->is_want_due = false;
+    if ((policy->class_->update != NULL || policy->class_->want != NULL) &&
+        !tell(channel, policy, is_update)) {
+        publisher->is_update_due |= is_update;
+        publisher->is_want_due = true;
+        return false;
+    }
+    return true;
 }
 
 /* ---- publishing ---- */
@@ -267,7 +272,8 @@ static void build_done(void *arg)
     channel->publisher.build = NULL;
     build_publish(build);
     build_free(build);
-    if (channel->publisher.is_dirty || channel->publisher.is_update_due) {
+    if (channel->publisher.is_dirty || channel->publisher.is_update_due ||
+        channel->publisher.is_want_due) {
         muster__publisher_run(channel, false);
     }
     muster__channel_advance_close(channel);
@@ -384,6 +390,12 @@ void muster__publisher_run(muster_channel *channel, bool is_update)
         }
     } while (publisher->is_dirty && !must_wait_for_build(channel));
     publisher->is_running = false;
+}
+
+void muster__publisher_republish(muster_channel *channel)
+{
+    channel->publisher.is_want_due = true;
+    muster__publisher_run(channel, false);
 }
 
 /* ---- which policy ---- */

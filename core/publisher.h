@@ -18,6 +18,7 @@ typedef struct muster__publisher {
     uint32_t n_policies;    /* ever: numbers them */
     bool is_dirty;          /* something changed since the last publication */
     bool is_update_due;     /* the policy has not been told yet */
+    bool is_want_due;       /* it has not been asked what it wants */
     bool is_running;        /* inside muster__publisher_run() */
 } muster__publisher;
 
@@ -25,6 +26,10 @@ typedef struct muster__publisher {
  * first. Never fails: what cannot be done for want of memory is tried again
  * from the poll timer. */
 void muster__publisher_run(muster_channel *channel, bool is_update);
+
+/* The same, when the policy asked for it: want() and build() are called again,
+ * update() is not, so that update() may ask for it. */
+void muster__publisher_republish(muster_channel *channel);
 
 /* Chooses the policy by behaviour rule 13, when the list changed. MUSTER_OK, or
  * why the policy cannot be made (the old one stays). */
