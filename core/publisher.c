@@ -116,10 +116,10 @@ static bool tell_policy(muster_channel *channel)
 {
     muster__publisher *publisher = &channel->publisher;
     muster__policy *policy = publisher->policy;
-
     bool is_update = publisher->is_update_due;
 
-    if (policy == NULL || !(is_update || publisher->is_want_due)) {
+    if (policy == NULL || !channel->has_list ||
+        !(is_update || publisher->is_want_due)) {
         return true;
     }
     publisher->is_update_due = false; /* before: it may cause the next */
@@ -192,6 +192,13 @@ static bool publish(muster_channel *channel, muster__view *view,
     return true;
 }
 
+/* Before any list no policy is asked: calls wait, whatever it would say. */
+static bool has_policy(const muster_channel *channel)
+{
+    return channel->has_list && !channel->is_closing &&
+           channel->publisher.policy != NULL;
+}
+
 static bool publish_now(muster_channel *channel)
 {
     muster__view *view = NULL;
@@ -200,7 +207,7 @@ static bool publish_now(muster_channel *channel)
         return false;
     }
     if (!publish(channel, view,
-                 channel->is_closing ? NULL : channel->publisher.policy,
+                 has_policy(channel) ? channel->publisher.policy : NULL,
                  NULL)) {
         muster__view_discard(channel->plane, view);
         return false;
@@ -343,8 +350,7 @@ static bool needs_table(const muster_channel *channel)
 {
     const muster__policy *policy = channel->publisher.policy;
 
-    return policy != NULL && policy->class_->build != NULL &&
-           !channel->is_closing &&
+    return has_policy(channel) && policy->class_->build != NULL &&
            (muster__view_size(channel->plane) > 0 ||
             (policy->class_->flags & MUSTER_BALANCER_PICKS_WHEN_EMPTY) != 0);
 }

@@ -483,6 +483,19 @@ static bool is_covered(world *w, muster_channel *channel)
     return is_right && n_seen == n_served(w);
 }
 
+/* Nothing has been published for a while: no table is in the making. */
+static bool is_settled(muster_channel *channel)
+{
+    uint64_t generation = stats_of(channel).generation;
+
+    for (int i = 0; i < 20; i++) {
+        if (stats_of(channel).generation != generation) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_drained(muster_channel *channel)
 {
     muster_channel_stats stats = stats_of(channel);
@@ -515,11 +528,12 @@ static void rest(world *w)
     EVENTUALLY(atomic_load(&w->n_resting) == PICKERS, "pickers at rest");
     EVENTUALLY(atomic_load(&w->n_answered) == atomic_load(&w->n_asked),
                "asynchronous picks without an answer");
-    heal(w);
     for (int i = 0; i < CHANNELS; i++) {
+        (void)stats_of(w->channels[i]); /* the last list is in */
         EVENTUALLY((heal(w), is_covered(w, w->channels[i])),
                    "picks do not cover the endpoints");
         EVENTUALLY(is_drained(w->channels[i]), "something never drains");
+        EVENTUALLY(is_settled(w->channels[i]), "never at rest");
         MUST(is_covered(w, w->channels[i]), "they did before");
         EVENTUALLY(is_drained(w->channels[i]), "something never drains");
     }

@@ -195,6 +195,18 @@ static void check_policy_failure(const bench *b, int status, int expected)
                  status);
 }
 
+Test(rules, do_not_ask_a_policy_before_the_first_list)
+{
+    bench b = bench_open("failing", 0);
+
+    cr_assert_eq(try_pick(&b, 0, NULL), MUSTER_QUEUED);
+    report(0);
+    (void)stats_of(&b);
+    cr_assert_eq(try_pick(&b, MUSTER_CALL_WAIT_FOR_READY, NULL),
+                 MUSTER_UNAVAILABLE);
+    bench_close(&b);
+}
+
 Test(rules, tell_the_status_that_a_policy_fails_a_call_with)
 {
     bench b = bench_open("failing", 0);
