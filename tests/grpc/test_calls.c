@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <muster/plugin.h>
+
 #include "backend.h"
 #include "calling.h"
 
@@ -325,6 +327,76 @@ Test(grpc_calls, can_be_cancelled_before_they_start)
     muster_call_destroy(call);
     muster_channel_destroy(channel);
     backend_kill(&server);
+}
+
+/* ---- a policy that fails calls ---- */
+
+static muster_status denying_create(const muster_balancer_env *env,
+                                    void **ret_self, muster_error *err)
+{
+    (void)env;
+    (void)err;
+    *ret_self = NULL;
+    return MUSTER_OK;
+}
+
+static muster_verdict denying_pick(void *self, void *table,
+                                   const muster_pick_args *args,
+                                   muster_pick_result *result)
+{
+    (void)self;
+    (void)table;
+    (void)args;
+    result->status = GRPC_STATUS_PERMISSION_DENIED;
+    result->message = "not today";
+    return MUSTER_PICK_FAIL;
+}
+
+static void denying_destroy(void *self)
+{
+    (void)self;
+}
+
+static const muster_plugin *denying_entry(void)
+{
+    static const muster_balancer_class denying = {
+        .struct_size = sizeof denying,
+        .flags = MUSTER_BALANCER_PICKS_WHEN_EMPTY,
+        .name = "denying",
+        .create = denying_create,
+        .pick = denying_pick,
+        .destroy = denying_destroy,
+    };
+    static const muster_balancer_class *const classes[] = {&denying};
+    static const muster_plugin plugin = {
+        .struct_size = sizeof plugin,
+        .abi_major = MUSTER_ABI_MAJOR,
+        .abi_minor = MUSTER_ABI_MINOR,
+        .name = "denying",
+        .version = "test",
+        .balancers = classes,
+        .n_balancers = 1,
+    };
+
+    return &plugin;
+}
+
+Test(grpc_calls, end_with_the_status_that_a_policy_fails_them_with)
+{
+    muster_channel_options options = {.struct_size = sizeof options,
+                                      .policy = "denying"};
+    muster_channel *channel = NULL;
+    char *message;
+
+    cr_assert_eq(muster_plugin_register(denying_entry, NULL), MUSTER_OK);
+    cr_assert_eq(muster_channel_create("static:///127.0.0.1:1", &options,
+                                       &channel, NULL),
+                 MUSTER_OK);
+    cr_expect_eq(ask(channel, "hello", &patient, &message),
+                 GRPC_STATUS_PERMISSION_DENIED);
+    cr_expect_str_eq(message, "not today");
+    free(message);
+    muster_channel_destroy(channel);
 }
 
 /* ---- bad use ---- */
