@@ -48,6 +48,17 @@ Test(grpc_calls, leaves_the_request_as_it_was)
     backend_kill(&server);
 }
 
+static void await_ready(muster_channel *channel, uint64_t n)
+{
+    muster_channel_stats stats = {.struct_size = sizeof stats};
+    const uint64_t give_up_ns = now_ns() + 10000 * MILLISECOND;
+
+    while (stats.ready < n) {
+        cr_assert(now_ns() < give_up_ns);
+        cr_assert_eq(muster_channel_get_stats(channel, &stats), MUSTER_OK);
+    }
+}
+
 Test(grpc_calls, take_the_servers_in_turn)
 {
     backend servers[3];
@@ -59,6 +70,7 @@ Test(grpc_calls, take_the_servers_in_turn)
     }
     channel = open_channel("static:///%s,%s,%s", servers[0].address,
                            servers[1].address, servers[2].address);
+    await_ready(channel, 3);
     for (int i = 0; i < 300; i++) {
         char *answer;
 
