@@ -79,7 +79,8 @@ typedef struct muster_pick_result {
     uint32_t struct_size;
     uint32_t index;      /* for MUSTER_PICK_INDEX */
     uint64_t id;         /* for MUSTER_PICK_CONNECT */
-    int status;          /* for MUSTER_PICK_FAIL: a grpc_status_code */
+    int status;          /* for MUSTER_PICK_FAIL: a grpc_status_code; those that
+                            are an application's become INTERNAL (gRFC A54) */
     const char *message; /* for MUSTER_PICK_FAIL: valid until destroy() */
 } muster_pick_result;
 
@@ -104,7 +105,8 @@ typedef struct muster_balancer_host {
     /* Thread: control. When it returns, fn has run or will not. */
     void (*cancel)(void *ctx, uint64_t timer);
 
-    /* Thread: any. Asks for want() and build() to be called again soon. */
+    /* Thread: any. Asks for want() and build(), not update(), to be called
+     * again soon. */
     void (*republish)(void *ctx);
 
     /* Thread: control. An ejected endpoint leaves the READY view and keeps its
@@ -173,7 +175,8 @@ enum {
     MUSTER_BALANCER_USES_WEIGHTS = 1 << 1,
     /* build() and pick() are called with no READY endpoint too (to answer
      * CONNECT or FAIL). Others are not asked, and QUEUE means the same then:
-     * the call waits or fails by the channel's state. */
+     * the call waits or fails by the channel's state. Nobody is asked before
+     * the first list. */
     MUSTER_BALANCER_PICKS_WHEN_EMPTY = 1 << 2
 };
 
