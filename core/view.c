@@ -35,6 +35,7 @@ void muster__views_fini(muster__views *views)
     free(views->chunks);
     chunks_destroy(views->retired_first);
     chunks_destroy(views->pool);
+    free(views->spare);
 }
 
 /* ---- chunks ---- */
@@ -224,28 +225,54 @@ static bool settle_leaving(muster__plane *plane)
 
 static size_t view_bytes(const muster__view *view)
 {
-    size_t size = sizeof *view + view->n_chunks * sizeof *view->chunks;
+    size_t size = sizeof *view + view->capacity * sizeof *view->chunks;
 
     return (size + _Alignof(muster__view) - 1) &
            ~(_Alignof(muster__view) - 1); /* as aligned_alloc() wants it */
 }
 
+/* Room for n_chunks, and not for many more. */
+static muster__view *view_take(muster__views *views, uint32_t n_chunks,
+                               uint32_t *ret_capacity)
+{
+    muster__view *spare = views->spare;
+    const muster__view head = {.capacity = n_chunks};
+
+    if (spare != NULL && spare->capacity >= n_chunks &&
+        spare->capacity / 2 <= n_chunks) {
+        views->spare = NULL;
+        *ret_capacity = spare->capacity;
+        return spare;
+    }
+    *ret_capacity = n_chunks;
+    return aligned_alloc(_Alignof(muster__view), view_bytes(&head));
+}
+
+static void view_give(muster__views *views, muster__view *view)
+{
+    free(view->reason);
+    view->reason = NULL;
+    free(views->spare);
+    views->spare = view;
+}
+
 static muster__view *view_create(muster__views *views)
 {
-    muster__view head = {.n_slots = views->n_slots,
-                         .n_chunks = (views->n_slots + MUSTER__CHUNK_SIZE - 1) /
-                                     MUSTER__CHUNK_SIZE,
-                         .version = views->version + 1,
-                         .n_removed = views->n_removed};
-    muster__view *view =
-        aligned_alloc(_Alignof(muster__view), view_bytes(&head));
+    uint32_t n_chunks =
+        (views->n_slots + MUSTER__CHUNK_SIZE - 1) / MUSTER__CHUNK_SIZE;
+    uint32_t capacity;
+    muster__view *view = view_take(views, n_chunks, &capacity);
 
-    if (view != NULL) {
-        *view = head;
-        if (head.n_chunks != 0) {
-            memcpy(view->chunks, views->chunks,
-                   head.n_chunks * sizeof *view->chunks);
-        }
+    if (view == NULL) {
+        return NULL;
+    }
+    *view = (muster__view){.n_slots = views->n_slots,
+                           .n_chunks = n_chunks,
+                           .capacity = capacity,
+                           .version = views->version + 1,
+                           .n_removed = views->n_removed};
+    if (n_chunks != 0) {
+        memcpy(view->chunks, views->chunks, n_chunks * sizeof *view->chunks);
     }
     return view;
 }
@@ -295,8 +322,7 @@ void muster__view_release(muster__views *views, muster__view *view)
 
         views->oldest = oldest->newer;
         views->held_bytes -= view_bytes(oldest);
-        free(oldest->reason);
-        free(oldest);
+        view_give(views, oldest);
     }
     release_chunks(views);
 }

@@ -61,6 +61,7 @@ struct muster__view {
     bool is_released;
 
     uint32_t n_chunks;
+    uint32_t capacity; /* chunks that there is room for */
     muster__chunk *chunks[];
 };
 
@@ -87,7 +88,9 @@ typedef struct muster__views {
     muster__chunk *retired_first;
     muster__chunk *retired_last;
     muster__chunk *pool;
-    size_t held_bytes; /* of all views alive, and of retired chunks */
+    muster__view *spare; /* the last one freed, for the next: a large block
+                            that is aligned costs as much as the rest */
+    size_t held_bytes;   /* of all views alive, and of retired chunks */
 } muster__views;
 
 void muster__views_init(muster__views *views);
