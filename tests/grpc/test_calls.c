@@ -183,18 +183,17 @@ Test(grpc_calls, do_not_repeat_what_the_server_refused)
     backend_kill(&server);
 }
 
-static void *kill_soon(void *server)
+static void *kill_on_call(void *server)
 {
-    const struct timespec soon = {.tv_nsec = 100000000};
-
-    (void)nanosleep(&soon, NULL);
+    cr_expect(backend_await_call(server));
     backend_kill(server);
     return NULL;
 }
 
 Test(grpc_calls, are_not_repeated_when_the_server_dies_on_them)
 {
-    static const char *const slow[] = {"--delay-ms", "60000", NULL};
+    static const char *const slow[] = {"--delay-ms", "60000", "--tell-calls",
+                                       NULL};
     backend server;
     muster_channel *channel;
     muster_call_options options = patient;
@@ -205,7 +204,7 @@ Test(grpc_calls, are_not_repeated_when_the_server_dies_on_them)
     channel = open_channel("static:///%s", server.address);
     options.deadline_ns = now_ns() + 20000 * MILLISECOND;
     call = make_call(channel, &options);
-    cr_assert_eq(pthread_create(&thread, NULL, kill_soon, &server), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, kill_on_call, &server), 0);
     cr_assert_eq(muster_call_unary(call, NULL), MUSTER_OK);
     (void)pthread_join(thread, NULL);
     cr_expect_eq(result_of(call).status, GRPC_STATUS_UNAVAILABLE);
@@ -279,38 +278,56 @@ Test(grpc_calls, wait_for_a_server_that_starts_late)
 
 /* ---- cancelling ---- */
 
-static void *cancel_soon(void *arg)
-{
-    const struct timespec soon = {.tv_nsec = 50000000};
+/* Cancels the call when it has come to the server, or, without one, when it is
+ * parked. */
+typedef struct canceller {
+    muster_call *call;
+    muster_channel *channel;
+    backend *server;
+} canceller;
 
-    (void)nanosleep(&soon, NULL);
-    muster_call_cancel(arg);
+static void *cancel_when_out(void *arg)
+{
+    canceller *self = arg;
+    muster_channel_stats stats = {.struct_size = sizeof stats};
+
+    if (self->server != NULL) {
+        cr_expect(backend_await_call(self->server));
+    }
+    while (self->server == NULL && stats.parked == 0) {
+        cr_assert_eq(muster_channel_get_stats(self->channel, &stats),
+                     MUSTER_OK);
+    }
+    muster_call_cancel(self->call);
     return NULL;
 }
 
-static grpc_status_code cancelled_from_another_thread(muster_channel *channel)
+static grpc_status_code cancelled_from_another_thread(muster_channel *channel,
+                                                      backend *server)
 {
-    muster_call *call = make_call(channel, &patient);
+    canceller self = {make_call(channel, &patient), channel, server};
     grpc_status_code status;
     pthread_t thread;
 
-    cr_assert_eq(pthread_create(&thread, NULL, cancel_soon, call), 0);
-    cr_expect_eq(muster_call_unary(call, NULL), MUSTER_OK);
+    cr_assert_eq(pthread_create(&thread, NULL, cancel_when_out, &self), 0);
+    cr_expect_eq(muster_call_unary(self.call, NULL), MUSTER_OK);
     (void)pthread_join(thread, NULL);
-    status = result_of(call).status;
-    muster_call_destroy(call);
+    status = result_of(self.call).status;
+    muster_call_destroy(self.call);
     return status;
 }
 
 Test(grpc_calls, can_be_cancelled_on_the_wire)
 {
-    static const char *const slow[] = {"--delay-ms", "60000", NULL};
+    static const char *const slow[] = {"--delay-ms", "60000", "--tell-calls",
+                                       NULL};
     backend server;
     muster_channel *channel;
 
     cr_assert(backend_start(&server, slow));
     channel = open_channel("static:///%s", server.address);
-    cr_expect_eq(cancelled_from_another_thread(channel), GRPC_STATUS_CANCELLED);
+    cr_expect_eq(cancelled_from_another_thread(channel, &server),
+                 GRPC_STATUS_CANCELLED);
     muster_channel_destroy(channel);
     backend_kill(&server);
 }
@@ -319,7 +336,8 @@ Test(grpc_calls, can_be_cancelled_while_parked)
 {
     muster_channel *channel = open_channel("static:///127.0.0.1:1");
 
-    cr_expect_eq(cancelled_from_another_thread(channel), GRPC_STATUS_CANCELLED);
+    cr_expect_eq(cancelled_from_another_thread(channel, NULL),
+                 GRPC_STATUS_CANCELLED);
     muster_channel_destroy(channel);
 }
 

@@ -43,18 +43,18 @@ static pid_t spawn(char **argv, const int input[2], const int output[2])
     return pid;
 }
 
-static bool read_port(int descriptor, int *ret_port)
+/* Takes over descriptor. */
+static bool read_port(int descriptor, backend *started)
 {
-    FILE *stream = fdopen(descriptor, "r");
-    bool found;
+    char line[32];
 
-    if (stream == NULL) {
+    started->output = fdopen(descriptor, "r");
+    if (started->output == NULL) {
         (void)close(descriptor);
         return false;
     }
-    found = fscanf(stream, "PORT %d", ret_port) == 1;
-    (void)fclose(stream);
-    return found;
+    return fgets(line, sizeof line, started->output) != NULL &&
+           sscanf(line, "PORT %d", &started->port) == 1;
 }
 
 static const char *value_of(const char *const *flags, const char *name)
@@ -103,7 +103,7 @@ bool backend_start(backend *ret_backend, const char *const *flags)
     started.input = input[1];
     (void)close(input[0]);
     (void)close(output[1]);
-    if (!read_port(output[0], &started.port) || started.pid == 0) {
+    if (!read_port(output[0], &started) || started.pid == 0) {
         backend_kill(&started);
         return false;
     }
@@ -121,12 +121,24 @@ bool backend_start_on(backend *ret_backend, int port)
     return backend_start(ret_backend, flags);
 }
 
+bool backend_await_call(backend *server)
+{
+    char line[16];
+
+    return fgets(line, sizeof line, server->output) != NULL &&
+           strcmp(line, "CALL\n") == 0;
+}
+
 static void end_with(backend *server, int signal_number)
 {
     if (server->pid != 0) {
         (void)kill(server->pid, signal_number);
         (void)waitpid(server->pid, NULL, 0);
         server->pid = 0;
+    }
+    if (server->output != NULL) {
+        (void)fclose(server->output);
+        server->output = NULL;
     }
     if (server->input != 0) {
         (void)close(server->input);

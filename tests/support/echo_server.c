@@ -41,6 +41,7 @@ typedef struct options {
     int max_age_grace_ms;
     long delay_ms;
     double error_rate;
+    bool tells_calls;
 } options;
 
 typedef enum method { UNARY, STREAM, OTHER } method;
@@ -311,6 +312,10 @@ static void on_call(session *self, bool ok)
         free(self);
         return;
     }
+    if (chosen.tells_calls) {
+        (void)printf("CALL\n");
+        (void)fflush(stdout);
+    }
     delay_ms = read_wishes(self);
     if (self->method == STREAM) {
         begin_stream(self);
@@ -445,6 +450,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'e':
         chosen.error_rate = strtod(text, NULL);
         break;
+    case 't':
+        chosen.tells_calls = true;
+        break;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -459,6 +467,7 @@ static const struct argp_option flags[] = {
     {"max-connection-age-grace-ms", 'g', "N", 0, "then close", 0},
     {"delay-ms", 'd', "N", 0, "answer unary calls after it", 0},
     {"error-rate", 'e', "0..1", 0, "answer that share UNAVAILABLE", 0},
+    {"tell-calls", 't', NULL, 0, "print CALL when one has come", 0},
     {0}};
 
 static int listen_somewhere(void)
