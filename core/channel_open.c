@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "fork.h"
 #include "request.h"
+#include "sized.h"
 #include "thread.h"
 #include "timing.h"
 
@@ -49,12 +50,7 @@ static muster_status options_copy(muster_channel_options *copy,
 {
     muster_channel_options given;
 
-    memset(&given, 0, sizeof given);
-    if (options != NULL) {
-        size_t size = options->struct_size < sizeof given ? options->struct_size
-                                                          : sizeof given;
-        memcpy(&given, options, size);
-    }
+    muster__sized_read(&given, sizeof given, options);
     *copy = given;
     copy->policy = NULL;
     copy->policy_config_json = NULL;

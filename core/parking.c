@@ -10,6 +10,7 @@
 
 #include "channel_internal.h"
 #include "fork.h"
+#include "sized.h"
 #include "thread.h"
 
 /* WAITING: in the list. SERVING: in the list, and the control thread asks for
@@ -331,12 +332,7 @@ static muster_status wait_for(muster_channel *channel, muster__parked *parked)
 
 static void call_copy(muster_call_info *copy, const muster_call_info *call)
 {
-    memset(copy, 0, sizeof *copy);
-    if (call != NULL) {
-        size_t size =
-            call->struct_size < sizeof *copy ? call->struct_size : sizeof *copy;
-        memcpy(copy, call, size);
-    }
+    muster__sized_read(copy, sizeof *copy, call);
     copy->struct_size = (uint32_t)sizeof *copy;
 }
 

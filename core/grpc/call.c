@@ -11,6 +11,7 @@
 
 #include "call_pool.h"
 #include "runtime.h"
+#include "sized.h"
 
 uint64_t muster__grpc_now_ns(void)
 {
@@ -55,19 +56,11 @@ void muster__grpc_attempt_fini(muster__grpc_attempt *attempt)
     attempt->placed.call = NULL;
 }
 
-/* Reads only what the caller's struct_size covers. */
 static muster_call_options read_options(const muster_call_options *options)
 {
     muster_call_options known;
-    size_t size = options == NULL ? 0 : options->struct_size;
 
-    memset(&known, 0, sizeof known);
-    if (size > sizeof known) {
-        size = sizeof known;
-    }
-    if (size > 0) {
-        memcpy(&known, options, size);
-    }
+    muster__sized_read(&known, sizeof known, options);
     return known;
 }
 

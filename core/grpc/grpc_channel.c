@@ -2,25 +2,17 @@
 /* Channels over gRPC C core. */
 #include <muster/grpc.h>
 
-#include <string.h>
-
 #include "grpc_config.h"
 #include "grpc_connection.h"
 #include "runtime.h"
+#include "sized.h"
 
 static muster_channel_options
 read_options(const muster_channel_options *options)
 {
     muster_channel_options known;
-    size_t size = options == NULL ? 0 : options->struct_size;
 
-    memset(&known, 0, sizeof known);
-    if (size > sizeof known) {
-        size = sizeof known;
-    }
-    if (size > 0) {
-        memcpy(&known, options, size);
-    }
+    muster__sized_read(&known, sizeof known, options);
     known.struct_size = sizeof known;
     return known;
 }

@@ -12,6 +12,7 @@
 #include <grpc/grpc_security.h>
 
 #include "runtime.h"
+#include "sized.h"
 
 struct muster__grpc_config {
     _Atomic uint32_t n_refs;
@@ -154,19 +155,11 @@ static void destroy(muster__grpc_config *config)
     free(config);
 }
 
-/* Reads only what the caller's struct_size covers. */
 static muster_grpc_options read_options(const muster_grpc_options *options)
 {
     muster_grpc_options known;
-    size_t size = options == NULL ? 0 : options->struct_size;
 
-    memset(&known, 0, sizeof known);
-    if (size > sizeof known) {
-        size = sizeof known;
-    }
-    if (size > 0) {
-        memcpy(&known, options, size);
-    }
+    muster__sized_read(&known, sizeof known, options);
     return known;
 }
 
