@@ -128,9 +128,15 @@ static int refused_port(void)
     return ntohs(address.sin_port);
 }
 
-Test(grpc_transport, becomes_ready_at_a_server_that_listens)
+/* How long a server took to be READY, and its end to be noticed. */
+typedef struct times {
+    uint64_t ready_ns;
+    uint64_t lost_ns;
+} times;
+
+static times measure(muster__grpc_config *config)
 {
-    muster__grpc_config *config = make_config();
+    times taken;
     backend server;
     host h;
     void *connection;
@@ -140,33 +146,47 @@ Test(grpc_transport, becomes_ready_at_a_server_that_listens)
     host_init(&h);
     begun_ns = now_ns();
     connection = connect_to(config, &h, server.address, 5000);
-    cr_expect_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
-    cr_expect_lt(h.last_ns - begun_ns, 50000000u, "took %llu ns",
-                 (unsigned long long)(h.last_ns - begun_ns));
-    muster__grpc_transport.destroy(connection);
-    muster__grpc_config_unref(config);
+    cr_assert_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
+    taken.ready_ns = h.last_ns - begun_ns;
+    begun_ns = now_ns();
     backend_kill(&server);
+    cr_assert_eq(wait_for_state(&h, 1), MUSTER_IDLE);
+    taken.lost_ns = h.last_ns - begun_ns;
+    muster__grpc_transport.destroy(connection);
+    return taken;
+}
+
+/* The best of some: the machine may be busy, but a poller that is not there
+ * takes seconds every time. */
+static times best_times(void)
+{
+    muster__grpc_config *config = make_config();
+    times best = {.ready_ns = UINT64_MAX, .lost_ns = UINT64_MAX};
+
+    for (int i = 0; i < 5; i++) {
+        times taken = measure(config);
+
+        best.ready_ns =
+            taken.ready_ns < best.ready_ns ? taken.ready_ns : best.ready_ns;
+        best.lost_ns =
+            taken.lost_ns < best.lost_ns ? taken.lost_ns : best.lost_ns;
+    }
+    muster__grpc_config_unref(config);
+    return best;
+}
+
+Test(grpc_transport, becomes_ready_at_a_server_that_listens)
+{
+    uint64_t taken_ns = best_times().ready_ns;
+
+    cr_expect_lt(taken_ns, 50000000u, "%llu", (unsigned long long)taken_ns);
 }
 
 Test(grpc_transport, reports_idle_when_the_server_goes_away)
 {
-    muster__grpc_config *config = make_config();
-    backend server;
-    host h;
-    void *connection;
-    uint64_t killed_ns;
+    uint64_t taken_ns = best_times().lost_ns;
 
-    cr_assert(backend_start(&server, NULL));
-    host_init(&h);
-    connection = connect_to(config, &h, server.address, 5000);
-    cr_assert_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
-    killed_ns = now_ns();
-    backend_kill(&server);
-    cr_expect_eq(wait_for_state(&h, 1), MUSTER_IDLE);
-    cr_expect_lt(h.last_ns - killed_ns, 50000000u, "took %llu ns",
-                 (unsigned long long)(h.last_ns - killed_ns));
-    muster__grpc_transport.destroy(connection);
-    muster__grpc_config_unref(config);
+    cr_expect_lt(taken_ns, 50000000u, "%llu", (unsigned long long)taken_ns);
 }
 
 Test(grpc_transport, fails_with_the_reason_when_refused)
@@ -395,8 +415,7 @@ static uint64_t loss_noticed_ns(muster__grpc_config *config, bool are_running)
     return dying_host.last_ns - killed_ns;
 }
 
-/* The best of some: the machine may be busy, but a poller that is not there
- * takes seconds every time. */
+/* As best_times(). */
 static uint64_t best_loss_noticed_ns(bool are_running)
 {
     muster__grpc_config *config = make_config();
