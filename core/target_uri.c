@@ -10,12 +10,13 @@
 
 #include "text.h"
 
-/* A URI on its way through uriparser. */
+/* A URI on its way through uriparser. The authority is cut out of it: RFC 3986
+ * has one host there, we have a list, and each part is looked at alone. */
 struct parse {
-    char *text;     /* encoded: what uriparser accepts */
-    char *host;     /* in text: where the authority begins */
-    char *path;     /* in text: where the path begins, and the authority ends */
-    UriUriA parsed; /* points into text */
+    char *authority; /* encoded, like text: what uriparser accepts */
+    char *text;      /* the URI without its authority */
+    char *path;      /* in text: where the path begins */
+    UriUriA parsed;  /* points into text */
     UriQueryListA *query;
 };
 
@@ -80,76 +81,127 @@ static char *put_escaped(char *to, char c)
     return to;
 }
 
-/* Copies text as uriparser accepts it: brackets after the authority and bytes
- * of other characters than ASCII are escaped. */
-static muster_status encode(const char *text, size_t scheme_length,
-                            struct parse *parse)
+/* Copies length bytes as uriparser accepts them: bytes of other characters than
+ * ASCII, and brackets where it takes none, are escaped. The caller's; NULL: out
+ * of memory. */
+static char *encode(const char *text, size_t length, bool takes_brackets)
 {
-    size_t length = strlen(text);
-    const char *path = text + scheme_length;
-    char *to = malloc(3 * length + 1);
+    char *encoded = malloc(3 * length + 1);
+    char *to = encoded;
 
-    if (to == NULL) {
-        return MUSTER_NOMEM;
+    if (encoded == NULL) {
+        return NULL;
     }
-    parse->text = to;
-    if (strncmp(path, "//", 2) == 0) {
-        path += 2 + strcspn(path + 2, "/?#");
-        scheme_length += 2;
-    }
-    parse->host = to + scheme_length;
-    parse->path = NULL;
-    for (const char *at = text; at <= text + length; at++) {
-        if (at == path) {
-            parse->path = to;
-        }
-        if ((at >= path && (*at == '[' || *at == ']')) || (*at & 0x80) != 0) {
+    for (const char *at = text; at < text + length; at++) {
+        if ((!takes_brackets && (*at == '[' || *at == ']')) ||
+            (*at & 0x80) != 0) {
             to = put_escaped(to, *at);
         } else {
             *to++ = *at;
         }
     }
-    return MUSTER_OK;
+    *to = '\0';
+    return encoded;
 }
 
-static muster_status explain_syntax(const struct parse *parse, const char *at,
-                                    muster_error *err)
+/* Takes the authority out of text. The scheme has nothing to be encoded, so
+ * that the path begins where it did, less the authority. */
+static muster_status cut(const char *text, size_t scheme_length,
+                         struct parse *parse)
 {
-    if (at == NULL) {
-        at = parse->text;
+    const char *authority = text + scheme_length;
+    size_t length = 0;
+    char *rest;
+
+    if (strncmp(authority, "//", 2) == 0) {
+        authority += 2;
+        length = strcspn(authority, "/?#");
     }
-    if (at < parse->path) {
-        return muster_error_set(
-            err, MUSTER_INVAL,
-            "%s is not a valid authority (the part between "
-            "\"//\" and \"/\"): host:port",
-            muster__quote_n(parse->host, (size_t)(parse->path - parse->host))
-                .text);
+    parse->authority = encode(authority, length, true);
+    rest = encode(authority + length, strlen(authority + length), false);
+    parse->text = rest == NULL
+                      ? NULL
+                      : malloc((size_t)(authority - text) + strlen(rest) + 1);
+    if (parse->text != NULL) {
+        parse->path = parse->text + (authority - text);
+        memcpy(parse->text, text, (size_t)(authority - text));
+        memcpy(parse->path, rest, strlen(rest) + 1);
     }
-    return muster_error_set(err, MUSTER_INVAL,
-                            "%s: a URI cannot have that character as it is; "
-                            "write it as %%%02X",
-                            muster__quote(at).text, (unsigned char)*at);
+    free(rest);
+    return parse->authority != NULL && parse->text != NULL ? MUSTER_OK
+                                                           : MUSTER_NOMEM;
 }
 
-static muster_status parse_syntax(struct parse *parse, muster_error *err)
-{
-    const char *at = NULL;
-    int status = uriParseSingleUriA(&parse->parsed, parse->text, &at);
+/* ---- the authority ---- */
 
-    if (status == URI_ERROR_MALLOC) {
+/* Whether text, of length bytes, is what RFC 3986 calls an authority. */
+static muster_status try_authority(const char *text, size_t length)
+{
+    static const char before[] = "x://";
+    const size_t offset = sizeof before - 1;
+    char *uri = malloc(offset + length + 1);
+    const char *at;
+    UriUriA parsed;
+    int status;
+
+    if (uri == NULL) {
         return MUSTER_NOMEM;
     }
-    if (status != URI_SUCCESS) {
-        memset(&parse->parsed, 0, sizeof parse->parsed);
-        return explain_syntax(parse, at, err);
+    memcpy(uri, before, offset);
+    memcpy(uri + offset, text, length);
+    uri[offset + length] = '\0';
+    status = uriParseSingleUriA(&parsed, uri, &at);
+    if (status == URI_SUCCESS) {
+        uriFreeUriMembersA(&parsed);
     }
-    if (parse->parsed.fragment.first != NULL) {
+    free(uri);
+    return status == URI_SUCCESS        ? MUSTER_OK
+           : status == URI_ERROR_MALLOC ? MUSTER_NOMEM
+                                        : MUSTER_INVAL;
+}
+
+static muster_status check_part(const char *list, const char *part,
+                                size_t length, muster_error *err)
+{
+    muster_status status = MUSTER_OK;
+
+    if (length == 0) {
         return muster_error_set(err, MUSTER_INVAL,
-                                "a target has no fragment; a \"#\" itself is "
-                                "written %%23");
+                                "authority %s has an empty part at byte %zu; "
+                                "it is host:port or host:port,host:port",
+                                muster__quote(list).text,
+                                (size_t)(part - list) + 1);
     }
-    return MUSTER_OK;
+    status = try_authority(part, length);
+    if (status == MUSTER_INVAL) {
+        return muster_error_set(
+            err, status,
+            "%s is not a valid authority (the part between "
+            "\"//\" and \"/\"): host:port or host:port,host:port",
+            muster__quote_n(part, length).text);
+    }
+    return status;
+}
+
+/* Each part between commas is a host:port of its own. */
+static muster_status check_authority(const char *list, muster_error *err)
+{
+    const char *part = list;
+    muster_status status = MUSTER_OK;
+
+    if (*list == '\0') {
+        return MUSTER_OK;
+    }
+    for (;;) {
+        size_t length = strcspn(part, ",");
+
+        status = check_part(list, part, length, err);
+        part += length;
+        if (status != MUSTER_OK || *part == '\0') {
+            return status;
+        }
+        part++;
+    }
 }
 
 static bool is_unreserved(int c)
@@ -157,24 +209,35 @@ static bool is_unreserved(int c)
     return c < 0x80 && (isalnum(c) || strchr("-._~", c) != NULL) && c != 0;
 }
 
-/* Lower case after the user's name; escapes only where need be, in upper
- * case: RFC 3986 section 6.2.2. */
-static char *normalise_authority(const char *from, size_t length)
+/* Where the host of the part at text begins: after a user's name. */
+static const char *host_of(const char *text)
 {
-    char *authority = malloc(length + 1);
+    size_t length = strcspn(text, ",");
+    const char *host = text;
+
+    for (const char *at = text; at < text + length; at++) {
+        host = *at == '@' ? at + 1 : host;
+    }
+    return host;
+}
+
+/* Hosts in lower case; escapes only where need be, in upper case: RFC 3986
+ * section 6.2.2. */
+static char *normalise_authority(const char *from)
+{
+    char *authority = malloc(strlen(from) + 1);
     char *to = authority;
-    const char *host = from;
+    const char *host = host_of(from);
 
     if (authority == NULL) {
         return NULL;
     }
-    for (const char *at = from; at < from + length; at++) {
-        host = *at == '@' ? at + 1 : host;
-    }
-    for (const char *at = from; at < from + length; at++) {
+    for (const char *at = from; *at != '\0'; at++) {
         int byte = (unsigned char)*at;
 
-        if (byte == '%') {
+        if (byte == ',') {
+            host = host_of(at + 1);
+        } else if (byte == '%') {
             byte = escaped_byte(at);
             at += 2;
             if (!is_unreserved(byte)) {
@@ -222,16 +285,44 @@ static muster_status take_decoded(const char *text, size_t length,
 static muster_status take_authority(const struct parse *parse, muster__uri *uri,
                                     muster_error *err)
 {
-    size_t length =
-        parse->path > parse->host ? (size_t)(parse->path - parse->host) : 0;
+    muster_status status = check_authority(parse->authority, err);
 
-    uri->canonical_authority = normalise_authority(parse->host, length);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    uri->canonical_authority = normalise_authority(parse->authority);
     if (uri->canonical_authority == NULL) {
         return MUSTER_NOMEM;
     }
     return take_decoded(uri->canonical_authority,
                         strlen(uri->canonical_authority), "authority",
                         &uri->authority, err);
+}
+
+/* ---- the rest ---- */
+
+static muster_status parse_rest(struct parse *parse, muster_error *err)
+{
+    const char *at = NULL;
+    int status = uriParseSingleUriA(&parse->parsed, parse->text, &at);
+
+    if (status == URI_ERROR_MALLOC) {
+        return MUSTER_NOMEM;
+    }
+    if (status != URI_SUCCESS) {
+        memset(&parse->parsed, 0, sizeof parse->parsed);
+        at = at == NULL ? parse->text : at;
+        return muster_error_set(err, MUSTER_INVAL,
+                                "%s: a URI cannot have that character as it "
+                                "is; write it as %%%02X",
+                                muster__quote(at).text, (unsigned char)*at);
+    }
+    if (parse->parsed.fragment.first != NULL) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "a target has no fragment; a \"#\" itself is "
+                                "written %%23");
+    }
+    return MUSTER_OK;
 }
 
 static muster_status take_path(const struct parse *parse, muster__uri *uri,
@@ -320,13 +411,13 @@ muster_status muster__uri_parse(const char *text, size_t scheme_length,
 {
     struct parse parse = {0};
     muster__uri uri = {0};
-    muster_status status = encode(text, scheme_length, &parse);
+    muster_status status = cut(text, scheme_length, &parse);
 
     if (status == MUSTER_OK) {
-        status = parse_syntax(&parse, err);
+        status = take_authority(&parse, &uri, err);
     }
     if (status == MUSTER_OK) {
-        status = take_authority(&parse, &uri, err);
+        status = parse_rest(&parse, err);
     }
     if (status == MUSTER_OK) {
         status = take_path(&parse, &uri, err);
@@ -337,6 +428,7 @@ muster_status muster__uri_parse(const char *text, size_t scheme_length,
     uriFreeQueryListA(parse.query);
     uriFreeUriMembersA(&parse.parsed);
     free(parse.text);
+    free(parse.authority);
     if (status == MUSTER_OK) {
         *ret_uri = uri;
         return MUSTER_OK;

@@ -183,6 +183,16 @@ Test(target, hands_the_class_decoded_parts)
     muster__target_destroy(target);
 }
 
+Test(target, hands_the_class_every_server_of_the_authority)
+{
+    muster__target *target =
+        parsed("dns://NS.test,10.0.0.2:53,[2001:DB8::1]:53/x");
+
+    cr_assert_str_eq(target->authority, "ns.test,10.0.0.2:53,[2001:db8::1]:53");
+    cr_assert_str_eq(target->path, "x");
+    muster__target_destroy(target);
+}
+
 Test(target, takes_the_first_slash_off_the_path_unless_the_class_keeps_it)
 {
     muster__target *target = parsed("static:////x");
@@ -313,7 +323,7 @@ Test(target, says_so_when_memory_is_short)
         muster_error err;
 
         n_allocations_left = i;
-        status = muster__target_parse("file:///x?interval=1s&empty=keep",
+        status = muster__target_parse("file://a,b/x?interval=1s&empty=keep",
                                       &target, &err);
         n_allocations_left = -1;
         if (status != MUSTER_OK) {
