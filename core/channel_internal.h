@@ -62,7 +62,7 @@ struct muster_channel {
     muster_status end_status;
     char *name;             /* the target in canonical form; never changes */
     char *resolver_failure; /* before any list */
-    const char *authority;  /* the options' or NULL */
+    const char *authority;  /* the options' or the target's; NULL: neither */
 
     muster__subchannel_table table;
     muster__priorities priorities;

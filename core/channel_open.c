@@ -262,6 +262,21 @@ typedef struct opening {
     muster_error err;
 } opening;
 
+/* Before anything connects: a connection takes the name when it is made. */
+static muster_status take_authority(opening *open)
+{
+    muster_channel *channel = open->channel;
+    muster_status status = MUSTER_OK;
+    char *authority = NULL;
+
+    if (channel->options.authority == NULL) {
+        status = muster__target_authority(open->target, &authority);
+        channel->options.authority = authority;
+    }
+    channel->authority = channel->options.authority;
+    return status;
+}
+
 static muster_status subscribe(opening *open)
 {
     muster_channel *channel = open->channel;
@@ -297,6 +312,9 @@ static void open_on_control(muster__request *request)
     const muster_channel_options *options = &channel->options;
 
     open->status = make_parts(channel);
+    if (open->status == MUSTER_OK) {
+        open->status = take_authority(open);
+    }
     if (open->status != MUSTER_OK) {
         (void)muster_error_set(&open->err, open->status, "channel %s: %s",
                                channel->name, muster_status_text(open->status));
@@ -338,7 +356,6 @@ static muster_status channel_new(const char *name,
         muster__channel_discard(channel);
         return MUSTER_NOMEM;
     }
-    channel->authority = channel->options.authority;
     atomic_init(&channel->refs, 2); /* the user's, and the open channel's */
     atomic_init(&channel->state, (int)MUSTER_CONNECTING);
     *ret_channel = channel;

@@ -39,6 +39,11 @@ muster_status muster__target_parse(const char *text,
                                    muster__target **ret_target,
                                    muster_error *err);
 
+/* Asks the target's class what TLS and :authority call it. *ret_authority is
+ * the caller's; NULL: it has no name. Thread: control. MUSTER_NOMEM. */
+muster_status muster__target_authority(const muster__target *target,
+                                       char **ret_authority);
+
 void muster__target_destroy(muster__target *target); /* NULL is ignored */
 
 #endif

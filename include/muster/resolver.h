@@ -176,6 +176,15 @@ typedef struct muster_resolver_class {
 
     /* Must. Releases self. No call of ours is running or will come. */
     void (*free)(void *self);
+
+    /* May. Thread: any, also before init() and without an instance; must not
+     * block, and answers the same for the same path. Writes what TLS and
+     * :authority call the target with that path ("web.prod:50051"),
+     * zero-terminated, into buffer, whose size is at least 512 bytes. It is
+     * used where neither the endpoint nor the channel's options have a name.
+     * Anything but MUSTER_OK, and an empty name, say that there is none. NULL,
+     * and no name: the endpoint's address. */
+    muster_status (*authority)(const char *path, char *buffer, size_t size);
 } muster_resolver_class;
 
 /* Shorthands for the commonest host calls. */

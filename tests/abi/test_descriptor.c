@@ -146,7 +146,7 @@ Test(descriptor, must_have_its_head)
 Test(descriptor, must_have_this_abi)
 {
     plugin.abi_minor = MUSTER_ABI_MINOR + 1;
-    expect_refused("this library takes only 0.1");
+    expect_refused("this library takes only 0.2");
 }
 
 Test(descriptor, must_have_the_fields_of_its_abi)

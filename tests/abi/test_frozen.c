@@ -22,7 +22,7 @@
                    #type "." #field ": " REFREEZE)
 #define LAYOUT_NUMBER(name, number)                                            \
     _Static_assert((int)(name) == (number), #name ": " REFREEZE)
-#include "frozen/0.1/layout.h"
+#include "frozen/0.2/layout.h"
 #endif
 
 static void set_up(void)

@@ -378,8 +378,8 @@ Test(loader, refuses_another_major_abi)
 
     image_note(&image)->abi_major = MUSTER_ABI_MAJOR + 1;
     expect_image_refused(&image,
-                         "built for plugin ABI 1.1; this library takes only "
-                         "0.1");
+                         "built for plugin ABI 1.2; this library takes only "
+                         "0.2");
 }
 
 Test(loader, refuses_another_minor_abi)
@@ -390,7 +390,7 @@ Test(loader, refuses_another_minor_abi)
         file_image image = image_read("muster_good.so");
 
         image_note(&image)->abi_minor = minors[i];
-        expect_image_refused(&image, "this library takes only 0.1");
+        expect_image_refused(&image, "this library takes only 0.2");
     }
 }
 

@@ -63,6 +63,17 @@ static void script_stop(void *self)
     env->host->stopped(env->ctx);
 }
 
+/* "NAME.script"; one that is called "nameless" has none. */
+static muster_status script_authority(const char *path, char *buffer,
+                                      size_t size)
+{
+    if (strcmp(path, "nameless") == 0) {
+        return MUSTER_NOTFOUND;
+    }
+    (void)snprintf(buffer, size, "%s.script", path);
+    return MUSTER_OK;
+}
+
 static const muster_resolver_class script_class = {
     .struct_size = sizeof script_class,
     .scheme = "script",
@@ -72,6 +83,7 @@ static const muster_resolver_class script_class = {
     .refresh = script_refresh,
     .stop = script_stop,
     .free = free,
+    .authority = script_authority,
 };
 
 static const muster_plugin *script_entry(void)

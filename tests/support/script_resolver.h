@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A resolver whose lists the test writes: script:///NAME. */
+/* A resolver whose lists the test writes: script:///NAME, whose authority is
+ * "NAME.script" (none for NAME "nameless"). */
 #ifndef MUSTER_TESTS_SCRIPT_RESOLVER_H
 #define MUSTER_TESTS_SCRIPT_RESOLVER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plugin ABI 0.1 on 64-bit machines; made by freeze. */
+/* Plugin ABI 0.2 on 64-bit machines; made by freeze. */
 LAYOUT_SIZE(muster_call_info, 64);
 LAYOUT_FIELD(muster_call_info, struct_size, 0, 4);
 LAYOUT_FIELD(muster_call_info, flags, 4, 4);
@@ -145,7 +145,7 @@ LAYOUT_FIELD(muster_resolver_env, options, 56, 8);
 LAYOUT_SIZE(muster_option_info, 16);
 LAYOUT_FIELD(muster_option_info, name, 0, 8);
 LAYOUT_FIELD(muster_option_info, summary, 8, 8);
-LAYOUT_SIZE(muster_resolver_class, 88);
+LAYOUT_SIZE(muster_resolver_class, 96);
 LAYOUT_FIELD(muster_resolver_class, struct_size, 0, 4);
 LAYOUT_FIELD(muster_resolver_class, flags, 4, 4);
 LAYOUT_FIELD(muster_resolver_class, scheme, 8, 8);
@@ -159,6 +159,7 @@ LAYOUT_FIELD(muster_resolver_class, refresh, 56, 8);
 LAYOUT_FIELD(muster_resolver_class, applied, 64, 8);
 LAYOUT_FIELD(muster_resolver_class, stop, 72, 8);
 LAYOUT_FIELD(muster_resolver_class, free, 80, 8);
+LAYOUT_FIELD(muster_resolver_class, authority, 88, 8);
 LAYOUT_SIZE(muster_plugin_host, 56);
 LAYOUT_FIELD(muster_plugin_host, struct_size, 0, 4);
 LAYOUT_FIELD(muster_plugin_host, call_later, 8, 8);

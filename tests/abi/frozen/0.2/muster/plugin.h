@@ -18,9 +18,10 @@ extern "C" {
  * (arrays carry their stride). Enum numbers are only appended.
  *
  * Changes
- *   0.1  2026-11-23  first */
+ *   0.1  2026-11-23  first
+ *   0.2  2026-11-23  muster_resolver_class.authority */
 #define MUSTER_ABI_MAJOR 0
-#define MUSTER_ABI_MINOR 1
+#define MUSTER_ABI_MINOR 2
 
 /* What the core does for a plugin as such, once per process: bound to the
  * plugin and valid from init() until fini() returns. All but post() and log()
@@ -35,9 +36,15 @@ typedef struct muster_plugin_host {
     muster_status (*post)(void *ctx, muster_task_fn fn, void *arg);
     void (*log)(void *ctx, muster_log_level level, const char *message);
 
-    /* Resolves a host name through whichever plugin serves names; fn gets the
-     * addresses (numeric, borrowed for the call) or an error, later, on the
-     * control thread. MUSTER_UNSUPPORTED when no plugin serves names. */
+    /* Resolves a host name through whichever plugin serves names (the scheme
+     * "dns"; it may be the one that asks). fn gets the addresses (numeric,
+     * without brackets and port, borrowed for the call) or an error: once, on
+     * the control thread, always later; never when fini comes first. name is
+     * copied; a numeric address is its own answer. Answers MUSTER_INVAL,
+     * MUSTER_NOMEM, MUSTER_CLOSED or MUSTER_UNAVAILABLE when fn will not be
+     * called. What fn is told: MUSTER_UNSUPPORTED when no plugin serves names,
+     * MUSTER_NOTFOUND when the name has no address, MUSTER_TIMEOUT after 30 s,
+     * MUSTER_INVAL, MUSTER_NOMEM, or what that plugin failed with. */
     muster_status (*resolve)(void *ctx, const char *name,
                              void (*fn)(void *arg, muster_status status,
                                         const char *const *addresses,
