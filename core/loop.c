@@ -168,6 +168,14 @@ static void *control_main(void *unused)
     return NULL;
 }
 
+void muster__loop_run_while(bool (*is_wanted)(void))
+{
+    assert(is_control);
+    while (is_wanted()) {
+        (void)uv_run(&uv, UV_RUN_ONCE);
+    }
+}
+
 static void on_stop_task(muster__task *task)
 {
     (void)task;

@@ -21,6 +21,9 @@ muster_status muster__loop_stop(void (*at_end)(void));
 
 bool muster__loop_is_current(void);
 
+/* Turns the loop while is_wanted() says so. Thread: control, in at_end only. */
+void muster__loop_run_while(bool (*is_wanted)(void));
+
 /* Work for the control thread. The memory is the poster's, and may be reused or
  * freed inside fn. Posting is lock-free and never fails. FIFO per poster. */
 typedef struct muster__task {

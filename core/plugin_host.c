@@ -291,12 +291,19 @@ static muster_status host_resolve(void *ctx, const char *name,
                                              size_t n_addresses),
                                   void *arg)
 {
-    (void)ctx;
-    (void)name;
-    (void)fn;
-    (void)arg;
-    /* The answer that the header gives for "no plugin serves names". */
-    return MUSTER_UNSUPPORTED;
+    muster__plugin_scope *scope = ctx;
+
+    if (!muster__loop_is_current()) {
+        return MUSTER_UNSUPPORTED;
+    }
+    if (!scope->is_open || scope->is_ending) {
+        return MUSTER_CLOSED;
+    }
+    if (name == NULL || *name == '\0' || fn == NULL) {
+        return MUSTER_INVAL;
+    }
+    return muster__name_lookup_start(&scope->lookups, scope->descriptor->name,
+                                     name, fn, arg);
 }
 
 static const muster_plugin_host plugin_host = {
@@ -314,6 +321,7 @@ static void open_host(muster__plugin_scope *scope)
     (void)pthread_mutex_lock(&scope->mutex);
     scope->is_open = true;
     (void)pthread_mutex_unlock(&scope->mutex);
+    scope->is_ending = false;
 }
 
 static void close_host(muster__plugin_scope *scope)
@@ -331,6 +339,7 @@ static void close_host(muster__plugin_scope *scope)
     while (scope->watches != NULL) {
         remove_watch(&scope->watches);
     }
+    muster__name_lookup_cancel_all(&scope->lookups);
 }
 
 /* ---- init and fini ---- */
@@ -406,6 +415,12 @@ void muster__plugin_scope_leak(muster__plugin_scope *scope)
 {
     assert(muster__loop_is_current());
     scope->is_leaked = true;
+}
+
+void muster__plugin_scope_end_lookups(muster__plugin_scope *scope)
+{
+    scope->is_ending = true;
+    muster__name_lookup_cancel_all(&scope->lookups);
 }
 
 void muster__plugin_scope_end(muster__plugin_scope *scope)

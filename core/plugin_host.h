@@ -11,6 +11,8 @@
 
 #include <muster/plugin.h>
 
+#include "name_lookup.h"
+
 typedef struct muster__host_timer muster__host_timer;
 typedef struct muster__host_watch muster__host_watch;
 
@@ -26,6 +28,8 @@ typedef struct muster__plugin_scope {
     /* The rest is the control thread's. */
     muster__host_timer *timers;
     muster__host_watch *watches;
+    muster__name_lookup *lookups;
+    bool is_ending; /* takes no more lookups until the next init */
     uint64_t last_timer;
     size_t n_users;
     void *shared;
@@ -44,6 +48,10 @@ muster_status muster__plugin_scope_use(muster__plugin_scope *scope,
                                        void **ret_shared, muster_error *err);
 void muster__plugin_scope_unuse(muster__plugin_scope *scope);
 void muster__plugin_scope_leak(muster__plugin_scope *scope);
+
+/* Cancels the plugin's name lookups, and takes no more of them: it is about to
+ * end. */
+void muster__plugin_scope_end_lookups(muster__plugin_scope *scope);
 
 /* Runs fini when init was run and nobody uses it, and closes the host. */
 void muster__plugin_scope_end(muster__plugin_scope *scope);

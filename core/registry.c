@@ -9,6 +9,7 @@
 #include "fork.h"
 #include "log_internal.h"
 #include "loop.h"
+#include "name_lookup.h"
 #include "plugin_catalog.h"
 #include "plugin_check.h"
 #include "plugin_loader.h"
@@ -266,6 +267,15 @@ void muster__registry_fini(void)
 {
     muster__plugin *plugin = muster__table_next(NULL);
 
+    /* A name lookup is no user of the loop, which would keep a program from
+     * ending muster for 30 s; but the resolver that serves it must have stopped
+     * before the fini of its plugin. */
+    while (plugin != NULL) {
+        muster__plugin_scope_end_lookups(&plugin->scope);
+        plugin = muster__table_next(plugin);
+    }
+    muster__loop_run_while(muster__name_lookup_is_any);
+    plugin = muster__table_next(NULL);
     while (plugin != NULL) {
         muster__plugin_scope_end(&plugin->scope);
         plugin = muster__table_next(plugin);

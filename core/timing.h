@@ -12,6 +12,8 @@
 /* How often the watchdog looks. */
 #define MUSTER__WATCHDOG_PERIOD_MS 1000u
 
+/* A name looked up for a plugin that has no answer by then has none. */
+#define MUSTER__NAME_LOOKUP_MS 30000u
 /* Endpoints of a priority that a better one made idle stay connected for it
  * (gRFC A56). */
 #define MUSTER__PRIORITY_IDLE_MS 900000u

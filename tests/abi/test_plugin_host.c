@@ -422,7 +422,7 @@ Test(plugin_host, takes_no_timers_or_watches_after_fini)
     on_control(do_late, NULL);
 }
 
-Test(plugin_host, resolves_no_names_yet)
+Test(plugin_host, resolves_names_on_the_control_thread_only)
 {
     use();
     cr_expect_eq(host->resolve(host_ctx, "localhost", NULL, NULL),
