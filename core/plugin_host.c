@@ -306,6 +306,12 @@ static muster_status host_resolve(void *ctx, const char *name,
                                      name, fn, arg);
 }
 
+static uint64_t host_now_ms(void *ctx)
+{
+    (void)ctx;
+    return muster__now_ms();
+}
+
 static const muster_plugin_host plugin_host = {
     .struct_size = (uint32_t)sizeof(muster_plugin_host),
     .call_later = host_call_later,
@@ -314,6 +320,7 @@ static const muster_plugin_host plugin_host = {
     .post = host_post_task,
     .log = host_log,
     .resolve = host_resolve,
+    .now_ms = host_now_ms,
 };
 
 static void open_host(muster__plugin_scope *scope)

@@ -367,4 +367,5 @@ const muster_plugin_host testkit_resolver_plugin_host = {
     .post = host_post,
     .log = host_log,
     .resolve = host_resolve,
+    .now_ms = host_now_ms,
 };

@@ -19,13 +19,15 @@ extern "C" {
  *
  * Changes
  *   0.1  2026-11-23  first
- *   0.2  2026-11-23  muster_resolver_class.authority */
+ *   0.2  2026-11-26  muster_resolver_class.authority, muster_plugin_host.now_ms
+ */
 #define MUSTER_ABI_MAJOR 0
 #define MUSTER_ABI_MINOR 2
 
 /* What the core does for a plugin as such, once per process: bound to the
- * plugin and valid from init() until fini() returns. All but post() and log()
- * are for the control thread. See muster_resolver_host for what each does. */
+ * plugin and valid from init() until fini() returns. All but post(), log() and
+ * now_ms() are for the control thread. See muster_resolver_host for what each
+ * does. */
 typedef struct muster_plugin_host {
     uint32_t struct_size;
     muster_status (*call_later)(void *ctx, uint64_t delay_ms, muster_task_fn fn,
@@ -50,6 +52,9 @@ typedef struct muster_plugin_host {
                                         const char *const *addresses,
                                         size_t n_addresses),
                              void *arg);
+
+    /* Thread: any. Milliseconds on a monotonic clock (virtual in tests). */
+    uint64_t (*now_ms)(void *ctx);
 } muster_plugin_host;
 
 /* What the exported function returns: constant data. The first five fields are
