@@ -119,6 +119,13 @@ static muster__dns_trouble make_denial(const muster__dns_reply *reply,
     return MUSTER__DNS_NO_TROUBLE;
 }
 
+/* Not a single record: a name that has none of the type (RFC 2308 section 2.2,
+ * type 3), as forwarders say it that know a host's IPv4 address only. */
+static bool is_bare(const muster__dns_reply *reply)
+{
+    return reply->n_answers == 0 && reply->n_authorities == 0;
+}
+
 /* There is nothing of the type. Without NXDOMAIN, that may as well be a
  * referral to other servers, unless a SOA record says that it is not (RFC 2308
  * section 2.2). */
@@ -134,7 +141,7 @@ static muster__dns_trouble deny(const muster__dns_reply *reply,
         if (trouble != MUSTER__DNS_NO_TROUBLE) {
             return trouble;
         }
-    } else if (code_of(reply) != CODE_NO_SUCH_NAME) {
+    } else if (code_of(reply) != CODE_NO_SUCH_NAME && !is_bare(reply)) {
         (void)muster_error_set(reply->err, MUSTER_PROTOCOL,
                                "neither %s records nor a SOA record that "
                                "denies them",

@@ -25,10 +25,10 @@ typedef enum muster__dns_trouble {
  * at most; the answer's time to live is the smallest of its links and records.
  * One over 2^31 - 1 reads as 0 (RFC 2181 section 8). Records of another owner
  * or of another class are passed over; when such are all there is, the reply is
- * malformed and not a denial. A chain that ends without a record of the type is
- * a denial when a SOA record or NXDOMAIN says so, else malformed; so is
- * NXDOMAIN with records of the type. A truncated reply is malformed: it must
- * not remove addresses. */
+ * malformed and not a denial. A reply without a record of the type is a denial
+ * when it is NXDOMAIN, has a SOA record, or has no record at all, else
+ * malformed (a chain without an end, a referral); so is NXDOMAIN with records
+ * of the type. A truncated reply is malformed: it must not remove addresses. */
 muster__dns_outcome
 muster__dns_packet_read(const uint8_t *packet, size_t size, const char *name,
                         muster__dns_type type, muster__dns_answer **ret_answer,

@@ -317,6 +317,12 @@ Test(dns_packet, a_soa_record_denies_records_of_the_type)
     expect_denial(20);
 }
 
+Test(dns_packet, a_reply_without_any_record_denies_them)
+{
+    begin(MUSTER__DNS_A);
+    expect_denial(UINT64_MAX);
+}
+
 Test(dns_packet, a_soa_record_denies_records_at_the_end_of_a_chain)
 {
     begin(MUSTER__DNS_A);

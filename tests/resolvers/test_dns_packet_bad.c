@@ -110,11 +110,18 @@ Test(dns_packet_bad, records_of_a_wrong_class_deny_nothing)
     expect_malformed(MUSTER__DNS_A, "the records are of a wrong class");
 }
 
-Test(dns_packet_bad, no_records_deny_nothing_without_a_soa_record)
+Test(dns_packet_bad, a_referral_denies_nothing)
 {
-    begin(MUSTER__DNS_SRV);
-    expect_malformed(MUSTER__DNS_SRV,
-                     "neither SRV records nor a SOA record that denies them");
+    begin(MUSTER__DNS_A);
+    begin_record(AUTHORITY, "prod", 2, 60); /* NS */
+    put_name("ns.prod");
+    end_record();
+    expect_malformed(MUSTER__DNS_A,
+                     "neither A records nor a SOA record that denies them");
+}
+
+Test(dns_packet_bad, a_chain_without_a_soa_record_denies_nothing)
+{
     begin(MUSTER__DNS_A);
     add_cname("web.prod", "b", 60);
     expect_malformed(MUSTER__DNS_A,
