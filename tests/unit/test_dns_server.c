@@ -340,7 +340,7 @@ Test(dns_server, answers_with_bytes)
 {
     static uint8_t reply[DNS_MESSAGE_SIZE];
     const uint8_t bytes[] = {0x81, 0x80, 1, 2, 3};
-    const int fd = loopback_bind(AF_INET, SOCK_DGRAM, 0);
+    const int fd = open_udp();
 
     put(&(dns_rule){
         .action = DNS_BYTES, .bytes = bytes, .n_bytes = sizeof bytes});
