@@ -66,7 +66,8 @@ void knot_kill(knot *self);
  * it. */
 bool knot_restart(knot *self);
 
-/* SIGSTOP and SIGCONT: a server that is there and does not answer. */
+/* SIGSTOP, and waits until it took effect; SIGCONT. In between the server is
+ * there and does not answer: what comes is answered later. */
 void knot_freeze(knot *self);
 void knot_thaw(knot *self);
 

@@ -249,10 +249,17 @@ void knot_kill(knot *self)
     end_with(self, SIGKILL);
 }
 
+/* A signal stops threads one by one; the parent is told when all are. */
 void knot_freeze(knot *self)
 {
+    int status;
+
     if (self->pid != 0) {
         (void)kill(self->pid, SIGSTOP);
+        if (waitpid(self->pid, &status, WUNTRACED) != self->pid ||
+            !WIFSTOPPED(status)) {
+            self->pid = 0;
+        }
     }
 }
 
