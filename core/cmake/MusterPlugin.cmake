@@ -10,6 +10,7 @@ set(MUSTER_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/plugin.map)
 function(muster_add_plugin id)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
   set_property(GLOBAL APPEND PROPERTY MUSTER_PLUGIN_IDS ${id})
+  set_property(GLOBAL PROPERTY MUSTER_PLUGIN_LIBS_${id} "${ARG_LIBS}")
 
   add_library(muster_builtin_${id} OBJECT EXCLUDE_FROM_ALL ${ARG_SOURCES})
   target_compile_definitions(muster_builtin_${id} PRIVATE MUSTER_BUILTIN)
