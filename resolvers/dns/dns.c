@@ -90,7 +90,7 @@ static bool waits(muster__dns_instance *self, const muster__dns_view *view,
         self->window_ms = 0;
         return false;
     }
-    *ret_due_ms = view->due_ms > now_ms ? view->due_ms : UINT64_MAX;
+    *ret_due_ms = view->due_ms;
     if (!self->has_news) {
         return true;
     }

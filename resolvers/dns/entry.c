@@ -71,7 +71,8 @@ uint64_t muster__dns_entry_due_ms(const muster__dns_entry *entry,
     for (size_t i = 0; i < entry->n; i++) {
         uint64_t due_ms;
 
-        if (is_companion(entry, i)) {
+        if (is_companion(entry, i) ||
+            muster__dns_question_is_asking(entry->follows[i].question)) {
             continue;
         }
         due_ms = muster__dns_pace_due_ms(pace, known_of(entry, i));

@@ -54,7 +54,8 @@ bool muster__dns_entry_is_asking(const muster__dns_entry *entry);
 /* Whether it is being asked something that was not answered ever. */
 bool muster__dns_entry_is_incomplete(const muster__dns_entry *entry);
 
-/* When something will be due; UINT64_MAX: nothing will. */
+/* When something will be due that is not being asked; UINT64_MAX: nothing will.
+ */
 uint64_t muster__dns_entry_due_ms(const muster__dns_entry *entry,
                                   const muster__dns_pace *pace);
 
