@@ -55,7 +55,10 @@ static void set_timer(muster__dns_instance *self, uint64_t due_ms)
     }
     if (host->call_later(self->env->ctx, delay_ms, on_timer, self,
                          &self->timer) != MUSTER_OK) {
-        self->timer = 0; /* the core's refresh, or an answer, goes on */
+        self->timer = 0;
+        /* What fails, the core asks to refresh until it does not. */
+        muster_fail(self->env, MUSTER_NOMEM,
+                    "out of memory: there is no timer");
     }
 }
 
@@ -105,6 +108,16 @@ static bool waits(muster__dns_instance *self, const muster__dns_view *view,
     return view->is_incomplete && view->outcome != MUSTER__DNS_ANSWER;
 }
 
+/* An address in the place of a name is its own answer. */
+static void say_literal(muster__dns_instance *self)
+{
+    const muster_endpoint endpoint = {.address = self->name.literal};
+
+    if (muster_report(self->env, &endpoint, 1) != MUSTER_OK) {
+        set_timer(self, muster__dns_now_ms(self->scope) + RETRY_MS);
+    }
+}
+
 static void look(muster__dns_instance *self)
 {
     muster__dns_view view;
@@ -113,6 +126,10 @@ static void look(muster__dns_instance *self)
     muster_status status;
 
     if (self->is_stopped) {
+        return;
+    }
+    if (*self->name.literal != '\0') {
+        say_literal(self);
         return;
     }
     if (self->has_news) { /* times are counted from the new answers */
@@ -199,11 +216,15 @@ static muster_status dns_authority(const char *path, char *buffer, size_t size)
 {
     muster__dns_name name;
     muster_error err;
-    muster_status status = muster__dns_name_parse(path, &name, &err);
-    const char *text =
-        name.is_service ? muster__dns_name_skip_labels(name.text) : path;
+    const char *text = path;
 
-    if (status != MUSTER_OK || strlen(text) >= size) {
+    if (muster__dns_name_parse(path, &name, &err) != MUSTER_OK) {
+        return MUSTER_INVAL;
+    }
+    if (name.is_service) {
+        text = muster__dns_name_skip_labels(name.text);
+    }
+    if (strlen(text) >= size) {
         return MUSTER_INVAL;
     }
     memcpy(buffer, text, strlen(text) + 1);
@@ -212,15 +233,7 @@ static muster_status dns_authority(const char *path, char *buffer, size_t size)
 
 static void dns_start(void *data)
 {
-    muster__dns_instance *self = data;
-
-    if (*self->name.literal != '\0') {
-        const muster_endpoint endpoint = {.address = self->name.literal};
-
-        (void)muster_report(self->env, &endpoint, 1);
-    } else {
-        look(self);
-    }
+    look(data);
 }
 
 /* Asked again is what is older than ttl_min, now or when it is. */
@@ -228,10 +241,6 @@ static void dns_refresh(void *data)
 {
     muster__dns_instance *self = data;
 
-    if (*self->name.literal != '\0') {
-        dns_start(self);
-        return;
-    }
     self->pace.hinted_ms = muster__dns_now_ms(self->scope);
     look(self);
 }

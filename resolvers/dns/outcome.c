@@ -198,11 +198,15 @@ static uint64_t say_gone(muster__dns_instance *self,
     }
     end_ms = said->gone_since_ms + self->options.hold_nxdomain_ms;
     if (view->is_decided || !said->has_list || said->n_endpoints == 0 ||
-        now_ms >= end_ms) {
+        (now_ms >= end_ms && view->trouble == NULL)) {
         if (is_worth_saying(self, view, &nothing)) {
             report(self, &nothing);
         }
-        return UINT64_MAX;
+        return view->trouble != NULL ? say_trouble(self, view->trouble)
+                                     : UINT64_MAX;
+    }
+    if (view->trouble != NULL) { /* whether it is still gone is not known */
+        return say_trouble(self, view->trouble);
     }
     (void)snprintf(message, sizeof message,
                    "%s: there is no such name, or it has no addresses; the "
