@@ -23,6 +23,7 @@ enum {
     WHOLE_MS = 1000,
     SHORTEST_MS = 100,
     RETRY_MS = 1000,
+    ASKING_MS = 5000,
     /* Also when there is nothing to wait for: memory may have been short. */
     LONGEST_MS = 3600 * 1000
 };
@@ -118,6 +119,16 @@ static void say_literal(muster__dns_instance *self)
     }
 }
 
+/* While an answer is awaited somebody looks after it: a post or a timer on its
+ * way may have found no memory. */
+static uint64_t limit_due(const muster__dns_instance *self,
+                          const muster__dns_view *view, uint64_t due_ms)
+{
+    uint64_t limit_ms = muster__dns_now_ms(self->scope) + ASKING_MS;
+
+    return view->is_asking && limit_ms < due_ms ? limit_ms : due_ms;
+}
+
 static void look(muster__dns_instance *self)
 {
     muster__dns_view view;
@@ -146,7 +157,7 @@ static void look(muster__dns_instance *self)
         due_ms = muster__dns_say(self, &view);
         self->has_news = false;
     }
-    set_timer(self, due_ms);
+    set_timer(self, limit_due(self, &view, due_ms));
 }
 
 /* ---- the class ---- */

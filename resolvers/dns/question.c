@@ -396,6 +396,7 @@ void muster__dns_question_ask(muster__dns_question *question)
     inquiry *asked;
 
     if (question->asked != NULL) {
+        muster__dns_server_wake(question->asked->server);
         return;
     }
     asked = calloc(1, sizeof *asked);

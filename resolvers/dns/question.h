@@ -52,7 +52,7 @@ muster_status muster__dns_follow_start(muster__dns_group *group,
 /* answered() is not called any more. Nothing happens when self follows none. */
 void muster__dns_follow_stop(muster__dns_follow *self);
 
-/* Asks, unless that is under way. */
+/* Asks. When that is under way, sees to it that it goes on. */
 void muster__dns_question_ask(muster__dns_question *question);
 
 bool muster__dns_question_is_asking(const muster__dns_question *question);

@@ -66,7 +66,7 @@ static void finish_flights(muster__dns_server *server);
 /* ---- what c-ares gives back ---- */
 
 /* The post holds a reference. When memory is short, whatever comes next on this
- * server does it. */
+ * server does it, muster__dns_server_wake() at the latest. */
 static void post_finish(muster__dns_server *server)
 {
     const muster__dns_scope *scope = server->scope;
@@ -289,6 +289,15 @@ void muster__dns_server_ask(muster__dns_server *server,
     *server->waiting_end = request;
     server->waiting_end = &request->next;
     send_waiting(server);
+}
+
+void muster__dns_server_wake(muster__dns_server *server)
+{
+    if (server->channel != NULL && server->timer == 0) {
+        set_timer(server);
+    }
+    send_waiting(server);
+    post_finish(server);
 }
 
 void muster__dns_server_cancel(muster__dns_server *server,

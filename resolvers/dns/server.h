@@ -60,6 +60,10 @@ void muster__dns_servers_destroy(struct muster__dns_scope *scope);
 void muster__dns_server_ask(muster__dns_server *server,
                             muster__dns_request *request);
 
+/* Does what could not be done before because memory was short, and nothing
+ * else: to be called now and then while a request is under way. */
+void muster__dns_server_wake(muster__dns_server *server);
+
 /* done() will not be called. Nothing happens when it was, or nothing was asked.
  */
 void muster__dns_server_cancel(muster__dns_server *server,
