@@ -13,6 +13,10 @@
 /* "[ADDRESS]:PORT" */
 enum { TEXT_SIZE = INET6_ADDRSTRLEN + 8 };
 
+/* A reply of 64 KiB may have 3 000 services at one name, which has 4 000
+ * addresses: nobody means that. */
+enum { ENDPOINTS_MAX = 65536 };
+
 struct muster__dns_endpoint_text {
     char text[TEXT_SIZE];
 };
@@ -41,6 +45,9 @@ static bool has_family(const muster__dns_instance *self, unsigned size)
 
 static muster_status init_builder(builder *made, size_t size)
 {
+    if (size > ENDPOINTS_MAX) {
+        return MUSTER_EXHAUSTED;
+    }
     *made = (builder){.size = size};
     made->list.items = calloc(size + 1, sizeof *made->list.items);
     made->list.texts = calloc(size + 1, sizeof *made->list.texts);

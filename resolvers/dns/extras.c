@@ -30,8 +30,10 @@ void muster__dns_extras_prepare(muster__dns_answer *answer)
     }
 }
 
-/* How many extras have a lesser owner. */
-static size_t lower_bound(const muster__dns_answer *answer, const char *owner)
+/* How many extras have an owner whose order to this one is below bound: 0 for
+ * the lesser ones, 1 for the equal ones, too. */
+static size_t count_below(const muster__dns_answer *answer, const char *owner,
+                          int bound)
 {
     size_t low = 0;
     size_t high = answer->n_extras;
@@ -39,7 +41,7 @@ static size_t lower_bound(const muster__dns_answer *answer, const char *owner)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (strcmp(answer->extras[middle].owner, owner) < 0) {
+        if (strcmp(answer->extras[middle].owner, owner) < bound) {
             low = middle + 1;
         } else {
             high = middle;
@@ -52,13 +54,9 @@ const muster__dns_extra *
 muster__dns_extras_find(const muster__dns_answer *answer, const char *owner,
                         size_t *ret_n)
 {
-    size_t first = lower_bound(answer, owner);
-    size_t n = 0;
+    size_t first = count_below(answer, owner, 0);
+    size_t n = count_below(answer, owner, 1) - first;
 
-    while (first + n < answer->n_extras &&
-           strcmp(answer->extras[first + n].owner, owner) == 0) {
-        n++;
-    }
     *ret_n = n;
     return n > 0 ? &answer->extras[first] : NULL;
 }

@@ -11,7 +11,7 @@
  * longer than they do. */
 void muster__dns_extras_prepare(muster__dns_answer *answer);
 
-/* Those of owner: *ret_n of them, from the result on. */
+/* Those of owner: *ret_n of them, from the result on, IPv4 before IPv6. */
 const muster__dns_extra *
 muster__dns_extras_find(const muster__dns_answer *answer, const char *owner,
                         size_t *ret_n);

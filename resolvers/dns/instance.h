@@ -112,7 +112,8 @@ typedef struct muster__dns_endpoints {
 } muster__dns_endpoints;
 
 /* The list of what is known, sorted. *ret is to be freed by
- * muster__dns_endpoints_free(). MUSTER_NOMEM. */
+ * muster__dns_endpoints_free(). MUSTER_NOMEM, MUSTER_EXHAUSTED (more than
+ * 65 536). */
 muster_status muster__dns_endpoints_make(const muster__dns_instance *self,
                                          const muster__dns_view *view,
                                          muster__dns_endpoints *ret);

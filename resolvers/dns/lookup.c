@@ -167,10 +167,11 @@ static unsigned wanted_of(const muster__dns_answer *services,
         muster__dns_extras_find(services, target, &n);
     unsigned wants = MUSTER__DNS_WANT_A | MUSTER__DNS_WANT_AAAA;
 
-    for (size_t i = 0; i < n; i++) {
-        wants &=
-            ~(unsigned)(extras[i].address.size == 4 ? MUSTER__DNS_WANT_A
-                                                    : MUSTER__DNS_WANT_AAAA);
+    if (n > 0 && extras[0].address.size == 4) {
+        wants &= ~(unsigned)MUSTER__DNS_WANT_A;
+    }
+    if (n > 0 && extras[n - 1].address.size == 16) {
+        wants &= ~(unsigned)MUSTER__DNS_WANT_AAAA;
     }
     return muster__dns_name_is_valid(target) ? wants : 0;
 }

@@ -233,11 +233,16 @@ uint64_t muster__dns_say(muster__dns_instance *self,
 {
     muster__dns_endpoints list;
     uint64_t due_ms = UINT64_MAX;
+    muster_status status;
 
     heed_config(self, view);
-    if (muster__dns_endpoints_make(self, view, &list) != MUSTER_OK) {
-        muster__dns_say_failure(self, MUSTER_NOMEM, "out of memory");
-        return due_ms;
+    status = muster__dns_endpoints_make(self, view, &list);
+    if (status != MUSTER_OK) {
+        muster__dns_say_failure(self, status,
+                                status == MUSTER_NOMEM
+                                    ? "out of memory"
+                                    : "services come to over 65536 addresses");
+        return view->due_ms;
     }
     switch (outcome_of(view, list.n)) {
     case MUSTER__DNS_ANSWER:

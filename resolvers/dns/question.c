@@ -165,6 +165,10 @@ muster_status muster__dns_follow_start(muster__dns_group *group,
     }
     self->question = question;
     self->next = question->follows;
+    self->link = &question->follows;
+    if (self->next != NULL) {
+        self->next->link = &self->next;
+    }
     question->follows = self;
     return MUSTER_OK;
 }
@@ -172,16 +176,14 @@ muster_status muster__dns_follow_start(muster__dns_group *group,
 void muster__dns_follow_stop(muster__dns_follow *self)
 {
     muster__dns_question *question = self->question;
-    muster__dns_follow **at;
 
     if (question == NULL) {
         return;
     }
-    at = &question->follows;
-    while (*at != self) {
-        at = &(*at)->next;
+    *self->link = self->next;
+    if (self->next != NULL) {
+        self->next->link = self->link;
     }
-    *at = self->next;
     if (question->next_told == self) {
         question->next_told = self->next;
     }

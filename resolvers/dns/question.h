@@ -18,7 +18,8 @@ typedef struct muster__dns_follow muster__dns_follow;
 
 /* Embedded in who wants to know. */
 struct muster__dns_follow {
-    muster__dns_follow *next; /* the question's */
+    muster__dns_follow *next;  /* the question's */
+    muster__dns_follow **link; /* what points to this one */
     muster__dns_question *question;
     void *owner; /* who wants to know */
 
