@@ -4,9 +4,12 @@
 
 #include <ares.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <text.h>
 
@@ -87,6 +90,24 @@ static int read_file(const char *path, ares_channel *ret_channel)
                              ARES_OPT_RESOLVCONF | ARES_OPT_LOOKUPS);
 }
 
+/* c-ares reads a file that it cannot open, for want of descriptors perhaps, as
+ * an empty one. That goes for a missing one only. */
+static muster_status check_file(const char *path, muster_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[128];
+
+    if (fd < 0 && errno != ENOENT) {
+        return muster_error_set(
+            err, MUSTER_UNAVAILABLE, "%s cannot be read: %s",
+            muster__quote(path).text, strerror_r(errno, text, sizeof text));
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return MUSTER_OK;
+}
+
 static int fill(muster__dns_system *system)
 {
     struct ares_addr_port_node *servers = NULL;
@@ -128,9 +149,13 @@ static muster_status read_system(const char *path,
                                  muster__dns_system **ret_system,
                                  muster_error *err)
 {
-    muster__dns_system *system = make(path);
+    muster__dns_system *system;
     int status;
 
+    if (check_file(path, err) != MUSTER_OK) {
+        return MUSTER_UNAVAILABLE;
+    }
+    system = make(path);
     if (system == NULL) {
         return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
@@ -172,6 +197,18 @@ static bool is_current(muster__dns_system *system, uint64_t now_ms)
     return is_same(&state, &system->state);
 }
 
+/* other takes the place of the one at at, if any. */
+static void replace(muster__dns_system **at, muster__dns_system *other,
+                    uint64_t now_ms)
+{
+    muster__dns_system *former = *at;
+
+    other->looked_ms = now_ms;
+    other->next = former != NULL ? former->next : NULL;
+    *at = other;
+    muster__dns_system_unref(former);
+}
+
 muster_status muster__dns_system_get(muster__dns_scope *scope, const char *path,
                                      muster__dns_system **ret_system,
                                      muster_error *err)
@@ -184,14 +221,14 @@ muster_status muster__dns_system_get(muster__dns_scope *scope, const char *path,
         muster__dns_system *other = NULL;
         muster_status status = read_system(path, &other, err);
 
-        if (status != MUSTER_OK) {
+        if (status == MUSTER_OK) {
+            replace(at, other, now_ms);
+            system = other;
+        } else if (system == NULL) {
             return status;
+        } else { /* the servers of before are better than none */
+            scope->host->log(scope->ctx, MUSTER_LOG_WARNING, err->message);
         }
-        other->looked_ms = now_ms;
-        other->next = system != NULL ? system->next : NULL;
-        *at = other;
-        muster__dns_system_unref(system);
-        system = other;
     }
     system->n_references++;
     *ret_system = system;

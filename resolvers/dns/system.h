@@ -35,7 +35,8 @@ typedef struct muster__dns_system {
 
 /* What the file at path says now: a reference, which is the caller's. Looks at
  * the file once a second at most. A file that is missing reads as an empty one
- * (the server is 127.0.0.1). MUSTER_NOMEM. */
+ * (the server is 127.0.0.1); one that cannot be read any more changes nothing.
+ * MUSTER_NOMEM, MUSTER_UNAVAILABLE: it could never be read. */
 muster_status muster__dns_system_get(struct muster__dns_scope *scope,
                                      const char *path,
                                      muster__dns_system **ret_system,

@@ -6,7 +6,9 @@
 #include <muster/testkit.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../support/dns_server.h"
 
@@ -174,4 +176,37 @@ Test(dns_edges, services_that_multiply_addresses_are_refused)
     dns_server_put(server, &many);
     start("_x._tcp.test", "type", "auto");
     AWAIT(seen()->failure == MUSTER_EXHAUSTED);
+}
+
+/* ---- resolv.conf ---- */
+
+/* It knows port 53 only, so nobody answers there; but who is asked shows. */
+Test(dns_edges, servers_stay_when_resolv_conf_cannot_be_read_any_more)
+{
+    char path[] = "/tmp/muster-resolv-XXXXXX";
+    int fd = mkstemp(path);
+    const muster_attribute set[] = {{"resolv_conf", path}, {"hosts", "off"}};
+    const muster_testkit_resolver_options options = {
+        .struct_size = sizeof options,
+        .plugin = muster_builtin_dns(),
+        .path = "web.test",
+        .options = set,
+        .n_options = 2,
+    };
+    muster_error err;
+
+    cr_assert_gt(dprintf(fd, "nameserver 127.9.9.9\nsearch test\n"), 0);
+    close(fd);
+    cr_assert_eq(muster_testkit_resolver_create(&options, &kit, &err),
+                 MUSTER_OK, "%s", err.message);
+    muster_testkit_resolver_start(kit);
+    AWAIT(strstr(seen()->failure_message, "127.9.9.9") != NULL);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(symlink(path, path), 0); /* a loop: ELOOP, even for root */
+    AWAIT(seen()->n_logs > 0);
+    cr_assert_not_null(strstr(seen()->log_message, "cannot be read"), "%s",
+                       seen()->log_message);
+    cr_assert_not_null(strstr(seen()->failure_message, "127.9.9.9"), "%s",
+                       seen()->failure_message);
+    (void)unlink(path);
 }
