@@ -188,7 +188,7 @@ muster_status muster__dns_name_parse(const char *path,
     const char *colon = strchr(path, ':');
     muster_status status;
 
-    if (*path == '\0' || colon == path) {
+    if (*path == '\0' || (colon == path && !looks_like_address(path))) {
         return muster_error_set(err, MUSTER_INVAL,
                                 "there is no name to resolve: accepted "
                                 "are " ACCEPTED);
