@@ -252,7 +252,7 @@ static void dns_refresh(void *data)
 {
     muster__dns_instance *self = data;
 
-    self->pace.hinted_ms = muster__dns_now_ms(self->scope);
+    self->pace.hinted_event = ++self->scope->n_events;
     look(self);
 }
 

@@ -88,7 +88,7 @@ uint64_t muster__dns_pace_due_ms(const muster__dns_pace *pace,
         due_ms = known->answered_ms +
                  early(pace, interval_ms(pace->options, known->answer));
     }
-    if (known->tried_ms < pace->hinted_ms) {
+    if (known->tried_event < pace->hinted_event) {
         due_ms = min_of(due_ms, known->tried_ms + floor_ms(pace, known));
     }
     return due_ms;

@@ -11,7 +11,9 @@
 typedef struct muster__dns_pace {
     const muster__dns_options *options;
     unsigned early_permille; /* the jitter that was drawn: off an interval */
-    uint64_t hinted_ms; /* when somebody last said that the list is stale */
+    /* When somebody last said that the list is stale, as the scope counts
+     * events: an answer often comes in the same millisecond. */
+    uint64_t hinted_event;
 } muster__dns_pace;
 
 /* Draws the jitter anew. */

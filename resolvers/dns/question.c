@@ -230,6 +230,7 @@ static void settle(muster__dns_question *question, muster__dns_answer *answer)
     known->answer = answer;
     known->is_inherited = false;
     known->answered_ms = known->tried_ms = muster__dns_now_ms(question->scope);
+    known->tried_event = ++question->scope->n_events;
     known->trouble = MUSTER__DNS_NO_TROUBLE;
     known->n_troubles = 0;
     set_message(question, NULL);
@@ -242,6 +243,7 @@ static void fail(muster__dns_question *question)
     muster__dns_known *known = &question->known;
 
     known->tried_ms = muster__dns_now_ms(question->scope);
+    known->tried_event = ++question->scope->n_events;
     if (known->n_troubles++ == 0) {
         known->trouble_since_ms = known->tried_ms;
     }

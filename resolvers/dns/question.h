@@ -38,6 +38,7 @@ typedef struct muster__dns_known {
     const char *message;         /* of the trouble; "" when there is none */
     uint64_t trouble_since_ms;   /* the first of them in a row */
     uint64_t tried_ms;           /* the last time it was asked */
+    uint64_t tried_event;        /* the same as the scope counts events */
     uint32_t n_troubles;         /* in a row */
 } muster__dns_known;
 

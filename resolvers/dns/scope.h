@@ -18,6 +18,7 @@ typedef struct muster__dns_scope {
     struct muster__dns_group *groups;
     struct muster__dns_system *systems; /* a resolv.conf each */
     void *questions;                    /* a tree, of tsearch(3) */
+    uint64_t n_events; /* ends of questions, and hints: which came first */
 } muster__dns_scope;
 
 static inline uint64_t muster__dns_now_ms(const muster__dns_scope *scope)
