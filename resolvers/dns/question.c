@@ -378,6 +378,18 @@ static void on_reply(muster__dns_request *request,
     ask_next(question);
 }
 
+/* Whether the round may end before server i, which did not reply lately, as did
+ * none of those that are left: it has no say as long as it is silent. Where a
+ * denial removes records it is worth the wait. */
+static bool may_skip(const muster__dns_question *question, size_t i)
+{
+    const muster__dns_answer *known = question->known.answer;
+
+    return question->asked->denial != NULL && !question->asked->has_objection &&
+           (known == NULL || known->outcome != MUSTER__DNS_ANSWER) &&
+           muster__dns_server_is_silent(question->group->servers[i]);
+}
+
 static void ask_next(muster__dns_question *question)
 {
     const muster__dns_group *group = question->group;
@@ -385,7 +397,7 @@ static void ask_next(muster__dns_question *question)
     size_t i = choose(question);
     uint32_t all = (uint32_t)((UINT64_C(1) << group->n) - 1);
 
-    if (i == group->n) {
+    if (i == group->n || may_skip(question, i)) {
         end_round(question);
         return;
     }
