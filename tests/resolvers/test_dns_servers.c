@@ -277,7 +277,7 @@ Test(dns_servers, are_used_again_after_they_were_silent)
     dns_server_pause(first);
     dns_server_forget(first);
     cr_expect_str_eq(expect_error("no reply in time")->list, "10.0.0.1:443");
-    cr_assert(dns_server_await(first, NAME, DNS_TYPE_A, 4, DNS_WAIT_MS));
+    cr_assert(dns_server_await(first, NAME, DNS_TYPE_A, 2, DNS_WAIT_MS));
     dns_server_close(first, DNS_ANY_TRANSPORT);
     dns_server_reopen(first, DNS_ANY_TRANSPORT);
     dns_server_resume(first);
