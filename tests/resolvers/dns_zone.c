@@ -62,9 +62,3 @@ void dns_zone_failure(dns_server *server, const char *name, unsigned rcode)
 {
     dns_zone_rule(server, name, (dns_rule){.rcode = rcode});
 }
-
-void dns_zone_services(dns_server *server, const char *name,
-                       const dns_record *records, size_t n)
-{
-    dns_server_answer(server, name, DNS_TYPE_SRV, records, n);
-}

@@ -20,8 +20,4 @@ void dns_zone_nothing(dns_server *server, const char *name, uint32_t ttl);
 void dns_zone_failure(dns_server *server, const char *name, unsigned rcode);
 void dns_zone_rule(dns_server *server, const char *name, dns_rule rule);
 
-/* name is of these services. */
-void dns_zone_services(dns_server *server, const char *name,
-                       const dns_record *records, size_t n);
-
 #endif
