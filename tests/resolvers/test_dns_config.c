@@ -12,7 +12,7 @@
 
 #define CHOICE(policy)                                                         \
     "grpc_config=[{\"serviceConfig\":{\"loadBalancingPolicy\":\"" policy "\"}" \
-                                                                         "}]"
+    "}]"
 
 static dns_server *server;
 static dns_watch *watch;
