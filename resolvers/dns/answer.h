@@ -6,6 +6,7 @@
 
 #include <muster/status.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,8 +54,9 @@ typedef struct muster__dns_answer {
     uint32_t n_references;
     muster__dns_type type;
     muster__dns_outcome outcome; /* ANSWER or NO_SUCH_NAME */
-    uint64_t ttl_s; /* the smallest of the chain, or of the denial (RFC 2308);
-                       UINT64_MAX: a denial that does not say */
+    bool is_nxdomain; /* of NO_SUCH_NAME: for any type, not only this one */
+    uint64_t ttl_s;   /* the smallest of the chain, or of the denial (RFC 2308);
+                         UINT64_MAX: a denial that does not say */
 
     /* Of ANSWER: n records of the type, in the packet's order. */
     size_t n;

@@ -31,18 +31,6 @@ typedef struct builder {
     size_t n_more;
 } builder;
 
-static bool has_family(const muster__dns_instance *self, unsigned size)
-{
-    switch (self->options.kind) {
-    case MUSTER__DNS_KIND_A:
-        return size == 4;
-    case MUSTER__DNS_KIND_AAAA:
-        return size == 16;
-    default:
-        return true;
-    }
-}
-
 static muster_status init_builder(builder *made, size_t size)
 {
     if (size > ENDPOINTS_MAX) {
@@ -90,9 +78,7 @@ static muster_status make_of_hosts(const muster__dns_instance *self,
     muster_status status = init_builder(&made, self->n_hosts);
 
     for (size_t i = 0; status == MUSTER_OK && i < self->n_hosts; i++) {
-        if (has_family(self, self->hosts[i].size)) {
-            add(&made, &self->hosts[i], self->name.port);
-        }
+        add(&made, &self->hosts[i], self->name.port);
     }
     if (status == MUSTER_OK) {
         *ret = made.list;
@@ -149,7 +135,52 @@ static int compare(const void *left, const void *right)
     if (order != 0) {
         return order;
     }
-    return (a->priority > b->priority) - (a->priority < b->priority);
+    if (a->priority != b->priority) {
+        return a->priority < b->priority ? -1 : 1;
+    }
+    return (a->weight > b->weight) - (a->weight < b->weight);
+}
+
+/* Calls fn with the addresses that came along with service i; and with those
+ * that did formerly, of a family whose question was not answered yet. */
+static void each_extra(const muster__dns_instance *self, size_t i,
+                       void (*fn)(void *arg, const muster__dns_extra *extra),
+                       void *arg)
+{
+    const muster__dns_entry *target = &self->targets[i];
+    const char *name = self->services->services[i].target;
+    size_t n = 0;
+    const muster__dns_extra *extras =
+        muster__dns_extras_find(self->services, name, &n);
+
+    for (size_t k = 0; k < n; k++) {
+        fn(arg, &extras[k]);
+    }
+    if (self->former == NULL) {
+        return;
+    }
+    extras = muster__dns_extras_find(self->former, name, &n);
+    for (size_t k = 0; k < n; k++) {
+        if (muster__dns_entry_lacks(target, extras[k].address.size == 4
+                                                ? MUSTER__DNS_A
+                                                : MUSTER__DNS_AAAA)) {
+            fn(arg, &extras[k]);
+        }
+    }
+}
+
+static void count_one(void *arg, const muster__dns_extra *extra)
+{
+    (void)extra;
+    ++*(size_t *)arg;
+}
+
+size_t muster__dns_extras_count(const muster__dns_instance *self, size_t i)
+{
+    size_t n = 0;
+
+    each_extra(self, i, count_one, &n);
+    return n;
 }
 
 static size_t count_services(const muster__dns_instance *self)
@@ -157,11 +188,7 @@ static size_t count_services(const muster__dns_instance *self)
     size_t n = 0;
 
     for (size_t i = 0; i < self->n_targets; i++) {
-        size_t n_extras = 0;
-
-        (void)muster__dns_extras_find(
-            self->services, self->services->services[i].target, &n_extras);
-        n += n_extras + count_of(&self->targets[i]);
+        n += muster__dns_extras_count(self, i) + count_of(&self->targets[i]);
     }
     return n;
 }
@@ -201,20 +228,28 @@ static void merge_pair(builder *made, size_t first)
     made->list.n--;
 }
 
+typedef struct adding {
+    builder *made;
+    const char *port;
+} adding;
+
+static void add_extra(void *arg, const muster__dns_extra *extra)
+{
+    const adding *to = arg;
+
+    add(to->made, &extra->address, to->port);
+}
+
 static void add_service(const muster__dns_instance *self, size_t i,
                         builder *made)
 {
     const muster__dns_service *service = &self->services->services[i];
     char port[MUSTER__DNS_PORT_SIZE];
     size_t first = made->list.n;
-    size_t n = 0;
-    const muster__dns_extra *extras =
-        muster__dns_extras_find(self->services, service->target, &n);
+    adding extra = {.made = made, .port = port};
 
     (void)snprintf(port, sizeof port, "%u", (unsigned)service->port);
-    for (size_t k = 0; k < n; k++) {
-        add(made, &extras[k].address, port);
-    }
+    each_extra(self, i, add_extra, &extra);
     add_entry(made, &self->targets[i], port);
     drop_repeats(made, first);
     merge_pair(made, first);

@@ -2,6 +2,10 @@
 /* A name that a target wants to know. */
 #include "entry.h"
 
+/* Between two tries at a family that never answered. */
+#define COMPANION_MS UINT64_C(30000)
+#define COMPANION_MAX_MS UINT64_C(600000)
+
 static const struct {
     unsigned want;
     muster__dns_type type;
@@ -51,16 +55,24 @@ static bool is_troubled(const muster__dns_known *known)
     return known->trouble != MUSTER__DNS_NO_TROUBLE;
 }
 
+/* Whether that alone says what there is: records, or that nothing is there of
+ * any type (RFC 8020). */
+static bool is_enough(const muster__dns_known *known)
+{
+    return known->answer != NULL && !is_troubled(known) &&
+           (known->answer->outcome == MUSTER__DNS_ANSWER ||
+            known->answer->is_nxdomain);
+}
+
 /* The servers of many networks do not answer for AAAA at all. A family that
- * never had an answer is then asked for along with the other, not on its own.
- */
+ * never had an answer does not matter when the other's is enough, and is then
+ * asked for along with that, not on its own. */
 static bool is_companion(const muster__dns_entry *entry, size_t i)
 {
     const muster__dns_known *known = known_of(entry, i);
 
     return entry->n > 1 && known->answer == NULL && is_troubled(known) &&
-           !is_troubled(known_of(entry, 1 - i)) &&
-           muster__dns_entry_answer(entry, 1 - i) != NULL;
+           is_enough(known_of(entry, 1 - i));
 }
 
 uint64_t muster__dns_entry_due_ms(const muster__dns_entry *entry,
@@ -81,21 +93,29 @@ uint64_t muster__dns_entry_due_ms(const muster__dns_entry *entry,
     return soonest_ms;
 }
 
-static void ask_one(const muster__dns_entry *entry, size_t i,
-                    const muster__dns_pace *pace, uint64_t now_ms)
+/* A companion is asked with the other, the more seldom the longer it has not
+ * answered: each time it holds a place at the server until it times out. */
+static bool is_due(const muster__dns_entry *entry, size_t i,
+                   const muster__dns_pace *pace, uint64_t now_ms)
 {
-    size_t judge = is_companion(entry, i) ? 1 - i : i;
+    const muster__dns_known *known = known_of(entry, i);
+    uint64_t rest_ms = COMPANION_MS * known->n_troubles;
 
-    if (muster__dns_pace_due_ms(pace, known_of(entry, judge)) <= now_ms) {
-        muster__dns_question_ask(entry->follows[i].question);
+    if (!is_companion(entry, i)) {
+        return muster__dns_pace_due_ms(pace, known) <= now_ms;
     }
+    rest_ms = rest_ms < COMPANION_MAX_MS ? rest_ms : COMPANION_MAX_MS;
+    return now_ms - known->tried_ms >= rest_ms &&
+           muster__dns_pace_due_ms(pace, known_of(entry, 1 - i)) <= now_ms;
 }
 
 void muster__dns_entry_ask(const muster__dns_entry *entry,
                            const muster__dns_pace *pace, uint64_t now_ms)
 {
     for (size_t i = 0; i < entry->n; i++) {
-        ask_one(entry, i, pace, now_ms);
+        if (is_due(entry, i, pace, now_ms)) {
+            muster__dns_question_ask(entry->follows[i].question);
+        }
     }
 }
 
@@ -139,7 +159,7 @@ muster__dns_outcome muster__dns_entry_outcome(const muster__dns_entry *entry)
         if (muster__dns_entry_answer(entry, i) != NULL) {
             return MUSTER__DNS_ANSWER;
         }
-        if (known_of(entry, i)->answer == NULL) {
+        if (known_of(entry, i)->answer == NULL && !is_companion(entry, i)) {
             outcome = MUSTER__DNS_UNKNOWN;
         }
     }
@@ -155,4 +175,15 @@ muster__dns_entry_trouble(const muster__dns_entry *entry)
         }
     }
     return NULL;
+}
+
+bool muster__dns_entry_lacks(const muster__dns_entry *entry,
+                             muster__dns_type type)
+{
+    for (size_t i = 0; i < entry->n; i++) {
+        if (muster__dns_question_type(entry->follows[i].question) == type) {
+            return known_of(entry, i)->answer == NULL;
+        }
+    }
+    return false;
 }

@@ -64,11 +64,15 @@ uint64_t muster__dns_entry_due_ms(const muster__dns_entry *entry,
  */
 muster__dns_outcome muster__dns_entry_outcome(const muster__dns_entry *entry);
 
-/* The worst of its troubles: what is known of a question whose earlier answer
+/* The first of its troubles: what is known of a question whose earlier answer
  * stands in, or that has none at all. NULL: there is none. A family that never
- * had an answer, while the other has one, is no trouble. */
+ * had an answer, while the other's is enough, is no trouble. */
 const muster__dns_known *
 muster__dns_entry_trouble(const muster__dns_entry *entry);
+
+/* Whether type is asked for and was not answered ever. */
+bool muster__dns_entry_lacks(const muster__dns_entry *entry,
+                             muster__dns_type type);
 
 /* The answer of follow i when that has records; else NULL. */
 const muster__dns_answer *

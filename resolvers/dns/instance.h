@@ -2,6 +2,7 @@
 /* One target: what it asks, and what it has said. Thread: control, all of it.
  *
  *   dns.c       the class: reads the target, starts and stops
+ *   asked.c     what there is to ask
  *   lookup.c    asks what is due, and goes from name to service to addresses
  *   endpoints.c makes the list of what is known
  *   outcome.c   says it: a list, a failure, or nothing yet */
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "entry.h"
+#include "file_state.h"
 #include "group.h"
 #include "name.h"
 #include "options.h"
@@ -55,12 +57,15 @@ typedef struct muster__dns_instance {
     /* what it asks */
     muster__dns_address *hosts; /* found in /etc/hosts: no question is asked */
     size_t n_hosts;
-    uint64_t hosts_due_ms;             /* when to look there again */
+    uint64_t hosts_due_ms; /* when to look there again */
+    muster__dns_file_state hosts_state;
     muster__dns_candidate *candidates; /* the name in each search domain */
     size_t n_candidates;
     muster__dns_entry *targets; /* of SRV: one for each service */
     size_t n_targets;
     muster__dns_answer *services; /* that targets belong to; or NULL */
+    muster__dns_answer *former; /* the last ones that addresses came along with;
+                                   or NULL */
 
     /* service config of the last TXT answer */
     muster__dns_answer *config_answer;
@@ -92,6 +97,33 @@ typedef struct muster__dns_view {
     uint64_t due_ms;                  /* when something is to be asked again */
 } muster__dns_view;
 
+/* ---- asked.c ---- */
+
+/* What choice comes to with the servers that are asked. */
+bool muster__dns_is_on(const muster__dns_instance *self,
+                       muster__dns_choice choice);
+
+/* SRV records. */
+bool muster__dns_asks_services(const muster__dns_instance *self);
+
+/* Of the name: a set of MUSTER__DNS_WANT_... */
+unsigned muster__dns_wanted(const muster__dns_instance *self);
+
+/* Follows the name in the search domains of system (NULL: there are none), with
+ * the servers of self->group. former: see muster__dns_follow_start().
+ * MUSTER_NOMEM: what there was stays. */
+muster_status muster__dns_candidates_make(muster__dns_instance *self,
+                                          const muster__dns_system *system,
+                                          const muster__dns_group *former);
+
+/* The same for what services are at. */
+muster_status muster__dns_targets_make(muster__dns_instance *self,
+                                       muster__dns_answer *services,
+                                       const muster__dns_group *former);
+
+/* Follows nothing any more. */
+void muster__dns_asked_end(muster__dns_instance *self);
+
 /* ---- lookup.c ---- */
 
 /* Asks what is due, and sees what is known. MUSTER_NOMEM, MUSTER_UNAVAILABLE:
@@ -99,10 +131,13 @@ typedef struct muster__dns_view {
 muster_status muster__dns_lookup(muster__dns_instance *self,
                                  muster__dns_view *ret_view, muster_error *err);
 
-/* Follows nothing any more. */
+/* Follows nothing any more, and lets go of the servers. */
 void muster__dns_lookup_end(muster__dns_instance *self);
 
 /* ---- endpoints.c ---- */
+
+/* How many addresses came along with service i, or stand in for such. */
+size_t muster__dns_extras_count(const muster__dns_instance *self, size_t i);
 
 typedef struct muster__dns_endpoints {
     muster_endpoint *items;

@@ -4,204 +4,11 @@
 #include "instance.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "extras.h"
 #include "hosts.h"
 
-#define CONFIG_LABEL "_grpc_config"
+#define HOSTS_FILE "/etc/hosts"
 #define HOSTS_LOOK_MS UINT64_C(5000)
-
-static void on_answered(muster__dns_follow *follow)
-{
-    muster__dns_instance_nudge(follow->owner);
-}
-
-static muster__dns_follower follower_of(muster__dns_instance *self,
-                                        const muster__dns_group *former)
-{
-    return (muster__dns_follower){.owner = self,
-                                  .answered = on_answered,
-                                  .group = self->group,
-                                  .former = former};
-}
-
-/* What fits the servers of resolv.conf need not fit others: its search domains
- * and the hosts of this machine go with those. */
-static bool is_on(const muster__dns_instance *self, muster__dns_choice choice)
-{
-    return choice == MUSTER__DNS_BY_SERVER ? self->n_places == 0
-                                           : choice == MUSTER__DNS_ON;
-}
-
-static bool asks_services(const muster__dns_instance *self)
-{
-    return self->options.kind == MUSTER__DNS_KIND_SRV ||
-           (self->options.kind == MUSTER__DNS_KIND_AUTO &&
-            self->name.is_service);
-}
-
-static unsigned wanted(const muster__dns_instance *self)
-{
-    if (asks_services(self)) {
-        return MUSTER__DNS_WANT_SRV;
-    }
-    switch (self->options.kind) {
-    case MUSTER__DNS_KIND_A:
-        return MUSTER__DNS_WANT_A;
-    case MUSTER__DNS_KIND_AAAA:
-        return MUSTER__DNS_WANT_AAAA;
-    default:
-        return MUSTER__DNS_WANT_A | MUSTER__DNS_WANT_AAAA;
-    }
-}
-
-/* ---- candidates: the name, in search domains ---- */
-
-static void free_candidates(muster__dns_candidate *candidates, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        muster__dns_entry_fini(&candidates[i].entry);
-        muster__dns_entry_fini(&candidates[i].config);
-    }
-    free(candidates);
-}
-
-static int count_dots(const char *text)
-{
-    int n = 0;
-
-    for (; *text != '\0'; text++) {
-        n += *text == '.';
-    }
-    return n;
-}
-
-/* Writes the names to ask for, in their order (resolv.conf(5), ndots). */
-static size_t list_names(const muster__dns_instance *self,
-                         const muster__dns_system *system,
-                         muster__dns_candidate *candidates)
-{
-    const char *name = self->name.text;
-    bool searches = system != NULL && !self->name.is_absolute &&
-                    is_on(self, self->options.search);
-    bool is_first = searches && count_dots(name) >= system->n_dots;
-    size_t n = 0;
-
-    if (!searches || is_first) {
-        (void)muster__dns_name_join(name, "", candidates[n++].name);
-    }
-    for (size_t i = 0; searches && i < system->n_domains; i++) {
-        n +=
-            muster__dns_name_join(name, system->domains[i], candidates[n].name);
-    }
-    if (searches && !is_first) {
-        (void)muster__dns_name_join(name, "", candidates[n++].name);
-    }
-    return n;
-}
-
-/* gRFC A2: the config of web.prod is at _grpc_config.web.prod. A name that is
- * too long for that has none. */
-static muster_status init_candidate(const muster__dns_instance *self,
-                                    const muster__dns_follower *follower,
-                                    muster__dns_candidate *candidate)
-{
-    char text[MUSTER__DNS_NAME_SIZE];
-    muster_status status = muster__dns_entry_init(
-        &candidate->entry, follower, candidate->name, wanted(self));
-
-    if (status != MUSTER_OK || !self->options.has_service_config ||
-        !muster__dns_name_join(CONFIG_LABEL,
-                               muster__dns_name_skip_labels(candidate->name),
-                               text)) {
-        return status;
-    }
-    return muster__dns_entry_init(&candidate->config, follower, text,
-                                  MUSTER__DNS_WANT_TXT);
-}
-
-static muster_status make_candidates(muster__dns_instance *self,
-                                     const muster__dns_system *system,
-                                     const muster__dns_group *former)
-{
-    const muster__dns_follower follower = follower_of(self, former);
-    size_t size = (system != NULL ? system->n_domains : 0) + 1;
-    muster__dns_candidate *candidates = calloc(size, sizeof *candidates);
-    muster_status status = MUSTER_OK;
-    size_t n;
-
-    if (candidates == NULL) {
-        return MUSTER_NOMEM;
-    }
-    n = list_names(self, system, candidates);
-    for (size_t i = 0; i < n && status == MUSTER_OK; i++) {
-        status = init_candidate(self, &follower, &candidates[i]);
-    }
-    if (status != MUSTER_OK) {
-        free_candidates(candidates, n);
-        return status;
-    }
-    free_candidates(self->candidates, self->n_candidates);
-    self->candidates = candidates;
-    self->n_candidates = n;
-    return MUSTER_OK;
-}
-
-/* ---- targets: one for each service ---- */
-
-static void free_targets(muster__dns_entry *targets, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        muster__dns_entry_fini(&targets[i]);
-    }
-    free(targets);
-}
-
-/* The families that did not come along with the service. */
-static unsigned wanted_of(const muster__dns_answer *services,
-                          const char *target)
-{
-    size_t n = 0;
-    const muster__dns_extra *extras =
-        muster__dns_extras_find(services, target, &n);
-    unsigned wants = MUSTER__DNS_WANT_A | MUSTER__DNS_WANT_AAAA;
-
-    if (n > 0 && extras[0].address.size == 4) {
-        wants &= ~(unsigned)MUSTER__DNS_WANT_A;
-    }
-    if (n > 0 && extras[n - 1].address.size == 16) {
-        wants &= ~(unsigned)MUSTER__DNS_WANT_AAAA;
-    }
-    return muster__dns_name_is_valid(target) ? wants : 0;
-}
-
-static muster_status make_targets(muster__dns_instance *self,
-                                  muster__dns_answer *services,
-                                  const muster__dns_group *former)
-{
-    const muster__dns_follower follower = follower_of(self, former);
-    muster__dns_entry *targets = calloc(services->n + 1, sizeof *targets);
-    muster_status status = targets == NULL ? MUSTER_NOMEM : MUSTER_OK;
-
-    for (size_t i = 0; status == MUSTER_OK && i < services->n; i++) {
-        const char *target = services->services[i].target;
-
-        status = muster__dns_entry_init(&targets[i], &follower, target,
-                                        wanted_of(services, target));
-    }
-    if (status != MUSTER_OK) {
-        free_targets(targets, targets != NULL ? services->n : 0);
-        return status;
-    }
-    free_targets(self->targets, self->n_targets);
-    self->targets = targets;
-    self->n_targets = services->n;
-    (void)muster__dns_answer_ref(services);
-    muster__dns_answer_unref(self->services);
-    self->services = services;
-    return MUSTER_OK;
-}
 
 /* ---- whom to ask ---- */
 
@@ -215,9 +22,9 @@ static muster_status change_servers(muster__dns_instance *self,
     muster_status status;
 
     self->group = group;
-    status = make_candidates(self, system, former);
+    status = muster__dns_candidates_make(self, system, former);
     if (status == MUSTER_OK && self->services != NULL) {
-        status = make_targets(self, self->services, former);
+        status = muster__dns_targets_make(self, self->services, former);
     }
     if (status != MUSTER_OK) {
         self->group = former;
@@ -285,24 +92,56 @@ static muster_status choose_servers(muster__dns_instance *self,
 
 /* ---- /etc/hosts ---- */
 
-static muster_status look_into_hosts(muster__dns_instance *self)
+/* Those of the families that are asked for: a name that has only others there
+ * is asked of the servers. */
+static size_t keep_wanted(const muster__dns_instance *self,
+                          muster__dns_address *hosts, size_t n)
 {
-    uint64_t now_ms = muster__dns_now_ms(self->scope);
+    unsigned wants = muster__dns_wanted(self);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if ((wants & (hosts[i].size == 4 ? MUSTER__DNS_WANT_A
+                                         : MUSTER__DNS_WANT_AAAA)) != 0) {
+            hosts[kept++] = hosts[i];
+        }
+    }
+    return kept;
+}
+
+static muster_status read_hosts(muster__dns_instance *self)
+{
     muster__dns_address *hosts = NULL;
     size_t n = 0;
-    muster_status status;
+    muster_status status = muster__dns_hosts_find(self->name.text, &hosts, &n);
 
-    if (asks_services(self) || !is_on(self, self->options.hosts) ||
-        (self->hosts_due_ms != 0 && now_ms < self->hosts_due_ms)) {
-        return MUSTER_OK;
-    }
-    status = muster__dns_hosts_find(self->name.text, &hosts, &n);
     if (status == MUSTER_OK) {
         free(self->hosts);
         self->hosts = hosts;
-        self->n_hosts = n;
+        self->n_hosts = keep_wanted(self, hosts, n);
+    }
+    return status;
+}
+
+static muster_status look_into_hosts(muster__dns_instance *self)
+{
+    uint64_t now_ms = muster__dns_now_ms(self->scope);
+    muster__dns_file_state state;
+    muster_status status = MUSTER_OK;
+
+    if (muster__dns_asks_services(self) ||
+        !muster__dns_is_on(self, self->options.hosts) ||
+        (self->hosts_due_ms != 0 && now_ms < self->hosts_due_ms)) {
+        return MUSTER_OK;
+    }
+    state = muster__dns_file_look(HOSTS_FILE);
+    if (!muster__dns_file_is_same(&state, &self->hosts_state)) {
+        status = read_hosts(self);
+    }
+    if (status == MUSTER_OK) {
+        self->hosts_state = state;
         self->hosts_due_ms = now_ms + HOSTS_LOOK_MS;
-        self->has_news = self->has_news || n > 0;
+        self->has_news = self->has_news || self->n_hosts > 0;
     }
     return status;
 }
@@ -369,13 +208,12 @@ static void see_targets(const muster__dns_instance *self,
     for (size_t i = 0; i < self->n_targets; i++) {
         const muster__dns_entry *target = &self->targets[i];
         muster__dns_outcome outcome;
-        size_t n_extras = 0;
+        size_t n_extras;
 
         see(self, target, view);
         see_trouble(target, view);
         outcome = muster__dns_entry_outcome(target);
-        (void)muster__dns_extras_find(
-            self->services, self->services->services[i].target, &n_extras);
+        n_extras = muster__dns_extras_count(self, i);
         has_addresses =
             has_addresses || outcome == MUSTER__DNS_ANSWER || n_extras > 0;
         is_unknown = is_unknown || outcome == MUSTER__DNS_UNKNOWN;
@@ -399,7 +237,7 @@ static muster_status go_to_targets(muster__dns_instance *self,
         return MUSTER_OK;
     }
     if (services != self->services) {
-        status = make_targets(self, services, NULL);
+        status = muster__dns_targets_make(self, services, NULL);
     }
     if (status == MUSTER_OK) {
         see_targets(self, view);
@@ -433,7 +271,7 @@ muster_status muster__dns_lookup(muster__dns_instance *self,
         see(self, &chosen->config, &view);
         view.config = &chosen->config;
     }
-    if (chosen != NULL && asks_services(self)) {
+    if (chosen != NULL && muster__dns_asks_services(self)) {
         status = go_to_targets(self, &view);
     }
     if (status != MUSTER_OK) {
@@ -445,14 +283,7 @@ muster_status muster__dns_lookup(muster__dns_instance *self,
 
 void muster__dns_lookup_end(muster__dns_instance *self)
 {
-    free_targets(self->targets, self->n_targets);
-    self->targets = NULL;
-    self->n_targets = 0;
-    muster__dns_answer_unref(self->services);
-    self->services = NULL;
-    free_candidates(self->candidates, self->n_candidates);
-    self->candidates = NULL;
-    self->n_candidates = 0;
+    muster__dns_asked_end(self);
     muster__dns_group_unref(self->group);
     self->group = NULL;
     muster__dns_system_unref(self->system);

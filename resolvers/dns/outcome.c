@@ -73,12 +73,18 @@ static void take_config(muster__dns_instance *self, muster__dns_answer *answer)
                                        .hostname = self->hostname};
     char *json = NULL;
     muster_error why;
+    muster_status status = MUSTER_OK;
 
+    if (answer->outcome == MUSTER__DNS_ANSWER) {
+        status = muster__dns_txt_config((const char *const *)answer->texts,
+                                        answer->n, &client, &json, &why);
+    }
+    if (status == MUSTER_NOMEM) {
+        return; /* the next look tries again */
+    }
     muster__dns_answer_unref(self->config_answer);
     self->config_answer = muster__dns_answer_ref(answer);
-    if (answer->outcome == MUSTER__DNS_ANSWER &&
-        muster__dns_txt_config((const char *const *)answer->texts, answer->n,
-                               &client, &json, &why) != MUSTER_OK) {
+    if (status != MUSTER_OK) {
         char message[sizeof why.message];
 
         (void)snprintf(message, sizeof message,

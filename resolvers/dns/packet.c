@@ -114,6 +114,7 @@ static muster__dns_trouble make_denial(const muster__dns_reply *reply,
     answer->n_references = 1;
     answer->type = reply->type;
     answer->outcome = MUSTER__DNS_NO_SUCH_NAME;
+    answer->is_nxdomain = code_of(reply) == CODE_NO_SUCH_NAME;
     answer->ttl_s = ttl_s;
     *ret_answer = answer;
     return MUSTER__DNS_NO_TROUBLE;

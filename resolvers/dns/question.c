@@ -427,6 +427,11 @@ void muster__dns_question_ask(muster__dns_question *question)
     ask_next(question);
 }
 
+muster__dns_type muster__dns_question_type(const muster__dns_question *question)
+{
+    return question->type;
+}
+
 bool muster__dns_question_is_asking(const muster__dns_question *question)
 {
     return question->asked != NULL;

@@ -57,6 +57,8 @@ void muster__dns_follow_stop(muster__dns_follow *self);
 /* Asks. When that is under way, sees to it that it goes on. */
 void muster__dns_question_ask(muster__dns_question *question);
 
+muster__dns_type
+muster__dns_question_type(const muster__dns_question *question);
 bool muster__dns_question_is_asking(const muster__dns_question *question);
 const muster__dns_known *
 muster__dns_question_known(const muster__dns_question *question);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "packet.h"
 
@@ -31,10 +32,14 @@ typedef struct muster__dns_result {
 
 /* Embedded in who asks, who leaves it alone until done. */
 struct muster__dns_request {
-    muster__dns_request *next;     /* the server's */
-    struct muster__dns_flight *in; /* the server's; NULL: not under way */
-    void *owner;                   /* whoever asks */
-    const char *name;              /* borrowed until done */
+    /* the server's */
+    TAILQ_ENTRY(muster__dns_request) link;
+    struct muster__dns_flight *in; /* NULL: c-ares does not have it */
+    bool is_waiting;               /* for its turn */
+    bool was_resent;
+    /* whose it is */
+    void *owner;      /* whoever asks */
+    const char *name; /* borrowed until done */
     muster__dns_type type;
     bool has_others; /* other servers can be asked: do not wait for a silent
                         one */
@@ -56,7 +61,8 @@ void muster__dns_server_unref(muster__dns_server *server);
 /* At the end of the process scope: those that posts held. */
 void muster__dns_servers_destroy(struct muster__dns_scope *scope);
 
-/* Asks. At most 100 requests are under way, the others wait for their turn. */
+/* Asks. At most 100 requests are under way, half of them for AAAA records; the
+ * others wait for their turn. */
 void muster__dns_server_ask(muster__dns_server *server,
                             muster__dns_request *request);
 

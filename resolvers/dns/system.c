@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <text.h>
@@ -18,27 +17,6 @@
 enum { LOOK_MS = 1000, PORT_DEFAULT = 53 };
 
 /* ---- reading ---- */
-
-static muster__dns_system_state look(const char *path)
-{
-    muster__dns_system_state state = {.inode = 0};
-    struct stat file;
-
-    if (stat(path, &file) == 0) {
-        state.inode = file.st_ino;
-        state.size = file.st_size;
-        state.changed_s = file.st_ctim.tv_sec;
-        state.changed_ns = file.st_ctim.tv_nsec;
-    }
-    return state;
-}
-
-static bool is_same(const muster__dns_system_state *a,
-                    const muster__dns_system_state *b)
-{
-    return a->inode == b->inode && a->size == b->size &&
-           a->changed_s == b->changed_s && a->changed_ns == b->changed_ns;
-}
 
 static void take_places(muster__dns_system *system,
                         const struct ares_addr_port_node *node)
@@ -159,7 +137,8 @@ static muster_status read_system(const char *path,
     if (system == NULL) {
         return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
-    system->state = look(path); /* before: a later change is then seen */
+    system->state =
+        muster__dns_file_look(path); /* before: a later change is then seen */
     status = fill(system);
     if (status == ARES_SUCCESS && system->n_places > 0) {
         *ret_system = system;
@@ -187,14 +166,14 @@ static muster__dns_system **find(muster__dns_scope *scope, const char *path)
 
 static bool is_current(muster__dns_system *system, uint64_t now_ms)
 {
-    muster__dns_system_state state;
+    muster__dns_file_state state;
 
     if (now_ms - system->looked_ms < LOOK_MS) {
         return true;
     }
     system->looked_ms = now_ms;
-    state = look(system->path);
-    return is_same(&state, &system->state);
+    state = muster__dns_file_look(system->path);
+    return muster__dns_file_is_same(&state, &system->state);
 }
 
 /* other takes the place of the one at at, if any. */

@@ -9,15 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "file_state.h"
 #include "group.h"
-
-/* What the file was when it was read. */
-typedef struct muster__dns_system_state {
-    uint64_t inode; /* 0: there was none */
-    int64_t size;
-    int64_t changed_s;
-    int64_t changed_ns;
-} muster__dns_system_state;
 
 /* Never changes; a file that did makes another one. */
 typedef struct muster__dns_system {
@@ -28,7 +21,7 @@ typedef struct muster__dns_system {
     int n_dots;     /* a name with so many dots is asked as it is first */
     char **domains; /* n_domains of them */
     size_t n_domains;
-    muster__dns_system_state state;
+    muster__dns_file_state state;
     uint64_t looked_ms;
     char path[]; /* of the file */
 } muster__dns_system;

@@ -129,7 +129,8 @@ static void expect_fresh(uint64_t back_ns)
     const dns_event *event =
         dns_watch_await(watch, MUSTER_WATCH_FRESH, "10.0.0.1:443");
 
-    cr_expect_lt(event->time_ns - back_ns, UINT64_C(5000000000));
+    /* It may be noticed before knot_restart() has seen it. */
+    cr_expect_lt(event->time_ns, back_ns + UINT64_C(5000000000));
     cr_expect_eq(dns_watch_count(watch, MUSTER_WATCH_LIST), 1);
 }
 
