@@ -70,10 +70,11 @@ static const char *value_of(const char *const *flags, const char *name)
 static void set_address(backend *started, const char *const *flags)
 {
     const char *path = value_of(flags, "--unix");
+    const char *host = value_of(flags, "--address");
 
     if (path == NULL) {
-        (void)snprintf(started->address, sizeof started->address,
-                       "127.0.0.1:%d", started->port);
+        (void)snprintf(started->address, sizeof started->address, "%s:%d",
+                       host == NULL ? "127.0.0.1" : host, started->port);
     } else {
         (void)snprintf(started->address, sizeof started->address, "unix:%s",
                        path);

@@ -35,6 +35,7 @@
 
 typedef struct options {
     const char *id;
+    const char *address;
     const char *unix_path;
     int port;
     int max_age_ms;
@@ -64,7 +65,7 @@ struct session {
     session *next;
 };
 
-static options chosen = {.id = "", .error_rate = 0};
+static options chosen = {.id = "", .address = "127.0.0.1"};
 static grpc_server *server;
 static grpc_completion_queue *queue;
 static void *methods[2];
@@ -435,6 +436,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'i':
         chosen.id = text;
         break;
+    case 'l':
+        chosen.address = text;
+        break;
     case 'u':
         chosen.unix_path = text;
         break;
@@ -460,7 +464,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 static const struct argp_option flags[] = {
-    {"port", 'p', "N", 0, "listen on 127.0.0.1:N; 0: any (the default)", 0},
+    {"address", 'l', "IPV4", 0, "listen there instead of on 127.0.0.1", 0},
+    {"port", 'p', "N", 0, "listen on this port; 0: any (the default)", 0},
     {"unix", 'u', "PATH", 0, "listen on a socket in the file system", 0},
     {"id", 'i', "TEXT", 0, "answers carry it", 0},
     {"max-connection-age-ms", 'a', "N", 0, "then send GOAWAY", 0},
@@ -480,7 +485,8 @@ static int listen_somewhere(void)
     if (chosen.unix_path != NULL) {
         (void)snprintf(address, sizeof address, "unix:%s", chosen.unix_path);
     } else {
-        (void)snprintf(address, sizeof address, "127.0.0.1:%d", chosen.port);
+        (void)snprintf(address, sizeof address, "%s:%d", chosen.address,
+                       chosen.port);
     }
     port = grpc_server_add_http2_port(server, address, insecure);
     grpc_server_credentials_release(insecure);
