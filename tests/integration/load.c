@@ -32,6 +32,7 @@ struct load {
     pthread_cond_t has_ended;
     _Atomic uint32_t answered[N_PORTS]; /* by the port of the peer */
     _Atomic uint32_t failed[N_PORTS];
+    sightings seen;
 };
 
 static grpc_byte_buffer *make_request(void)
@@ -75,7 +76,8 @@ static size_t failed_port(const char *peer, const char *message)
     return strtoul(address + strlen(": 127.0.0.1:"), NULL, 10) % N_PORTS;
 }
 
-static void record(load *self, muster_call *call)
+/* begun_ns is before the call was made, 0: not known. */
+static void record(load *self, muster_call *call, uint64_t begun_ns)
 {
     muster_call_result result = {.struct_size = sizeof result};
     const char *peer = muster_call_peer(call);
@@ -83,6 +85,7 @@ static void record(load *self, muster_call *call)
     muster_call_get_result(call, &result);
     if (result.status == GRPC_STATUS_OK) {
         atomic_fetch_add(&self->answered[port_of(peer)], 1);
+        sightings_note(&self->seen, peer, result.initial_metadata, begun_ns);
     } else {
         atomic_fetch_add(&self->failed[failed_port(peer, result.message)], 1);
         if (atomic_fetch_add(&self->n_failed, 1) < MAX_SHOWN) {
@@ -130,7 +133,7 @@ static void *run_queued(void *arg)
     }
     while (n_out > 0 &&
            muster_call_queue_next(queue, MUSTER_FOREVER, &event) == MUSTER_OK) {
-        record(self, event.call);
+        record(self, event.call, 0);
         if (atomic_load(&self->is_ending)) {
             n_out--;
         } else {
@@ -148,12 +151,13 @@ static void *run_blocking(void *arg)
     grpc_byte_buffer *request = make_request();
 
     while (!atomic_load(&self->is_ending)) {
+        const uint64_t begun_ns = now_ns();
         muster_call *call = make_call(self);
 
         if (muster_call_unary(call, request) != MUSTER_OK) {
             cluster_die("a call could not be made");
         }
-        record(self, call);
+        record(self, call, begun_ns);
     }
     grpc_byte_buffer_destroy(request);
     return NULL;
@@ -227,6 +231,11 @@ uint64_t load_answered_by(const load *self, int port)
 uint64_t load_failed_on(const load *self, int port)
 {
     return atomic_load(&self->failed[port]);
+}
+
+sightings *load_sightings(load *self)
+{
+    return &self->seen;
 }
 
 void load_stop(load *self)

@@ -9,6 +9,8 @@
 
 #include <muster/grpc.h>
 
+#include "sightings.h"
+
 typedef struct load load;
 
 /* Keeps n_in_flight calls in flight from one thread, over a queue. */
@@ -27,6 +29,9 @@ uint64_t load_failed(const load *self);
  * failed and had it as their peer. */
 uint64_t load_answered_by(const load *self, int port);
 uint64_t load_failed_on(const load *self, int port);
+
+/* The servers that answered blocking callers; lives as long as self. */
+sightings *load_sightings(load *self);
 
 /* Waits until the calls in flight have ended. */
 void load_stop(load *self);
