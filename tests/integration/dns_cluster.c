@@ -137,6 +137,49 @@ void dns_cluster_list(dns_cluster *self, unsigned listed)
     }
 }
 
+/* Each server has a name of its own: s2.example.test for 127.0.0.2. */
+static void list_server_names(dns_cluster *self)
+{
+    for (size_t i = 0; i < self->n_servers; i++) {
+        char name[64];
+        char host[HOST_SIZE];
+        const char *data = host;
+
+        write_host(i, host);
+        (void)snprintf(name, sizeof name, "s%zu." DNS_CLUSTER_ZONE ".",
+                       DNS_CLUSTER_FIRST + i);
+        if (!knot_set_records(&self->knot, name, "A", DNS_CLUSTER_TTL_S, &data,
+                              1)) {
+            cluster_die("the zone was not changed");
+        }
+    }
+}
+
+void dns_cluster_list_services(dns_cluster *self, unsigned listed,
+                               const unsigned *weights, size_t n_best)
+{
+    char texts[DNS_CLUSTER_MAX][96];
+    const char *data[DNS_CLUSTER_MAX];
+    size_t n = 0;
+
+    list_server_names(self);
+    for (size_t i = 0; i < self->n_servers; i++) {
+        if ((listed >> i & 1) == 0) {
+            continue;
+        }
+        (void)snprintf(texts[n], sizeof texts[n],
+                       "%d %u %d s%zu." DNS_CLUSTER_ZONE ".",
+                       i < n_best ? 10 : 20, i < n_best ? weights[i] : 1,
+                       self->servers[i].port, DNS_CLUSTER_FIRST + i);
+        data[n] = texts[n];
+        n++;
+    }
+    if (!knot_set_records(&self->knot, DNS_CLUSTER_SERVICE ".", "SRV",
+                          DNS_CLUSTER_TTL_S, data, n)) {
+        cluster_die("the zone was not changed");
+    }
+}
+
 /* ---- channels ---- */
 
 const char *dns_cluster_target(const dns_cluster *self, const char *servers,
@@ -171,6 +214,7 @@ muster_channel *dns_channel_open(const char *target,
 typedef struct readiness {
     muster_channel *channel;
     uint64_t n;
+    uint64_t n_ready;
 } readiness;
 
 static bool is_ready(void *arg)
@@ -179,7 +223,7 @@ static bool is_ready(void *arg)
     muster_channel_stats stats = {.struct_size = sizeof stats};
 
     return muster_channel_get_stats(wanted->channel, &stats) == MUSTER_OK &&
-           stats.ready == wanted->n && stats.endpoints == wanted->n;
+           stats.ready == wanted->n_ready && stats.endpoints == wanted->n;
 }
 
 static json_t *dump(muster_channel *channel)
@@ -195,9 +239,9 @@ static json_t *dump(muster_channel *channel)
     return json;
 }
 
-void dns_channel_await(muster_channel *channel, uint64_t n)
+void dns_channel_await(muster_channel *channel, uint64_t n, uint64_t n_ready)
 {
-    readiness wanted = {.channel = channel, .n = n};
+    readiness wanted = {.channel = channel, .n = n, .n_ready = n_ready};
 
     if (!eventually(is_ready, &wanted)) {
         json_t *json = dump(channel);

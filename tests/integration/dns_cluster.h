@@ -23,6 +23,7 @@ enum {
 
 #define DNS_CLUSTER_ZONE "example.test"
 #define DNS_CLUSTER_NAME "web." DNS_CLUSTER_ZONE
+#define DNS_CLUSTER_SERVICE "_grpc._tcp." DNS_CLUSTER_ZONE
 
 typedef struct dns_cluster {
     knot knot;
@@ -46,6 +47,12 @@ void dns_cluster_restart(dns_cluster *self, size_t server);
  * listed, with a TTL of 1 s. */
 void dns_cluster_list(dns_cluster *self, unsigned listed);
 
+/* Sets the SRV records of DNS_CLUSTER_SERVICE to the servers whose bits are set
+ * in listed: n_best are of the best priority, with those weights, the others of
+ * the second. */
+void dns_cluster_list_services(dns_cluster *self, unsigned listed,
+                               const unsigned *weights, size_t n_best);
+
 /* "dns://SERVERS/name:port", servers being knot's address when it is NULL, and
  * without a port when each has its own. Writes DNS_CLUSTER_TARGET_SIZE. */
 const char *dns_cluster_target(const dns_cluster *self, const char *servers,
@@ -56,9 +63,9 @@ const char *dns_cluster_target(const dns_cluster *self, const char *servers,
 muster_channel *dns_channel_open(const char *target,
                                  const muster_channel_options *options);
 
-/* Waits until n endpoints of channel are READY and in its list; dies after
- * 20 s. */
-void dns_channel_await(muster_channel *channel, uint64_t n);
+/* Waits until n endpoints are in the channel's list, and of those n_ready are
+ * READY and picked from; dies after 20 s. */
+void dns_channel_await(muster_channel *channel, uint64_t n, uint64_t n_ready);
 
 /* What muster_channel_dump_json() says of the list. */
 typedef struct dns_list {

@@ -110,7 +110,7 @@ static void init(both_sides *self)
     (void)dns_cluster_target(&self->cluster, NULL, DNS_CLUSTER_NAME, target);
     self->core = core_caller_start(target);
     self->channel = dns_channel_open(target, NULL);
-    dns_channel_await(self->channel, N_LISTED);
+    dns_channel_await(self->channel, N_LISTED, N_LISTED);
     self->calls = load_start_blocking(self->channel, N_CALLERS);
     cr_assert(load_await(self->calls, 1000));
     cr_assert(eventually(core_has_begun, self->core), "C core does not call");
