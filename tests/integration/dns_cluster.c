@@ -118,7 +118,7 @@ void dns_cluster_restart(dns_cluster *self, size_t server)
 
 /* ---- the zone ---- */
 
-void dns_cluster_list(dns_cluster *self, unsigned listed)
+void dns_cluster_list_on(const dns_cluster *self, knot *server, unsigned listed)
 {
     char hosts[DNS_CLUSTER_MAX][HOST_SIZE];
     const char *data[DNS_CLUSTER_MAX];
@@ -131,10 +131,15 @@ void dns_cluster_list(dns_cluster *self, unsigned listed)
             n++;
         }
     }
-    if (!knot_set_records(&self->knot, DNS_CLUSTER_NAME ".", "A",
-                          DNS_CLUSTER_TTL_S, data, n)) {
+    if (!knot_set_records(server, DNS_CLUSTER_NAME ".", "A", DNS_CLUSTER_TTL_S,
+                          data, n)) {
         cluster_die("the zone was not changed");
     }
+}
+
+void dns_cluster_list(dns_cluster *self, unsigned listed)
+{
+    dns_cluster_list_on(self, &self->knot, listed);
 }
 
 /* Each server has a name of its own: s2.example.test for 127.0.0.2. */
@@ -262,4 +267,23 @@ dns_list dns_channel_list(muster_channel *channel)
 
     json_decref(json);
     return answer;
+}
+
+bool dns_channel_has(muster_channel *channel, const char *address)
+{
+    json_t *json = dump(channel);
+    const json_t *endpoint;
+    size_t index;
+    bool has = false;
+
+    json_array_foreach(json_object_get(json, "endpoints"), index, endpoint)
+    {
+        const char *text =
+            json_string_value(json_object_get(endpoint, "address"));
+
+        has = has || (text != NULL && strcmp(text, address) == 0 &&
+                      json_is_true(json_object_get(endpoint, "listed")));
+    }
+    json_decref(json);
+    return has;
 }

@@ -47,6 +47,10 @@ void dns_cluster_restart(dns_cluster *self, size_t server);
  * listed, with a TTL of 1 s. */
 void dns_cluster_list(dns_cluster *self, unsigned listed);
 
+/* The same on another knot with DNS_CLUSTER_ZONE. */
+void dns_cluster_list_on(const dns_cluster *self, knot *server,
+                         unsigned listed);
+
 /* Sets the SRV records of DNS_CLUSTER_SERVICE to the servers whose bits are set
  * in listed: n_best are of the best priority, with those weights, the others of
  * the second. */
@@ -74,5 +78,8 @@ typedef struct dns_list {
 } dns_list;
 
 dns_list dns_channel_list(muster_channel *channel);
+
+/* Whether an endpoint with that address is in the channel's list. */
+bool dns_channel_has(muster_channel *channel, const char *address);
 
 #endif
