@@ -39,7 +39,6 @@ struct muster_channel {
     muster__parking parking;        /* any thread; has its own lock */
     _Atomic int state;              /* muster_connectivity, as published */
     atomic_uint refs; /* the user's, the open channel's, each posted task's */
-    _Atomic uint64_t n_failed_picks; /* for the stats */
 
     muster__nudge poll_nudge;      /* a lease ended: any thread */
     muster__nudge refresh_nudge;   /* any thread */

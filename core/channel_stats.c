@@ -23,8 +23,6 @@ static void fill_parking(muster_channel *channel, muster_channel_stats *stats)
     stats->picks_timed_out = parking->n_timed_out;
     stats->picks_exhausted = parking->n_exhausted;
     pthread_mutex_unlock(&parking->lock);
-    stats->picks_failed = atomic_load_explicit(
-        &channel->n_failed_picks, memory_order_relaxed); /* a counter */
 }
 
 static void fill_plane(const muster_channel *channel,
@@ -36,6 +34,7 @@ static void fill_plane(const muster_channel *channel,
     stats->generation = muster__plane_generation(channel->plane);
     stats->ready = plane.n_published;
     stats->picks_given_back = plane.picks_given_back;
+    stats->picks_failed = plane.picks_failed;
     stats->in_flight = plane.in_flight > 0 ? (uint64_t)plane.in_flight : 0;
     stats->draining = plane.draining;
 }

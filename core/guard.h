@@ -31,6 +31,9 @@
 
 /* Without it each access of a shared library calls __tls_get_addr: 2 ns. */
 #define MUSTER__GUARD_TLS __attribute__((tls_model("initial-exec")))
+/* A declaration is not hidden by the flag that hides definitions: without it
+ * the address is loaded first. */
+#define MUSTER__GUARD_HIDDEN __attribute__((visibility("hidden")))
 
 typedef struct muster__guard_slot {
     /* When the outermost enter was; 0 outside. Written by the owner only. Two
@@ -49,7 +52,8 @@ typedef struct muster__guard {
 } muster__guard;
 
 extern _Thread_local muster__guard_slot *muster__guard_self MUSTER__GUARD_TLS;
-extern _Atomic uint64_t muster__guard_epoch; /* 0: slots may not be used */
+/* 0: slots may not be used */
+extern _Atomic uint64_t muster__guard_epoch MUSTER__GUARD_HIDDEN;
 
 /* Must be called before the first enter; again does nothing. Thread: any. */
 void muster__guard_init(void);
@@ -57,35 +61,42 @@ void muster__guard_init(void);
 MUSTER__COLD void *muster__guard_enter_slow(muster__guard *guard,
                                             void *_Atomic const *published);
 
-/* Enters by the thread's own slot, when that is all there is to it. False: the
- * thread has no slot yet, is inside already, or must go by cell; nothing has
- * happened then. What was published may be loaded, by acquire, after it. */
-MUSTER__HOT bool muster__guard_enter_own(muster__guard *guard)
+/* Enters by the thread's own slot, when that is all there is to it, and answers
+ * the slot. NULL: the thread has no slot yet, is inside already, or must go by
+ * cell; nothing has happened then. What was published may be loaded, by
+ * acquire, after it. No muster__guard is needed, so the hot code keeps one
+ * pointer instead of a struct. */
+MUSTER__HOT muster__guard_slot *muster__guard_enter_own(void)
 {
-    muster__guard_slot *slot = muster__guard_self;
+    muster__guard_slot *own = muster__guard_self;
     /* acquire: whoever reads a new epoch reads what was published before. */
     uint64_t epoch =
         atomic_load_explicit(&muster__guard_epoch, memory_order_acquire);
 
-    if (muster__unlikely(slot == NULL || epoch == 0) ||
+    if (muster__unlikely(own == NULL || epoch == 0) ||
         muster__unlikely(
-            atomic_load_explicit(&slot->epoch, memory_order_relaxed) != 0)) {
-        return false;
+            atomic_load_explicit(&own->epoch, memory_order_relaxed) != 0)) {
+        return NULL;
     }
-    guard->slot = slot;
-    guard->shard = slot->id;
-    atomic_store_explicit(&slot->epoch, epoch, memory_order_relaxed);
+    atomic_store_explicit(&own->epoch, epoch, memory_order_relaxed);
     /* Keeps the compiler from moving loads up; the CPU is kept from it by the
      * writer's membarrier. */
     atomic_signal_fence(memory_order_seq_cst);
-    return true;
+    return own;
 }
 
 /* After muster__guard_enter_own(). release: the writer that sees us gone sees
  * all that we did inside. */
-MUSTER__HOT void muster__guard_leave_own(const muster__guard *guard)
+MUSTER__HOT void muster__guard_leave_own(muster__guard_slot *own)
 {
-    atomic_store_explicit(&guard->slot->epoch, 0, memory_order_release);
+    atomic_store_explicit(&own->epoch, 0, memory_order_release);
+}
+
+/* The stay that muster__guard_enter_own() began, for code that takes either
+ * kind. */
+MUSTER__HOT muster__guard muster__guard_of_own(muster__guard_slot *own)
+{
+    return (muster__guard){.slot = own, .shard = own->id};
 }
 
 /* Enters in any case. The published pointer; what it points to stays until
@@ -93,8 +104,10 @@ MUSTER__HOT void muster__guard_leave_own(const muster__guard *guard)
 static inline void *muster__guard_enter(muster__guard *guard,
                                         void *_Atomic const *published)
 {
-    if (muster__likely(muster__guard_enter_own(guard))) {
-        guard->outer = 0;
+    muster__guard_slot *own = muster__guard_enter_own();
+
+    if (muster__likely(own != NULL)) {
+        *guard = muster__guard_of_own(own);
         return atomic_load_explicit(published, memory_order_acquire);
     }
     return muster__guard_enter_slow(guard, published);

@@ -81,17 +81,12 @@ MUSTER__COLD static void close_if_idle(muster__slot *slot)
     }
 }
 
-MUSTER__HOT void give_back(muster__slot *slot, const muster__guard *guard)
+void muster__plane_give_back(muster__slot *slot, const muster__guard *guard)
 {
     muster__slot_count(slot, guard, UINT32_MAX); /* minus one */
     if (muster__unlikely(muster__slot_is(slot, MUSTER__SLOT_CLOSING))) {
         close_if_idle(slot);
     }
-}
-
-void muster__plane_give_back(muster__slot *slot, const muster__guard *guard)
-{
-    give_back(slot, guard);
 }
 
 /* Any thread, any policy. In a fork child the guard has no slot, and the lease
@@ -107,27 +102,45 @@ MUSTER__APART static void finish(muster_lease *lease, muster__slot *slot,
         if (lease->data_ != 0) {
             tell_policy(view, lease, slot, outcome);
         }
-        give_back(slot, &guard);
+        muster__plane_give_back(slot, &guard);
         *lease = (muster_lease){0};
     }
     muster__guard_leave(&guard);
+}
+
+/* The end of a finish that found the slot CLOSING. Called last, so that the
+ * rest keeps nothing on the stack. */
+MUSTER__COLD static void finish_closing(muster_lease *lease, muster__slot *slot,
+                                        muster__guard_slot *own)
+{
+    close_if_idle(slot);
+    muster__guard_leave_own(own);
+    *lease = (muster_lease){0};
 }
 
 /* Inside the guard, because once the count is down the plane may go. */
 void muster_lease_finish(muster_lease *lease, const muster_outcome *outcome)
 {
     muster__slot *slot = lease_slot(lease);
-    muster__guard guard;
+    muster__guard_slot *own;
 
     if (muster__unlikely(slot == NULL)) {
         return;
     }
-    if (muster__unlikely(lease->data_ != 0) ||
-        muster__unlikely(!muster__guard_enter_own(&guard))) {
+    if (muster__unlikely(lease->data_ != 0)) {
         finish(lease, slot, outcome);
         return;
     }
-    give_back(slot, &guard);
-    muster__guard_leave_own(&guard);
+    own = muster__guard_enter_own();
+    if (muster__unlikely(own == NULL)) {
+        finish(lease, slot, outcome);
+        return;
+    }
+    muster__slot_count_own(slot, own, UINT32_MAX); /* minus one */
+    if (muster__unlikely(muster__slot_is(slot, MUSTER__SLOT_CLOSING))) {
+        finish_closing(lease, slot, own);
+        return;
+    }
+    muster__guard_leave_own(own);
     *lease = (muster_lease){0};
 }

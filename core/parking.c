@@ -77,14 +77,6 @@ static muster__parked *list_serve_locked(muster__parking *parking)
 
 /* ---- serving. Thread: control ---- */
 
-static void count_failure(muster_channel *channel, muster_status status)
-{
-    if (status == MUSTER_UNAVAILABLE) {
-        atomic_fetch_add_explicit(&channel->n_failed_picks, 1,
-                                  memory_order_relaxed); /* a counter */
-    }
-}
-
 static bool is_over(const muster__parked *parked, uint64_t now_ns)
 {
     return parked->call.deadline_ns != 0 && parked->call.deadline_ns <= now_ns;
@@ -94,14 +86,11 @@ static bool is_over(const muster__parked *parked, uint64_t now_ns)
 static bool try_again(muster_channel *channel, muster__parked *parked,
                       uint64_t now_ns)
 {
-    uint64_t generation;
-
     if (atomic_load(&parked->is_cancelled)) {
         return true;
     }
-    parked->status =
-        muster__plane_pick(channel->plane, &parked->call, &parked->lease,
-                           &generation, &parked->err);
+    parked->status = muster__plane_pick(channel->plane, &parked->call,
+                                        &parked->lease, &parked->err);
     if (parked->status == MUSTER_QUEUED && parked->fn != NULL &&
         is_over(parked, now_ns)) {
         parked->status =
@@ -122,12 +111,11 @@ static void cancel(muster__parked *parked)
                                       "cancelled while waiting");
 }
 
-static void tell(muster_channel *channel, muster__parked *parked)
+static void tell(muster__parked *parked)
 {
     if (atomic_load(&parked->is_cancelled)) {
         cancel(parked);
     }
-    count_failure(channel, parked->status);
     parked->fn(parked->arg, parked->status, &parked->lease, &parked->err);
     free(parked);
 }
@@ -229,7 +217,7 @@ void muster__parking_serve(muster_channel *channel)
     arm_timer(channel);
     for (muster__parked *p = done, *next; p != NULL; p = next) {
         next = p->next;
-        tell(channel, p);
+        tell(p);
     }
 }
 
@@ -313,8 +301,9 @@ static muster_status wait_for(muster_channel *channel, muster__parked *parked)
     muster_status status;
 
     do {
-        status = muster__plane_pick(channel->plane, &parked->call,
-                                    &parked->lease, &generation, &parked->err);
+        status = muster__plane_pick_noting(channel->plane, &parked->call,
+                                           &parked->lease, &generation,
+                                           &parked->err);
         if (status != MUSTER_QUEUED) {
             return status;
         }
@@ -340,12 +329,7 @@ muster_status muster_channel_pick(muster_channel *channel,
                                   const muster_call_info *call,
                                   muster_lease *ret_lease, muster_error *err)
 {
-    uint64_t generation;
-    muster_status status =
-        muster__plane_pick(channel->plane, call, ret_lease, &generation, err);
-
-    count_failure(channel, status);
-    return status;
+    return muster__plane_pick(channel->plane, call, ret_lease, err);
 }
 
 muster_status muster_channel_pick_wait(muster_channel *channel,
@@ -370,7 +354,6 @@ muster_status muster_channel_pick_wait(muster_channel *channel,
     }
     status = wait_for(channel, &parked);
     pthread_cond_destroy(&parked.done);
-    count_failure(channel, status);
     if (status == MUSTER_OK) {
         *ret_lease = parked.lease;
     } else if (err != NULL) {

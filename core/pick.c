@@ -22,9 +22,18 @@ enum {
 static const muster_call_info default_call = {.struct_size =
                                                   sizeof(muster_call_info)};
 
+static const muster_pick_result no_result = {.struct_size =
+                                                 sizeof(muster_pick_result)};
+
 static muster_status queued(muster_error *err)
 {
     return muster_error_set(err, MUSTER_QUEUED, "no endpoint is ready yet");
+}
+
+static void count_failure(muster__plane *plane)
+{
+    atomic_fetch_add_explicit(&plane->n_failed, 1,
+                              memory_order_relaxed); /* a counter */
 }
 
 /* Nobody is asked: the channel's state answers. */
@@ -38,6 +47,7 @@ MUSTER__COLD static muster_status answer_by_state(const muster__view *view,
         return muster_error_set(err, MUSTER_CLOSED, "the channel is closed");
     }
     if (view->state == MUSTER_TRANSIENT_FAILURE && !waits) {
+        count_failure(view->plane);
         return muster_error_set(
             err, MUSTER_UNAVAILABLE, "%s",
             view->reason != NULL ? view->reason : "no endpoint can be reached");
@@ -64,11 +74,14 @@ static int policy_status(int status)
 /* A policy that is asked when nothing is READY and has no better answer leaves
  * it to the state. */
 MUSTER__COLD static muster_status
-answer_without_index(const muster__plane *plane, const muster__view *view,
-                     const muster_call_info *call, muster_verdict verdict,
-                     const muster_pick_result *result, muster_error *err)
+answer_without_index(const muster__view *view, const muster_call_info *call,
+                     muster_verdict verdict, const muster_pick_result *result,
+                     muster_error *err)
 {
+    const muster__plane_host *host = &view->plane->host;
+
     if (verdict == MUSTER_PICK_FAIL) {
+        count_failure(view->plane);
         (void)muster_error_set(err, MUSTER_UNAVAILABLE, "%s",
                                result->message != NULL
                                    ? result->message
@@ -79,19 +92,16 @@ answer_without_index(const muster__plane *plane, const muster__view *view,
         return MUSTER_UNAVAILABLE;
     }
     if (verdict == MUSTER_PICK_CONNECT) {
-        plane->host.connect(plane->host.ctx, result->id);
+        host->connect(host->ctx, result->id);
         return queued(err);
     }
     return view->n_pickable == 0 ? answer_by_state(view, call, err)
                                  : queued(err);
 }
 
-/* The policy heard of the pick as of a call. guard is a copy, so that the hot
- * path's own need not be in memory. */
-MUSTER__COLD static muster_status give_back(muster__plane *plane,
-                                            const muster__view *view,
-                                            muster__guard guard,
-                                            muster__slot *slot)
+/* The policy heard of the pick as of a call. */
+static muster_status give_back(const muster__view *view,
+                               const muster__guard *guard, muster__slot *slot)
 {
     static const muster_outcome given_back = {.struct_size = sizeof given_back,
                                               .status = 14};
@@ -100,9 +110,9 @@ MUSTER__COLD static muster_status give_back(muster__plane *plane,
         view->done(view->self, slot->id, muster__view_state(view, slot->id),
                    &given_back);
     }
-    atomic_fetch_add_explicit(&plane->n_given_back, 1,
+    atomic_fetch_add_explicit(&view->plane->n_given_back, 1,
                               memory_order_relaxed); /* a counter */
-    muster__plane_give_back(slot, &guard);
+    muster__plane_give_back(slot, guard);
     return GIVEN_BACK;
 }
 
@@ -115,28 +125,32 @@ MUSTER__HOT void prefetch_ahead(const muster__view *view, uint32_t index)
     }
 }
 
+MUSTER__HOT void lend(const muster__view *view, muster__slot *slot,
+                      muster_lease *ret_lease)
+{
+    ret_lease->slot_ = slot;
+    ret_lease->data_ = view->lease_data;
+}
+
 /* Counting comes before looking, and inside the guard: outside, or after, the
  * slot might be closed in between. */
-MUSTER__HOT muster_status take(muster__plane *plane, const muster__view *view,
-                               const muster__guard *guard, uint32_t index,
-                               muster_lease *ret_lease)
+static muster_status take(const muster__view *view, const muster__guard *guard,
+                          uint32_t index, muster_lease *ret_lease)
 {
     muster__slot *slot = muster__view_slot(view, index);
 
-    prefetch_ahead(view, index);
     muster__slot_count(slot, guard, 1);
-    if (muster__unlikely(!muster__slot_is_ready(slot))) {
-        return give_back(plane, view, *guard, slot);
+    if (!muster__slot_is_ready(slot)) {
+        return give_back(view, guard, slot);
     }
-    ret_lease->slot_ = slot;
-    ret_lease->data_ = view->lease_data;
+    lend(view, slot, ret_lease);
     return MUSTER_OK;
 }
 
 /* The policy's index is none of ours: a fault of the policy, not of the call.
  */
 MUSTER__COLD static muster_status
-take_modulo(muster__plane *plane, const muster__view *view, muster__guard guard,
+take_modulo(const muster__view *view, const muster__guard *guard,
             uint32_t index, muster_lease *ret_lease, muster_error *err)
 {
     uint32_t n = view->n_pickable;
@@ -146,14 +160,36 @@ take_modulo(muster__plane *plane, const muster__view *view, muster__guard guard,
     if (n == 0) {
         return queued(err);
     }
-    return take(plane, view, &guard, index % n, ret_lease);
+    return take(view, guard, index % n, ret_lease);
+}
+
+/* What the policy answered becomes of the pick. */
+MUSTER__COLD static muster_status
+settle(const muster__view *view, const muster__guard *guard,
+       const muster_pick_args *args, muster_verdict verdict,
+       const muster_pick_result *result, muster_lease *ret_lease,
+       muster_error *err)
+{
+    uint32_t index = result->index;
+
+    if (verdict != MUSTER_PICK_INDEX) {
+        return answer_without_index(view, args->call, verdict, result, err);
+    }
+    if (args->repick > MAX_ASKS && view->n_pickable != 0) {
+        index = (uint32_t)((index + args->repick * SPREAD) % view->n_pickable);
+    }
+    if (index >= view->n_pickable) {
+        return take_modulo(view, guard, index, ret_lease, err);
+    }
+    return take(view, guard, index, ret_lease);
 }
 
 /* One look at the picker, inside the guard. */
-MUSTER__HOT muster_status look(muster__plane *plane, const muster__view *view,
-                               const muster__guard *guard,
-                               const muster_call_info *call, uint32_t repick,
-                               muster_lease *ret_lease, muster_error *err)
+MUSTER__COLD static muster_status look(const muster__view *view,
+                                       const muster__guard *guard,
+                                       const muster_call_info *call,
+                                       uint32_t repick, muster_lease *ret_lease,
+                                       muster_error *err)
 {
     muster_pick_args args = {.struct_size = sizeof args,
                              .n_ready = view->n_pickable,
@@ -163,21 +199,11 @@ MUSTER__HOT muster_status look(muster__plane *plane, const muster__view *view,
     muster_pick_result result = {.struct_size = sizeof result};
     muster_verdict verdict;
 
-    if (muster__unlikely(view->n_pickable == 0 && !view->asks_when_empty)) {
+    if (view->n_pickable == 0 && !view->asks_when_empty) {
         return answer_by_state(view, call, err);
     }
     verdict = view->pick(view->self, view->table, &args, &result);
-    if (muster__unlikely(verdict != MUSTER_PICK_INDEX)) {
-        return answer_without_index(plane, view, call, verdict, &result, err);
-    }
-    if (muster__unlikely(repick > MAX_ASKS && view->n_pickable != 0)) {
-        result.index =
-            (uint32_t)((result.index + repick * SPREAD) % view->n_pickable);
-    }
-    if (muster__unlikely(result.index >= view->n_pickable)) {
-        return take_modulo(plane, view, *guard, result.index, ret_lease, err);
-    }
-    return take(plane, view, guard, result.index, ret_lease);
+    return settle(view, guard, &args, verdict, &result, ret_lease, err);
 }
 
 /* In a fork child the guard has no slot, so the hot path does not ask. */
@@ -204,32 +230,113 @@ pick_slowly(muster__plane *plane, const muster_call_info *call,
             status = muster_error_set(err, MUSTER_FORKED, "%s",
                                       muster_status_text(MUSTER_FORKED));
         } else {
-            status = look(plane, view, &guard, call, repick, ret_lease, err);
+            status = look(view, &guard, call, repick, ret_lease, err);
         }
         muster__guard_leave(&guard);
     }
     return status == GIVEN_BACK ? queued(err) : status;
 }
 
+muster_status muster__plane_pick_noting(muster__plane *plane,
+                                        const muster_call_info *call,
+                                        muster_lease *ret_lease,
+                                        uint64_t *ret_generation,
+                                        muster_error *err)
+{
+    return pick_slowly(plane, call != NULL ? call : &default_call, ret_lease,
+                       ret_generation, err, 0);
+}
+
+/* ---- the hot path: whatever is not as usual leaves it for good ---- */
+
+MUSTER__COLD static muster_status pick_anew(muster__plane *plane,
+                                            const muster_call_info *call,
+                                            muster_lease *ret_lease,
+                                            muster_error *err, uint32_t repick)
+{
+    uint64_t generation;
+
+    return pick_slowly(plane, call, ret_lease, &generation, err, repick);
+}
+
+/* The policy's answer is no index of the view. By value, because the hot path
+ * would keep addresses in registers that it has to save. */
+MUSTER__COLD static muster_status
+leave_settled(const muster__view *view, muster__guard_slot *own,
+              muster_pick_args args, muster_verdict verdict,
+              muster_pick_result result, muster_lease *ret_lease,
+              muster_error *err)
+{
+    muster__guard guard = muster__guard_of_own(own);
+    muster__plane *plane = view->plane;
+    muster_status status =
+        settle(view, &guard, &args, verdict, &result, ret_lease, err);
+
+    muster__guard_leave_own(own);
+    return status == GIVEN_BACK ? pick_anew(plane, args.call, ret_lease, err, 1)
+                                : status;
+}
+
+/* The slot is gone, though counted in. */
+MUSTER__COLD static muster_status
+leave_given_back(const muster__view *view, muster__guard_slot *own,
+                 muster__slot *slot, const muster_call_info *call,
+                 muster_lease *ret_lease, muster_error *err)
+{
+    muster__guard guard = muster__guard_of_own(own);
+    muster__plane *plane = view->plane;
+
+    (void)give_back(view, &guard, slot);
+    muster__guard_leave_own(own);
+    return pick_anew(plane, call, ret_lease, err, 1);
+}
+
+/* What is needed again after the policy's pick is kept on the stack meanwhile:
+ * so the call is taken from args, and the plane from the view. Counting comes
+ * before looking, as in take(). */
+MUSTER__HOT muster_status ask(const muster__view *view, muster__guard_slot *own,
+                              const muster_call_info *call,
+                              muster_lease *ret_lease, muster_error *err)
+{
+    muster_pick_args args = {.struct_size = sizeof args,
+                             .n_ready = view->n_pickable,
+                             .shard = own->id,
+                             .call = call};
+    muster_pick_result result = no_result;
+    muster_verdict verdict =
+        view->pick(view->self, view->table, &args, &result);
+    muster__slot *slot;
+
+    if (muster__unlikely(verdict != MUSTER_PICK_INDEX ||
+                         result.index >= view->n_pickable)) {
+        return leave_settled(view, own, args, verdict, result, ret_lease, err);
+    }
+    slot = muster__view_slot(view, result.index);
+    prefetch_ahead(view, result.index);
+    muster__slot_count_own(slot, own, 1);
+    if (muster__unlikely(!muster__slot_is_ready(slot))) {
+        return leave_given_back(view, own, slot, args.call, ret_lease, err);
+    }
+    lend(view, slot, ret_lease);
+    muster__guard_leave_own(own);
+    return MUSTER_OK;
+}
+
 muster_status muster__plane_pick(muster__plane *plane,
                                  const muster_call_info *call,
-                                 muster_lease *ret_lease,
-                                 uint64_t *ret_generation, muster_error *err)
+                                 muster_lease *ret_lease, muster_error *err)
 {
-    muster__guard guard;
+    muster__guard_slot *own = muster__guard_enter_own();
     const muster__view *view;
-    muster_status status;
 
     call = call != NULL ? call : &default_call;
-    if (muster__unlikely(!muster__guard_enter_own(&guard))) {
-        return pick_slowly(plane, call, ret_lease, ret_generation, err, 0);
+    if (muster__unlikely(own == NULL)) {
+        return pick_anew(plane, call, ret_lease, err, 0);
     }
     view = atomic_load_explicit(&plane->published, memory_order_acquire);
-    *ret_generation = view->generation;
-    status = look(plane, view, &guard, call, 0, ret_lease, err);
-    muster__guard_leave_own(&guard);
-    if (muster__unlikely(status == GIVEN_BACK)) {
-        return pick_slowly(plane, call, ret_lease, ret_generation, err, 1);
+    if (muster__unlikely(view->n_pickable == 0)) {
+        muster__guard_leave_own(own);
+        return pick_anew(plane, call, ret_lease, err, 0);
     }
-    return status;
+    return ask(view, own, call, ret_lease, err);
 }

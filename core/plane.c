@@ -255,6 +255,7 @@ void muster__plane_stats_get(const muster__plane *plane,
 {
     muster__plane_stats stats = {.picks_given_back =
                                      atomic_load(&plane->n_given_back),
+                                 .picks_failed = atomic_load(&plane->n_failed),
                                  .draining = plane->reclaim.n_draining,
                                  .n_published = published_view(plane)->n_slots};
 

@@ -136,6 +136,7 @@ bool muster__plane_needs_timer(const muster__plane *plane);
 
 typedef struct muster__plane_stats {
     uint64_t picks_given_back;
+    uint64_t picks_failed;
     uint64_t draining;
     int64_t in_flight;
     uint32_t n_published;
@@ -146,14 +147,20 @@ void muster__plane_stats_get(const muster__plane *plane,
 
 /* ---- data path. Thread: any; wait-free ---- */
 
-/* As muster_channel_pick(). *ret_generation is that of the picker asked, for
- * parking. MUSTER_CLOSED when the picker's state is MUSTER_SHUTDOWN. A
- * fail-fast call in TRANSIENT_FAILURE gets MUSTER_UNAVAILABLE and err the
- * reason. */
+/* As muster_channel_pick(). MUSTER_CLOSED when the picker's state is
+ * MUSTER_SHUTDOWN. A fail-fast call in TRANSIENT_FAILURE gets
+ * MUSTER_UNAVAILABLE and err the reason. */
 muster_status muster__plane_pick(muster__plane *plane,
                                  const muster_call_info *call,
-                                 muster_lease *ret_lease,
-                                 uint64_t *ret_generation, muster_error *err);
+                                 muster_lease *ret_lease, muster_error *err);
+
+/* The same, slower; *ret_generation is that of the picker asked, for parking.
+ */
+muster_status muster__plane_pick_noting(muster__plane *plane,
+                                        const muster_call_info *call,
+                                        muster_lease *ret_lease,
+                                        uint64_t *ret_generation,
+                                        muster_error *err);
 
 /* muster_lease_finish() and the lease's getters are defined with the plane. */
 

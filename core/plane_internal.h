@@ -16,6 +16,7 @@ struct muster__plane {
     /* Any thread; rare. */
     _Alignas(128) _Atomic uint32_t finished; /* stack by other_link */
     _Atomic uint64_t n_given_back;
+    _Atomic uint64_t n_failed; /* picks that found no endpoint to wait for */
 
     /* The control thread's. */
     _Alignas(128) muster__slots slots;

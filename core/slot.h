@@ -87,14 +87,24 @@ static inline _Atomic uint32_t *muster__slot_cell(const muster__slot *slot,
     return slot->cells + (size_t)stripe * MUSTER__SEGMENT_SIZE;
 }
 
-/* Counts delta calls. release: who sees the count sees what the call did. */
-static inline void muster__slot_count(muster__slot *slot,
-                                      const muster__guard *guard,
-                                      uint32_t delta)
+/* Counts delta calls in a stripe that any thread may write. */
+static inline void muster__slot_count_shared(muster__slot *slot, uint32_t shard,
+                                             uint32_t delta)
 {
-    uint32_t shard = guard->shard;
+    uint32_t stripe = slot->n_owned + (shard & slot->shared_mask);
 
-    if (muster__likely(guard->slot != NULL && shard < slot->n_owned)) {
+    atomic_fetch_add(muster__slot_cell(slot, stripe), delta);
+}
+
+/* Counts delta calls, by a thread that is inside by its own guard slot.
+ * release: who sees the count sees what the call did. */
+static inline void muster__slot_count_own(muster__slot *slot,
+                                          const muster__guard_slot *own,
+                                          uint32_t delta)
+{
+    uint32_t shard = own->id;
+
+    if (muster__likely(shard < slot->n_owned)) {
         /* No other thread writes this cell. */
         _Atomic uint32_t *cell = muster__slot_cell(slot, shard);
 
@@ -102,9 +112,19 @@ static inline void muster__slot_count(muster__slot *slot,
             cell, atomic_load_explicit(cell, memory_order_relaxed) + delta,
             memory_order_release);
     } else {
-        uint32_t stripe = slot->n_owned + (shard & slot->shared_mask);
+        muster__slot_count_shared(slot, shard, delta);
+    }
+}
 
-        atomic_fetch_add(muster__slot_cell(slot, stripe), delta);
+/* The same, by a thread that is inside either way. */
+static inline void muster__slot_count(muster__slot *slot,
+                                      const muster__guard *guard,
+                                      uint32_t delta)
+{
+    if (guard->slot != NULL) {
+        muster__slot_count_own(slot, guard->slot, delta);
+    } else {
+        muster__slot_count_shared(slot, guard->shard, delta);
     }
 }
 

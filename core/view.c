@@ -289,6 +289,7 @@ muster_status muster__view_freeze(muster__plane *plane, muster__view **ret_view)
     if (view == NULL) {
         return MUSTER_NOMEM;
     }
+    view->plane = plane;
     views->version = view->version;
     views->held_bytes += view_bytes(view);
     if (views->oldest == NULL) {

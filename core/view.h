@@ -46,6 +46,7 @@ struct muster__view {
     char *const *state_chunks;
     uint32_t state_size;
     uint32_t n_state_chunks;
+    muster__plane *plane;
     const char *policy_name;
     char *reason; /* owned; or NULL */
     muster_connectivity state;

@@ -237,9 +237,7 @@ bool world_settle(plane_world *world)
 
 muster_status world_pick(plane_world *world, muster_lease *ret_lease)
 {
-    uint64_t generation;
-
-    return muster__plane_pick(world->plane, NULL, ret_lease, &generation, NULL);
+    return muster__plane_pick(world->plane, NULL, ret_lease, NULL);
 }
 
 bool world_lease_is_sound(const muster_lease *lease)
