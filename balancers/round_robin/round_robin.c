@@ -15,16 +15,15 @@
 #define GOLDEN_STEP 0x9e3779b97f4a7c15u
 
 typedef struct cursor {
-    /* Low half: the last index. High half: the n_ready that it is an index of.
-     */
-    _Alignas(CACHE_LINE) _Atomic uint64_t at;
+    _Alignas(CACHE_LINE) _Atomic uint32_t n_ready; /* that of the last pick */
+    _Atomic uint32_t last;                         /* the index then */
     _Atomic uint64_t start; /* where it started last, as a fraction of 2^64 */
 } cursor;
 
 typedef struct round_robin {
     cursor cursors[N_CURSORS];
-    cursor strict; /* a plain count of picks */
-    bool is_strict;
+    _Alignas(CACHE_LINE) _Atomic uint64_t n_picks; /* of all threads: strict */
+    _Alignas(CACHE_LINE) bool is_strict;
 } round_robin;
 
 static muster_status round_robin_create(const muster_balancer_env *env,
@@ -43,46 +42,46 @@ static muster_status round_robin_create(const muster_balancer_env *env,
         return muster_error_set(err, MUSTER_NOMEM, "round_robin: no memory");
     }
     for (unsigned i = 0; i < N_CURSORS; i++) {
-        atomic_init(&self->cursors[i].at, 0);
+        atomic_init(&self->cursors[i].n_ready, 0);
+        atomic_init(&self->cursors[i].last, 0);
         atomic_init(&self->cursors[i].start, env->host->random(env->ctx));
     }
     /* 62 bits: random modulo any n_ready, and no overflow to be seen. */
-    atomic_init(&self->strict.at, env->host->random(env->ctx) >> 2);
-    atomic_init(&self->strict.start, 0);
+    atomic_init(&self->n_picks, env->host->random(env->ctx) >> 2);
     self->is_strict = is_strict;
     *ret_self = self;
     return MUSTER_OK;
 }
 
-/* Where the cursor starts in a list of another size: anywhere, for the first
+/* The list has another size: the cursor starts anywhere in it, for the first
  * start is random and each step from it leads to another place. */
-static uint32_t next_start(cursor *of, uint32_t n_ready)
+static uint32_t start_anew(cursor *of, uint32_t n_ready)
 {
     uint64_t start =
         atomic_load_explicit(&of->start, memory_order_relaxed) + GOLDEN_STEP;
 
     atomic_store_explicit(&of->start, start, memory_order_relaxed);
+    atomic_store_explicit(&of->n_ready, n_ready, memory_order_relaxed);
     return (uint32_t)(((start >> 32) * n_ready) >> 32);
 }
 
-/* The picks of one shard go round in order. A lost update (two threads of one
- * shard) only repeats a pick, so plain relaxed loads and stores will do. When
- * n_ready is the same after a change, the cursor is at a random place already,
- * for it started at one. */
+/* The picks of one shard go round in order. Plain relaxed loads and stores will
+ * do: two threads of one shard may lose an update, or see the index of another
+ * size, and then only repeat a pick or begin again at 0. When n_ready is the
+ * same after a change, the cursor is at a random place already, for it started
+ * at one. */
 static uint32_t pick_sharded(round_robin *self, const muster_pick_args *args)
 {
     cursor *of = &self->cursors[args->shard % N_CURSORS];
     uint32_t n_ready = args->n_ready;
-    uint64_t last = atomic_load_explicit(&of->at, memory_order_relaxed);
-    uint32_t index = (uint32_t)last + 1;
+    uint32_t index = atomic_load_explicit(&of->last, memory_order_relaxed) + 1;
 
-    if (last >> 32 != n_ready) {
-        index = next_start(of, n_ready);
+    if (atomic_load_explicit(&of->n_ready, memory_order_relaxed) != n_ready) {
+        index = start_anew(of, n_ready);
     } else if (index >= n_ready) {
         index = 0;
     }
-    atomic_store_explicit(&of->at, (uint64_t)n_ready << 32 | index,
-                          memory_order_relaxed);
+    atomic_store_explicit(&of->last, index, memory_order_relaxed);
     return index;
 }
 
@@ -91,7 +90,7 @@ static uint32_t pick_sharded(round_robin *self, const muster_pick_args *args)
 static uint32_t pick_strict(round_robin *self, const muster_pick_args *args)
 {
     uint64_t count =
-        atomic_fetch_add_explicit(&self->strict.at, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&self->n_picks, 1, memory_order_relaxed);
 
     return (uint32_t)(count % args->n_ready);
 }
