@@ -360,8 +360,9 @@ muster_status muster__name_lookup_start(muster__name_lookup **list,
     lookup->list = list;
     lookup->next = *list;
     *list = lookup;
-    muster__timer_start(
-        lookup->timer,
-        lookup->is_numeric ? 0 : muster__timing_ms(MUSTER__NAME_LOOKUP_MS));
+    muster__timer_start(lookup->timer,
+                        lookup->is_numeric
+                            ? 0
+                            : muster__timing_wait_ms(MUSTER__NAME_LOOKUP_MS));
     return MUSTER_OK;
 }

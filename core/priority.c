@@ -194,7 +194,7 @@ static bool stop_idle(muster__priorities *priorities,
         }
         uint64_t left =
             left_ms(item->idle_since_ms,
-                    muster__timing_ms(MUSTER__PRIORITY_IDLE_MS), now_ms);
+                    muster__timing_wait_ms(MUSTER__PRIORITY_IDLE_MS), now_ms);
         if (left == 0) {
             item->is_started = false;
             item->is_stopping = true;

@@ -5,19 +5,36 @@
 #include <assert.h>
 #include <stdatomic.h>
 
-/* Relaxed: a test sets it before there is anyone to read it. */
+/* Relaxed: a test sets them before there is anyone to read them. */
 static _Atomic uint32_t timing_divisor = 1;
+static _Atomic uint32_t wait_divisor = 1;
+
+static uint64_t scale(uint64_t ms, const _Atomic uint32_t *divisor)
+{
+    uint32_t by = atomic_load_explicit(divisor, memory_order_relaxed);
+
+    return ms < by ? 1 : ms / by;
+}
 
 uint64_t muster__timing_ms(uint64_t ms)
 {
-    uint32_t divisor =
-        atomic_load_explicit(&timing_divisor, memory_order_relaxed);
+    return scale(ms, &timing_divisor);
+}
 
-    return ms < divisor ? 1 : ms / divisor;
+uint64_t muster__timing_wait_ms(uint64_t ms)
+{
+    return scale(ms, &wait_divisor);
+}
+
+void muster__timing_scale_waits_for_test(uint32_t divisor)
+{
+    assert(divisor > 0);
+    atomic_store_explicit(&wait_divisor, divisor, memory_order_relaxed);
 }
 
 void muster__timing_scale_for_test(uint32_t divisor)
 {
     assert(divisor > 0);
     atomic_store_explicit(&timing_divisor, divisor, memory_order_relaxed);
+    muster__timing_scale_waits_for_test(divisor);
 }

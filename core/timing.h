@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The core's fixed times, and the one knob that scales them down in tests. */
+/* The core's fixed times, and the knobs that scale them down in tests. */
 #ifndef MUSTER_CORE_TIMING_H
 #define MUSTER_CORE_TIMING_H
 
@@ -12,22 +12,30 @@
 /* How often the watchdog looks. */
 #define MUSTER__WATCHDOG_PERIOD_MS 1000u
 
-/* A name looked up for a plugin that has no answer by then has none. */
-#define MUSTER__NAME_LOOKUP_MS 30000u
-/* Endpoints of a priority that a better one made idle stay connected for it
- * (gRFC A56). */
-#define MUSTER__PRIORITY_IDLE_MS 900000u
 /* How often what readers held up is looked at again. */
 #define MUSTER__RECLAIM_PERIOD_MS 1u
 /* How often a closing thread looks whether the control thread is stuck. */
 #define MUSTER__CLOSE_CHECK_MS 100u
 
-/* ms as it applies now: itself, but in a scaled test. At least 1. Thread: any.
- */
+/* Waits: nothing is wrong when they are over. */
+
+/* A name looked up for a plugin that has no answer by then has none. */
+#define MUSTER__NAME_LOOKUP_MS 30000u
+/* Endpoints of a priority that a better one made idle stay connected for it
+ * (gRFC A56). */
+#define MUSTER__PRIORITY_IDLE_MS 900000u
+
+/* ms as it applies now: itself, but in a scaled test. At least 1. The second is
+ * for waits. Thread: any. */
 uint64_t muster__timing_ms(uint64_t ms);
+uint64_t muster__timing_wait_ms(uint64_t ms);
 
 /* Divides all of the above from now on; 1 undoes it. For tests only, before
  * the loop starts. Thread: any. */
 void muster__timing_scale_for_test(uint32_t divisor);
+
+/* Divides the waits alone: a test that shortens minutes to a blink must not
+ * find fault with a machine that was busy for as long. */
+void muster__timing_scale_waits_for_test(uint32_t divisor);
 
 #endif

@@ -279,7 +279,7 @@ Test(plugin_names, without_an_address_are_not_found)
 
 Test(plugin_names, have_30_seconds)
 {
-    muster__timing_scale_for_test(30);
+    muster__timing_scale_waits_for_test(30);
     open_asker();
     expect_failure("silent.test", MUSTER_TIMEOUT);
     expect_address("one.test", "10.0.0.1");

@@ -164,7 +164,7 @@ int main(void)
     size_t after;
 
     (void)sem_init(&over, 0, 0);
-    muster__timing_scale_for_test(300);
+    muster__timing_scale_waits_for_test(300);
     if (muster_plugin_register(plugin_entry, NULL) != MUSTER_OK ||
         muster_watch_create("dns:///keeps.init", on_event, NULL, &watch,
                             NULL) != MUSTER_OK) {
