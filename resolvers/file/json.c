@@ -2,6 +2,8 @@
 /* The JSON format of a file: README.md has its schema. */
 #include "content.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,20 +327,29 @@ static muster_status read_root(json_t *root, muster__file_content *content,
     return status;
 }
 
+/* Jansson, up to 2.14, calls some allocations that failed a fault of the text,
+ * and of others says nothing; what malloc() left in errno tells them. */
+static bool is_out_of_memory(const json_error_t *error)
+{
+    return errno == ENOMEM || error->text[0] == '\0' ||
+           json_error_code(error) == json_error_out_of_memory;
+}
+
 muster_status muster__file_parse_json(const char *text, size_t length,
                                       muster__file_content *content,
                                       muster_error *err)
 {
     json_error_t error;
 
+    errno = 0;
     content->root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-    if (content->root == NULL) {
-        if (json_error_code(&error) == json_error_out_of_memory) {
-            return muster_error_set(err, MUSTER_NOMEM, "out of memory");
-        }
-        return muster_error_set(err, MUSTER_PROTOCOL,
-                                "line %d, column %d: %s; expected JSON",
-                                error.line, error.column, error.text);
+    if (content->root != NULL) {
+        return read_root(content->root, content, err);
     }
-    return read_root(content->root, content, err);
+    if (is_out_of_memory(&error)) {
+        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    }
+    return muster_error_set(err, MUSTER_PROTOCOL,
+                            "line %d, column %d: %s; expected JSON", error.line,
+                            error.column, error.text);
 }
