@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation of a watch on dns fails once, those of c-ares too: nothing
+ * crashes, hangs or leaks, every error is an error, and when memory is back the
+ * next list comes, to the same watch.
+ *   dns_watch_oom [STEP]   waits for that in every STEP-th run; 1: in all
+ */
+#include <muster/muster.h>
+#include <muster/plugin.h>
+
+#include <malloc.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "failing_malloc.h"
+#include "knot.h"
+
+const muster_plugin *muster_builtin_dns(void);
+
+enum { HANG_S = 20, STEP_DEFAULT = 16, ENDPOINTS = 2 };
+
+#define ZONE "oom.test"
+#define OPTIONS "ttl_min=100ms&timeout=500ms&tries=1&service_config=on"
+
+/* A name, and services; both come to two endpoints. */
+static const char *const paths[] = {"both." ZONE "?" OPTIONS,
+                                    "_web._tcp." ZONE "?" OPTIONS};
+
+static const char records[] =
+    "both A 10.0.0.1\n"
+    "both AAAA fd00::1\n"
+    "other A 10.0.0.2\n"
+    "alias CNAME other\n"
+    "_web._tcp SRV 1 2 80 both\n"
+    "_web._tcp SRV 2 0 81 other\n"
+    "_grpc_config.both TXT \"grpc_config=[{\\\"serviceConfig\\\":{}}]\"\n"
+    "_grpc_config TXT \"grpc_config=[{\\\"serviceConfig\\\":{}}]\"\n";
+
+static knot zone;
+static uint64_t run_number;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool has_event;     /* by mutex, as what follows */
+static size_t n_endpoints; /* of the last list */
+static bool is_newest;     /* the last list has the address of now */
+static char newest[] = "10.0.0.1:";
+
+static void die(const char *what)
+{
+    (void)failing_malloc_disarm();
+    (void)fprintf(stderr, "allocation %llu: %s\n",
+                  (unsigned long long)run_number, what);
+    exit(1);
+}
+
+static void on_event(void *arg, const muster_watch_event *event)
+{
+    (void)arg;
+    (void)pthread_mutex_lock(&mutex);
+    has_event = true;
+    n_endpoints = event->n_endpoints;
+    is_newest = false;
+    for (size_t i = 0; i < n_endpoints; i++) {
+        is_newest = is_newest || strncmp(event->endpoints[i].address, newest,
+                                         sizeof newest - 1) == 0;
+    }
+    (void)pthread_cond_signal(&changed);
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+/* Need no memory. A hang is for alarm(). */
+static void await_event(void)
+{
+    (void)pthread_mutex_lock(&mutex);
+    while (!has_event) {
+        (void)pthread_cond_wait(&changed, &mutex);
+    }
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+static void await_newest(void)
+{
+    (void)pthread_mutex_lock(&mutex);
+    while (!is_newest || n_endpoints != ENDPOINTS) {
+        (void)pthread_cond_wait(&changed, &mutex);
+    }
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+static void change_zone(void)
+{
+    char address[sizeof newest];
+    const char *data = address;
+
+    (void)pthread_mutex_lock(&mutex);
+    newest[7] = newest[7] == '1' ? '3' : '1';
+    memcpy(address, newest, sizeof newest);
+    is_newest = false;
+    (void)pthread_mutex_unlock(&mutex);
+    address[sizeof newest - 2] = '\0'; /* the colon */
+    if (!knot_set_records(&zone, "both", "A", 1, &data, 1)) {
+        die("the zone cannot be changed");
+    }
+}
+
+/* Whether the countdown-th allocation was reached. */
+static bool run(const char *target, uint64_t countdown, uint64_t n_failing,
+                bool waits)
+{
+    muster_watch *watch = NULL;
+    muster_status status;
+    bool has_failed;
+
+    has_event = false;
+    (void)alarm(HANG_S);
+    failing_malloc_arm(countdown, n_failing);
+    status = muster_watch_create(target, on_event, NULL, &watch, NULL);
+    if (status == MUSTER_OK) {
+        await_event();
+    } else if (status != MUSTER_NOMEM && status != MUSTER_UNAVAILABLE) {
+        die(muster_status_name(status));
+    }
+    has_failed = failing_malloc_disarm();
+    if (status == MUSTER_OK && waits) {
+        change_zone();
+        await_newest();
+    }
+    if (status != MUSTER_OK && !has_failed) {
+        die("failed without a reason");
+    }
+    muster_watch_destroy(watch);
+    while (muster_shutdown() == MUSTER_BUSY) {
+    }
+    return has_failed;
+}
+
+static uint64_t run_all(uint64_t n_failing, uint64_t step)
+{
+    uint64_t n = 0;
+    char target[256];
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        (void)snprintf(target, sizeof target, "dns://%s/%s", zone.address,
+                       paths[i]);
+        for (run_number = 1;
+             run(target, run_number, n_failing, run_number % step == 0);
+             run_number++) {
+            n++;
+        }
+    }
+    return n;
+}
+
+/* The first passes also warm up what is kept for good. */
+static bool leaks(uint64_t step)
+{
+    static const uint64_t n_failing[] = {1, 8, 1, 8};
+    size_t before = 0;
+    size_t after;
+
+    for (int pass = 0; pass < 4; pass++) {
+        before = pass == 2 ? mallinfo2().uordblks : before;
+        (void)printf("%llu allocations failed, %llu at a time\n",
+                     (unsigned long long)run_all(n_failing[pass],
+                                                 pass < 2 ? step : UINT64_MAX),
+                     (unsigned long long)n_failing[pass]);
+    }
+    after = mallinfo2().uordblks;
+    if (after > before + 4096) {
+        (void)fprintf(stderr, "%zu bytes leaked\n", after - before);
+    }
+    return after > before + 4096;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t step = argc > 1 ? strtoull(argv[1], NULL, 10) : STEP_DEFAULT;
+    bool has_leaked;
+
+    if (muster_plugin_register(muster_builtin_dns, NULL) != MUSTER_OK ||
+        !knot_start(&zone, ZONE, records, NULL)) {
+        die("cannot begin");
+    }
+    has_leaked = leaks(step != 0 ? step : 1);
+    knot_fini(&zone);
+    return has_leaked ? 1 : 0;
+}
