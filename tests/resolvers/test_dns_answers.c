@@ -147,7 +147,7 @@ Test(dns_answers, are_asked_for_again_when_their_time_to_live_is_over)
     expect_list("10.0.0.1:443");
     dns_zone_addresses(server, NAME, "10.0.0.2", 1);
     expect_list("10.0.0.2:443");
-    expect_interval(990, 1300);
+    expect_interval(990, 1900);
     cr_expect_eq(dns_watch_count(watch, MUSTER_WATCH_ERROR), 0);
 }
 
@@ -159,7 +159,7 @@ Test(dns_answers, are_asked_for_again_a_little_early)
     for (size_t i = 0; i < 3; i++) {
         uint64_t ms = ms_between(NAME, i, i + 1);
 
-        cr_expect(ms >= 490 && ms <= 1300, "%u ms", (unsigned)ms);
+        cr_expect(ms >= 490 && ms <= 1900, "%u ms", (unsigned)ms);
     }
 }
 
@@ -174,35 +174,35 @@ Test(dns_answers, live_as_long_as_the_shortest_link_of_the_chain)
     dns_server_answer(server, NAME, DNS_TYPE_A, records, 3);
     open_watch(NAME "?type=a&" QUICK);
     expect_list("10.0.0.1:443");
-    expect_interval(990, 1300);
+    expect_interval(990, 1900);
 }
 
 Test(dns_answers, that_live_for_no_time_are_asked_for_at_the_floor)
 {
     dns_zone_addresses(server, NAME, "10.0.0.1", 0);
     open_watch(NAME "?ttl_min=200ms&jitter=0");
-    expect_interval(195, 400);
+    expect_interval(195, 900);
 }
 
 Test(dns_answers, that_live_for_2_to_the_31_are_taken_for_none)
 {
     dns_zone_addresses(server, NAME, "10.0.0.1", UINT32_C(1) << 31);
     open_watch(NAME "?ttl_min=200ms&jitter=0");
-    expect_interval(195, 400);
+    expect_interval(195, 900);
 }
 
 Test(dns_answers, that_live_for_long_are_asked_for_at_the_ceiling)
 {
     dns_zone_addresses(server, NAME, "10.0.0.1", INT32_MAX);
     open_watch(NAME "?ttl_min=100ms&ttl_max=300ms&jitter=0");
-    expect_interval(295, 500);
+    expect_interval(295, 900);
 }
 
 Test(dns_answers, are_asked_for_at_a_fixed_interval)
 {
     dns_zone_addresses(server, NAME, "10.0.0.1", 300);
     open_watch(NAME "?refresh=200ms&jitter=0");
-    expect_interval(195, 400);
+    expect_interval(195, 900);
 }
 
 Test(dns_answers, that_stay_the_same_are_said_once)
@@ -233,7 +233,7 @@ Test(dns_answers, are_not_asked_for_faster_than_the_floor_on_a_hint)
     open_watch(NAME "?ttl_min=500ms&jitter=0");
     expect_list("10.0.0.1:443");
     dns_watch_refresh(watch);
-    expect_interval(495, 800);
+    expect_interval(495, 1500);
 }
 
 Test(dns_answers, are_asked_for_once_on_many_hints)

@@ -68,7 +68,7 @@ Test(dns_hold, keeps_a_name_that_is_gone_then_empties)
     cr_expect_not_null(strstr(gone->message, NAME));
     empty = expect_list("");
     ms = (empty->time_ns - gone->time_ns) / 1000000;
-    cr_expect(ms >= 390 && ms <= 700, "%u ms", (unsigned)ms);
+    cr_expect(ms >= 390 && ms <= 1500, "%u ms", (unsigned)ms);
 }
 
 /* The core's own hold is for lists that are empty by mistake. */
@@ -226,7 +226,7 @@ static void expect_changes_in_time(void)
 
     dns_server_answer(server, NAME, DNS_TYPE_A, &other, 1);
     event = expect_list("10.0.0.2:443");
-    cr_expect_lt(event->time_ns - begin_ns, UINT64_C(1300000000));
+    cr_expect_lt(event->time_ns - begin_ns, UINT64_C(1900000000));
     cr_expect_eq(dns_watch_count(watch, MUSTER_WATCH_ERROR), 0);
 }
 

@@ -15,7 +15,7 @@
 
 #define ZONE "example.test"
 #define NAME "www." ZONE
-#define QUICK "ttl_min=100ms&timeout=300ms&tries=1&jitter=0"
+#define QUICK "ttl_min=100ms&timeout=1s&tries=1&jitter=0"
 
 static knot zone;
 static dns_watch *watch;
@@ -72,11 +72,11 @@ Test(dns_knot, shows_a_change_within_its_time_to_live)
     set_addresses("10.0.0.1", "10.0.0.9", 1);
     begin_ns = dns_now_ns();
     cr_expect_lt(expect_list("10.0.0.1:443 10.0.0.9:443")->time_ns - begin_ns,
-                 UINT64_C(1300000000));
+                 UINT64_C(1900000000));
     set_addresses("10.0.0.9", NULL, 1);
     begin_ns = dns_now_ns();
     cr_expect_lt(expect_list("10.0.0.9:443")->time_ns - begin_ns,
-                 UINT64_C(1300000000));
+                 UINT64_C(1900000000));
     cr_expect_eq(dns_watch_count(watch, MUSTER_WATCH_ERROR), 0);
 }
 
@@ -136,24 +136,30 @@ static void expect_fresh(uint64_t back_ns)
 
 Test(dns_knot, serves_the_last_list_while_the_server_is_stopped)
 {
+    uint64_t back_ns;
+
     open_watch(NAME);
     (void)expect_list("10.0.0.1:443");
     knot_stop(&zone);
     cr_expect_str_eq(
         dns_watch_await(watch, MUSTER_WATCH_ERROR, zone.address)->list,
         "10.0.0.1:443");
+    back_ns = dns_now_ns();
     cr_assert(knot_restart(&zone));
-    expect_fresh(dns_now_ns());
+    expect_fresh(back_ns);
 }
 
 Test(dns_knot, serves_the_last_list_while_the_server_is_frozen)
 {
+    uint64_t back_ns;
+
     open_watch(NAME);
     (void)expect_list("10.0.0.1:443");
     knot_freeze(&zone);
     (void)dns_watch_await(watch, MUSTER_WATCH_ERROR, "no reply in time");
+    back_ns = dns_now_ns();
     knot_thaw(&zone);
-    expect_fresh(dns_now_ns());
+    expect_fresh(back_ns);
 }
 
 /* ---- names for plugins ---- */

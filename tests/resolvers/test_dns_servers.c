@@ -95,21 +95,21 @@ Test(dns_servers, that_are_dead_are_known_to_all_names)
 
     dns_server_pause(first);
     dns_zone_addresses(second, NAME, "10.0.0.2", 60);
-    open_watch(NAME "?timeout=500ms");
+    open_watch(NAME "?timeout=1s");
     expect_list("10.0.0.2:443");
     dns_server_forget(first);
     begin_ns = dns_now_ns();
     for (int i = 0; i < 10; i++) {
         (void)snprintf(name, sizeof name, "other%d.test", i);
         dns_zone_addresses(second, name, "10.0.0.3", 60);
-        (void)strncat(name, "?timeout=500ms", sizeof name - strlen(name) - 1);
+        (void)strncat(name, "?timeout=1s", sizeof name - strlen(name) - 1);
         others[i] = open_both(name);
     }
     for (int i = 0; i < 10; i++) {
         (void)dns_watch_await(others[i], MUSTER_WATCH_LIST, "10.0.0.3:443");
         dns_watch_close(others[i]);
     }
-    cr_expect_lt(dns_now_ns() - begin_ns, UINT64_C(400000000));
+    cr_expect_lt(dns_now_ns() - begin_ns, UINT64_C(900000000));
     cr_expect_eq(dns_server_count(first, NULL, 0), 0);
 }
 
@@ -133,7 +133,7 @@ Test(dns_servers, that_refuse_connections_are_passed_over_at_once)
     dns_zone_addresses(second, NAME, "10.0.0.2", 60);
     open_watch(NAME "?timeout=5s");
     expect_list("10.0.0.2:443");
-    cr_expect_lt(dns_now_ns() - begin_ns, UINT64_C(1000000000));
+    cr_expect_lt(dns_now_ns() - begin_ns, UINT64_C(3000000000));
     cr_expect_eq(dns_watch_count(watch, MUSTER_WATCH_ERROR), 0);
 }
 
