@@ -215,12 +215,13 @@ static void drop_repeats(builder *made, size_t first)
 static void merge_pair(builder *made, size_t first)
 {
     muster_endpoint *items = &made->list.items[first];
-    bool is_reversed = items[0].address[0] == '[';
+    bool is_reversed;
 
     if (made->list.n - first != 2 ||
         (items[0].address[0] == '[') == (items[1].address[0] == '[')) {
         return;
     }
+    is_reversed = items[0].address[0] == '[';
     made->list.more[made->n_more] = items[is_reversed ? 0 : 1].address;
     items[0].address = items[is_reversed ? 1 : 0].address;
     items[0].more_addresses = &made->list.more[made->n_more++];
