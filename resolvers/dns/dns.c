@@ -24,6 +24,7 @@ enum {
     SHORTEST_MS = 100,
     RETRY_MS = 1000,
     ASKING_MS = 5000,
+    COOLDOWN_MS = 100, /* the least ttl_min, which is what hints go by */
     /* Also when there is nothing to wait for: memory may have been short. */
     LONGEST_MS = 3600 * 1000
 };
@@ -295,6 +296,7 @@ static const muster_resolver_class dns_class = {
     .scheme = "dns",
     .options = muster__dns_option_infos,
     .n_options = MUSTER__DNS_N_OPTIONS,
+    .cooldown_ms = COOLDOWN_MS,
     .create = dns_create,
     .start = dns_start,
     .refresh = dns_refresh,

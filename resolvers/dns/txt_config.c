@@ -4,11 +4,13 @@
  * one is taken, so that a mistake shows everywhere and not at some clients. */
 #include "txt_config.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
+#include <json_error.h>
 #include <text.h>
 
 /* RFC 1464. Values are 64 KiB at most, as are TXT records. */
@@ -206,14 +208,13 @@ static muster_status parse(const char *value, json_t **ret_choices,
 {
     json_error_t error;
 
+    errno = 0;
     *ret_choices =
         json_loadb(value, strlen(value), JSON_REJECT_DUPLICATES, &error);
     if (*ret_choices != NULL) {
         return MUSTER_OK;
     }
-    /* Jansson does not always say so; of a fault it says something. */
-    if (json_error_code(&error) == json_error_out_of_memory ||
-        error.text[0] == '\0') {
+    if (muster__json_is_out_of_memory(&error)) {
         return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
     return muster_error_set(err, MUSTER_INVAL,

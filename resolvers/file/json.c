@@ -3,10 +3,11 @@
 #include "content.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <json_error.h>
 
 #include "../static/entry.h"
 
@@ -327,14 +328,6 @@ static muster_status read_root(json_t *root, muster__file_content *content,
     return status;
 }
 
-/* Jansson, up to 2.14, calls some allocations that failed a fault of the text,
- * and of others says nothing; what malloc() left in errno tells them. */
-static bool is_out_of_memory(const json_error_t *error)
-{
-    return errno == ENOMEM || error->text[0] == '\0' ||
-           json_error_code(error) == json_error_out_of_memory;
-}
-
 muster_status muster__file_parse_json(const char *text, size_t length,
                                       muster__file_content *content,
                                       muster_error *err)
@@ -346,7 +339,7 @@ muster_status muster__file_parse_json(const char *text, size_t length,
     if (content->root != NULL) {
         return read_root(content->root, content, err);
     }
-    if (is_out_of_memory(&error)) {
+    if (muster__json_is_out_of_memory(&error)) {
         return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
     return muster_error_set(err, MUSTER_PROTOCOL,
