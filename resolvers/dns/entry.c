@@ -75,6 +75,23 @@ static bool is_companion(const muster__dns_entry *entry, size_t i)
            is_enough(known_of(entry, 1 - i));
 }
 
+/* A question in trouble is due when the other has had an answer since: the
+ * servers are back. */
+static uint64_t due_ms_of(const muster__dns_entry *entry, size_t i,
+                          const muster__dns_pace *pace)
+{
+    const muster__dns_known *known = known_of(entry, i);
+
+    if (entry->n > 1 && is_troubled(known)) {
+        const muster__dns_known *other = known_of(entry, 1 - i);
+
+        if (!is_troubled(other) && other->tried_event > known->tried_event) {
+            return 0;
+        }
+    }
+    return muster__dns_pace_due_ms(pace, known);
+}
+
 uint64_t muster__dns_entry_due_ms(const muster__dns_entry *entry,
                                   const muster__dns_pace *pace)
 {
@@ -87,7 +104,7 @@ uint64_t muster__dns_entry_due_ms(const muster__dns_entry *entry,
             muster__dns_question_is_asking(entry->follows[i].question)) {
             continue;
         }
-        due_ms = muster__dns_pace_due_ms(pace, known_of(entry, i));
+        due_ms = due_ms_of(entry, i, pace);
         soonest_ms = due_ms < soonest_ms ? due_ms : soonest_ms;
     }
     return soonest_ms;
@@ -102,7 +119,7 @@ static bool is_due(const muster__dns_entry *entry, size_t i,
     uint64_t rest_ms = COMPANION_MS * known->n_troubles;
 
     if (!is_companion(entry, i)) {
-        return muster__dns_pace_due_ms(pace, known) <= now_ms;
+        return due_ms_of(entry, i, pace) <= now_ms;
     }
     rest_ms = rest_ms < COMPANION_MAX_MS ? rest_ms : COMPANION_MAX_MS;
     return now_ms - known->tried_ms >= rest_ms &&
