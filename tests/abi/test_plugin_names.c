@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asker.h"
 #include "loop.h"
 #include "plugin_files.h"
 #include "timing.h"
@@ -24,8 +25,6 @@ typedef struct question {
     char addresses[MAX_ADDRESSES][64];
 } question;
 
-static const muster_plugin_host *host;
-static void *host_ctx;
 static question *in_init; /* asked there, and init then fails */
 static question *in_fini;
 static world_watch *asker;
@@ -52,68 +51,20 @@ static void ask_on_control(void *arg)
     char name[64];
 
     (void)snprintf(name, sizeof name, "%s", what->name);
-    what->asked = host->resolve(host_ctx, name, on_answer, what);
+    what->asked = asker_host->resolve(asker_ctx, name, on_answer, what);
     memset(name, 'x', sizeof name); /* it was copied */
     cr_expect_eq(what->n_answers, 0, "answered inside the call");
 }
 
-static muster_status asker_init(const muster_plugin_host *given, void *ctx,
-                                void **ret_shared, muster_error *err)
+static muster_status fail_init(muster_error *err)
 {
-    (void)ret_shared;
-    host = given;
-    host_ctx = ctx;
-    if (in_init != NULL) {
-        ask_on_control(in_init);
-        return muster_error_set(err, MUSTER_UNAVAILABLE, "as the test wants");
-    }
-    return MUSTER_OK;
+    ask_on_control(in_init);
+    return muster_error_set(err, MUSTER_UNAVAILABLE, "as the test wants");
 }
 
-static void asker_fini(void *shared)
+static void ask_in_fini(void)
 {
-    (void)shared;
-    if (in_fini != NULL) {
-        ask_on_control(in_fini);
-    }
-}
-
-static muster_status asker_create(const muster_resolver_env *env,
-                                  void **ret_self, muster_error *err)
-{
-    (void)env;
-    (void)err;
-    *ret_self = NULL;
-    return MUSTER_OK;
-}
-
-static void do_nothing(void *self)
-{
-    (void)self;
-}
-
-static const muster_plugin *asker_entry(void)
-{
-    static const muster_resolver_class class_ = {
-        .struct_size = (uint32_t)sizeof class_,
-        .scheme = "asker",
-        .create = asker_create,
-        .start = do_nothing,
-        .free = do_nothing,
-    };
-    static const muster_resolver_class *const classes[] = {&class_};
-    static const muster_plugin plugin = {
-        .struct_size = (uint32_t)sizeof plugin,
-        .abi_major = MUSTER_ABI_MAJOR,
-        .abi_minor = MUSTER_ABI_MINOR,
-        .name = "asker",
-        .resolvers = classes,
-        .n_resolvers = 1,
-        .init = asker_init,
-        .fini = asker_fini,
-    };
-
-    return &plugin;
+    ask_on_control(in_fini);
 }
 
 /* ---- its world ---- */
@@ -290,9 +241,11 @@ static void ask_badly(void *arg)
 {
     question *what = arg;
 
-    cr_expect_eq(host->resolve(host_ctx, NULL, on_answer, what), MUSTER_INVAL);
-    cr_expect_eq(host->resolve(host_ctx, "", on_answer, what), MUSTER_INVAL);
-    cr_expect_eq(host->resolve(host_ctx, "x", NULL, what), MUSTER_INVAL);
+    cr_expect_eq(asker_host->resolve(asker_ctx, NULL, on_answer, what),
+                 MUSTER_INVAL);
+    cr_expect_eq(asker_host->resolve(asker_ctx, "", on_answer, what),
+                 MUSTER_INVAL);
+    cr_expect_eq(asker_host->resolve(asker_ctx, "x", NULL, what), MUSTER_INVAL);
 }
 
 Test(plugin_names, are_none_when_there_is_nothing_to_ask)
@@ -302,7 +255,7 @@ Test(plugin_names, are_none_when_there_is_nothing_to_ask)
     open_asker();
     cr_assert_eq(muster__loop_call(ask_badly, &what, MUSTER_FOREVER),
                  MUSTER_OK);
-    cr_expect_eq(host->resolve(host_ctx, "x", on_answer, &what),
+    cr_expect_eq(asker_host->resolve(asker_ctx, "x", on_answer, &what),
                  MUSTER_UNSUPPORTED, "on another thread");
     cr_expect_eq(what.n_answers, 0);
     close_asker();
@@ -340,12 +293,13 @@ Test(plugin_names, are_asked_for_no_more_at_the_end)
 
     open_asker();
     in_fini = &last;
+    asker_on_fini = ask_in_fini;
     close_asker();
     cr_expect_eq(muster_shutdown(), MUSTER_OK);
     cr_expect_eq(last.asked, MUSTER_CLOSED);
     cr_expect_eq(last.n_answers, 0);
     /* And again when muster is. */
-    in_fini = NULL;
+    asker_on_fini = NULL;
     open_asker();
     expect_address("one.test", "10.0.0.1");
     close_asker();
@@ -358,6 +312,7 @@ Test(plugin_names, are_forgotten_when_init_fails)
 
     cr_assert_eq(sem_init(&what.is_answered, 0, 0), 0);
     in_init = &what;
+    asker_on_init = fail_init;
     cr_expect_eq(world_watch_create("asker:///x", &asker), MUSTER_UNAVAILABLE);
     cr_expect_eq(what.asked, MUSTER_OK);
     /* Behind whatever would have answered. */

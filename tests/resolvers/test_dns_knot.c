@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The dns resolver and a real DNS server; and names that plugins ask for. */
-#include <muster/plugin.h>
-
 #include <ares.h>
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -9,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "asker.h"
 #include "dns_watch.h"
 #include "knot.h"
 #include "loop.h"
@@ -195,56 +194,6 @@ typedef struct lookup {
     char second[64];
 } lookup;
 
-static const muster_plugin_host *host;
-static void *host_ctx;
-
-static muster_status asker_init(const muster_plugin_host *given, void *ctx,
-                                void **ret_shared, muster_error *err)
-{
-    (void)ret_shared;
-    (void)err;
-    host = given;
-    host_ctx = ctx;
-    return MUSTER_OK;
-}
-
-static muster_status asker_create(const muster_resolver_env *env,
-                                  void **ret_self, muster_error *err)
-{
-    (void)env;
-    (void)err;
-    *ret_self = NULL;
-    return MUSTER_OK;
-}
-
-static void do_nothing(void *self)
-{
-    (void)self;
-}
-
-static const muster_plugin *asker_entry(void)
-{
-    static const muster_resolver_class class_ = {
-        .struct_size = (uint32_t)sizeof class_,
-        .scheme = "asker",
-        .create = asker_create,
-        .start = do_nothing,
-        .free = do_nothing,
-    };
-    static const muster_resolver_class *const classes[] = {&class_};
-    static const muster_plugin plugin = {
-        .struct_size = (uint32_t)sizeof plugin,
-        .abi_major = MUSTER_ABI_MAJOR,
-        .abi_minor = MUSTER_ABI_MINOR,
-        .name = "asker",
-        .resolvers = classes,
-        .n_resolvers = 1,
-        .init = asker_init,
-    };
-
-    return &plugin;
-}
-
 static void on_answer(void *arg, muster_status status,
                       const char *const *addresses, size_t n)
 {
@@ -263,7 +212,7 @@ static void ask(void *arg)
 {
     lookup *what = arg;
 
-    cr_expect_eq(host->resolve(host_ctx, what->name, on_answer, what),
+    cr_expect_eq(asker_host->resolve(asker_ctx, what->name, on_answer, what),
                  MUSTER_OK);
 }
 

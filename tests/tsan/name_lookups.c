@@ -9,12 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asker.h"
 #include "loop.h"
 
 enum { N_WATCHERS = 3, ROUNDS = 40, LOOKUPS = 100 };
 
-static const muster_plugin_host *host;
-static void *host_ctx;
 static sem_t answered;
 static unsigned n_good; /* control thread only, until the end */
 
@@ -22,53 +21,6 @@ static void die(const char *what)
 {
     (void)fprintf(stderr, "%s\n", what);
     abort();
-}
-
-static muster_status asker_init(const muster_plugin_host *given, void *ctx,
-                                void **ret_shared, muster_error *err)
-{
-    (void)ret_shared;
-    (void)err;
-    host = given;
-    host_ctx = ctx;
-    return MUSTER_OK;
-}
-
-static muster_status asker_create(const muster_resolver_env *env,
-                                  void **ret_self, muster_error *err)
-{
-    (void)env;
-    (void)err;
-    *ret_self = NULL;
-    return MUSTER_OK;
-}
-
-static void do_nothing(void *self)
-{
-    (void)self;
-}
-
-static const muster_plugin *asker_entry(void)
-{
-    static const muster_resolver_class class_ = {
-        .struct_size = (uint32_t)sizeof class_,
-        .scheme = "asker",
-        .create = asker_create,
-        .start = do_nothing,
-        .free = do_nothing,
-    };
-    static const muster_resolver_class *const classes[] = {&class_};
-    static const muster_plugin plugin = {
-        .struct_size = (uint32_t)sizeof plugin,
-        .abi_major = MUSTER_ABI_MAJOR,
-        .abi_minor = MUSTER_ABI_MINOR,
-        .name = "asker",
-        .resolvers = classes,
-        .n_resolvers = 1,
-        .init = asker_init,
-    };
-
-    return &plugin;
 }
 
 static void on_event(void *arg, const muster_watch_event *event)
@@ -109,7 +61,7 @@ static void on_answer(void *arg, muster_status status,
 
 static void ask(void *name)
 {
-    if (host->resolve(host_ctx, name, on_answer, NULL) != MUSTER_OK) {
+    if (asker_host->resolve(asker_ctx, name, on_answer, NULL) != MUSTER_OK) {
         die("a lookup was refused");
     }
 }
