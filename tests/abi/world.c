@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hostile/hang.h"
+#include "loop.h"
 #include "plugin_files.h"
 #include "timing.h"
 
@@ -194,6 +195,20 @@ size_t world_count_lists(world_watch *watch)
     return n;
 }
 
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* A plugin that was just let go holds the control thread until that is given a
+ * processor. */
+static void await_control_thread(void)
+{
+    cr_assert_eq(muster__loop_acquire(NULL), MUSTER_OK);
+    cr_expect_eq(muster__loop_call(do_nothing, NULL, 30000), MUSTER_OK);
+    muster__loop_release();
+}
+
 void world_expect_works(void)
 {
     const muster_channel_options options = {
@@ -202,6 +217,7 @@ void world_expect_works(void)
     muster_error err = {.message = ""};
     muster_lease lease;
 
+    await_control_thread();
     cr_assert_eq(muster_channel_create("good:///x", &options, &channel, &err),
                  MUSTER_OK, "%s", err.message);
     cr_expect_eq(muster_channel_pick_wait(channel, NULL, &lease, &err),
