@@ -184,7 +184,7 @@ bool muster__dns_channel_send(muster__dns_server *server,
         on_reply(flight, status, 0, NULL, 0);
         return true;
     }
-    ares_query(server->channel, request->name, CLASS_IN, request->type,
+    ares_query(server->channel, request->name, CLASS_IN, (int)request->type,
                on_reply, flight);
     if (server->channel != NULL) {
         set_timer(server);
