@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds and makes agents, and sets their requests up. */
+#include "agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- TLS ---- */
+
+static bool set_text(CURL *easy, CURLoption option, const char *value)
+{
+    return curl_easy_setopt(easy, option, value) == CURLE_OK;
+}
+
+static bool set_up_tls(const muster__consul_agent *agent, CURL *easy)
+{
+    char *const *values = agent->environment.values;
+    const char *ca_file = values[MUSTER__CONSUL_CACERT];
+    const char *ca_path = values[MUSTER__CONSUL_CAPATH];
+    const char *cert = values[MUSTER__CONSUL_CLIENT_CERT];
+    const char *key = values[MUSTER__CONSUL_CLIENT_KEY];
+    bool is_verified = agent->environment.is_verified;
+    bool is_done = true;
+
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+    (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, is_verified ? 1L : 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, is_verified ? 2L : 0L);
+    /* A new connection reads the files anew, and looks at certificates. */
+    (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    if (ca_file != NULL || ca_path != NULL) { /* and no others */
+        is_done = set_text(easy, CURLOPT_CAINFO, ca_file) &&
+                  set_text(easy, CURLOPT_CAPATH, ca_path);
+    }
+    return is_done && (cert == NULL || set_text(easy, CURLOPT_SSLCERT, cert)) &&
+           (key == NULL || set_text(easy, CURLOPT_SSLKEY, key));
+}
+
+bool muster__consul_agent_set_up(const muster__consul_agent *agent, CURL *easy)
+{
+    const char *socket = agent->place.socket;
+
+    if (agent->place.is_tls) {
+        return set_up_tls(agent, easy);
+    }
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    return *socket == '\0' || set_text(easy, CURLOPT_UNIX_SOCKET_PATH, socket);
+}
+
+/* ---- life ---- */
+
+static bool has_equal_texts(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool is_same(const muster__consul_agent *agent, const char *text,
+                    const muster__consul_environment *environment)
+{
+    bool is_equal = strcmp(agent->text, text) == 0;
+
+    if (!is_equal || !agent->place.is_tls) {
+        return is_equal;
+    }
+    for (size_t i = MUSTER__CONSUL_CACERT; i < MUSTER__CONSUL_N_VARIABLES;
+         i++) {
+        is_equal = is_equal && has_equal_texts(agent->environment.values[i],
+                                               environment->values[i]);
+    }
+    return is_equal &&
+           agent->environment.is_verified == environment->is_verified;
+}
+
+static void destroy(muster__consul_agent *agent)
+{
+    muster__consul_environment_free(&agent->environment);
+    free(agent->addresses);
+    free(agent);
+}
+
+static bool copy_environment(muster__consul_agent *agent,
+                             const muster__consul_environment *from)
+{
+    agent->environment.is_verified = from->is_verified;
+    for (size_t i = MUSTER__CONSUL_CACERT; i < MUSTER__CONSUL_N_VARIABLES;
+         i++) {
+        if (from->values[i] == NULL) {
+            continue;
+        }
+        agent->environment.values[i] = strdup(from->values[i]);
+        if (agent->environment.values[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The URL has the name that the certificate is to have: TLS asks for it and
+ * checks it. */
+static void write_url(muster__consul_agent *agent)
+{
+    const char *name =
+        agent->environment.values[MUSTER__CONSUL_TLS_SERVER_NAME];
+    muster__consul_place place = agent->place;
+
+    if (*place.socket != '\0') {
+        (void)snprintf(agent->url, sizeof agent->url, "http://localhost");
+        return;
+    }
+    if (place.is_tls && name != NULL) {
+        bool is_ipv6 = strchr(place.host, ':') != NULL;
+
+        (void)snprintf(agent->connect_to, sizeof agent->connect_to,
+                       "::%s%s%s:%u", is_ipv6 ? "[" : "", place.host,
+                       is_ipv6 ? "]" : "", place.port);
+        (void)snprintf(place.host, sizeof place.host, "%s", name);
+    }
+    muster__consul_place_text(&place, agent->url, sizeof agent->url);
+}
+
+static muster__consul_agent *
+create(muster__consul_scope *scope, const muster__consul_place *place,
+       const muster__consul_environment *environment)
+{
+    muster__consul_agent *agent = calloc(1, sizeof *agent);
+
+    if (agent == NULL) {
+        return NULL;
+    }
+    agent->scope = scope;
+    agent->place = *place;
+    agent->version =
+        place->is_tls ? MUSTER__CONSUL_UNKNOWN : MUSTER__CONSUL_HTTP_1;
+    agent->waiting_end = &agent->waiting;
+    if (!copy_environment(agent, environment)) {
+        destroy(agent);
+        return NULL;
+    }
+    muster__consul_place_text(place, agent->text, sizeof agent->text);
+    write_url(agent);
+    agent->next = scope->agents;
+    scope->agents = agent;
+    return agent;
+}
+
+muster_status muster__consul_agent_join(
+    muster__consul_scope *scope, const muster__consul_place *place,
+    const muster__consul_environment *environment, uint32_t max_connections,
+    muster__consul_agent **ret_agent)
+{
+    muster__consul_agent *agent = scope->agents;
+    char text[MUSTER__CONSUL_URL_SIZE];
+
+    muster__consul_place_text(place, text, sizeof text);
+    while (agent != NULL && !is_same(agent, text, environment)) {
+        agent = agent->next;
+    }
+    if (agent == NULL) {
+        agent = create(scope, place, environment);
+    }
+    if (agent == NULL) {
+        return MUSTER_NOMEM;
+    }
+    if (max_connections != 0 && (agent->max_connections == 0 ||
+                                 max_connections < agent->max_connections)) {
+        agent->max_connections = max_connections;
+    }
+    agent->n_references++;
+    agent->n_targets++;
+    *ret_agent = agent;
+    return MUSTER_OK;
+}
+
+void muster__consul_agent_unref(muster__consul_agent *agent)
+{
+    muster__consul_agent **at = &agent->scope->agents;
+
+    if (--agent->n_references > 0) {
+        return;
+    }
+    while (*at != agent) {
+        at = &(*at)->next;
+    }
+    *at = agent->next;
+    destroy(agent);
+}
+
+void muster__consul_agent_leave(muster__consul_agent *agent)
+{
+    agent->n_targets--;
+    muster__consul_agent_unref(agent);
+}
+
+void muster__consul_agents_destroy(muster__consul_scope *scope)
+{
+    while (scope->agents != NULL) {
+        muster__consul_agent *agent = scope->agents;
+
+        scope->agents = agent->next;
+        destroy(agent);
+    }
+}

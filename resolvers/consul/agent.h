@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One agent, shared by all targets that ask it: where it is, how TLS is spoken
+ * to it, and its connections, which the requests take in turns. Thread:
+ * control, all of it. */
+#ifndef MUSTER_RESOLVERS_CONSUL_AGENT_H
+#define MUSTER_RESOLVERS_CONSUL_AGENT_H
+
+#include <muster/status.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "environment.h"
+#include "place.h"
+#include "request.h"
+#include "scope.h"
+
+enum { MUSTER__CONSUL_ADDRESSES_SIZE = 2048 };
+
+typedef enum muster__consul_version {
+    MUSTER__CONSUL_UNKNOWN, /* with TLS: no answer has come yet */
+    MUSTER__CONSUL_HTTP_1,
+    MUSTER__CONSUL_HTTP_2
+} muster__consul_version;
+
+typedef struct muster__consul_agent {
+    struct muster__consul_agent *next; /* of the scope's */
+    muster__consul_scope *scope;
+    uint32_t n_references;
+    uint32_t n_targets;       /* that ask it */
+    uint32_t max_connections; /* 0: what its kind allows */
+    muster__consul_place place;
+    muster__consul_environment environment;   /* for TLS */
+    char text[MUSTER__CONSUL_URL_SIZE];       /* for messages */
+    char url[MUSTER__CONSUL_URL_SIZE];        /* what those of requests begin
+                                                 with */
+    char connect_to[MUSTER__CONSUL_URL_SIZE]; /* "": what the URL names */
+    muster__consul_version version;
+    bool has_told_turns;
+
+    /* its name */
+    char *addresses; /* "10.0.0.1,[::1]"; NULL: not known */
+    bool is_stale;   /* they were of no use: to be looked up again */
+    bool is_resolving;
+
+    /* requests: under way, and waiting for their turn */
+    muster__consul_request *running;
+    uint32_t n_running;
+    muster__consul_request *waiting;
+    muster__consul_request **waiting_end;
+} muster__consul_agent;
+
+/* Finds the agent, or makes it. place and environment are copied. *ret_agent
+ * takes a reference: see muster__consul_agent_leave(). MUSTER_NOMEM. */
+muster_status muster__consul_agent_join(
+    muster__consul_scope *scope, const muster__consul_place *place,
+    const muster__consul_environment *environment, uint32_t max_connections,
+    muster__consul_agent **ret_agent);
+void muster__consul_agent_leave(muster__consul_agent *agent);
+
+/* Those that a lookup kept. No target is left. */
+void muster__consul_agents_destroy(muster__consul_scope *scope);
+
+/* Sends request when its turn comes; done() is called later, never inside of
+ * this. */
+void muster__consul_agent_ask(muster__consul_agent *agent,
+                              muster__consul_request *request);
+
+/* done() will not be called. Does nothing when it was. Takes no time, whatever
+ * the request waits for. */
+void muster__consul_agent_cancel(muster__consul_agent *agent,
+                                 muster__consul_request *request);
+
+/* A transfer has ended: for muster__consul_http_init(). */
+void muster__consul_agent_ended(void *private, CURLcode code);
+
+/* ---- agent.c, agent_name.c and turns.c for each other ---- */
+
+void muster__consul_agent_unref(muster__consul_agent *agent);
+
+/* Begins what may be begun. */
+void muster__consul_agent_pump(muster__consul_agent *agent);
+
+/* Those that wait are told later that there is no address. */
+void muster__consul_agent_fail_waiting(muster__consul_agent *agent,
+                                       muster_status status);
+
+/* Whether there is something to connect to; else looks it up and pumps. */
+bool muster__consul_agent_has_addresses(muster__consul_agent *agent);
+
+/* For request.c: socket and TLS. False: out of memory. */
+bool muster__consul_agent_set_up(const muster__consul_agent *agent, CURL *easy);
+
+#endif
