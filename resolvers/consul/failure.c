@@ -65,8 +65,12 @@ static muster_status no_answer(const muster__consul_request *request,
         return muster_error_set(err, MUSTER_TIMEOUT,
                                 "consul %s: no answer in time", agent);
     case MUSTER__CONSUL_TLS:
-        return muster_error_set(err, MUSTER_PERMISSION, "consul %s: TLS: %s",
-                                agent, reason.text);
+        /* Of libcurl's own words, which name files and hosts in full. */
+        return muster_error_set(
+            err, MUSTER_PERMISSION, "consul %s: TLS: %s", agent,
+            muster__is_clean_text(reply->reason, strlen(reply->reason))
+                ? reply->reason
+                : reason.text);
     case MUSTER__CONSUL_TOO_BIG:
         return muster_error_set(err, MUSTER_EXHAUSTED,
                                 "consul %s: the answer is larger than %d MiB",

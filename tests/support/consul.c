@@ -73,6 +73,8 @@ static void set_up(const consul *self, CURL *easy, const char *method,
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, self->options.ca);
         (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+        (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, self->options.cert);
+        (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, self->options.key);
     }
 }
 

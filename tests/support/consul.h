@@ -24,7 +24,9 @@ typedef struct consul_options {
     const char *token;  /* that the fixture itself sends; NULL: none */
     const char *ca;     /* the agent speaks https, and this file is its CA:
                            config names its certificate; NULL: http */
-    bool has_socket;    /* it listens on the folder's "http.sock" as well */
+    const char *cert;   /* what the fixture itself shows; NULL: nothing */
+    const char *key;
+    bool has_socket; /* it listens on the folder's "http.sock" as well */
 } consul_options;
 
 typedef struct consul {
