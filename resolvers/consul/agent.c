@@ -75,6 +75,11 @@ static bool is_same(const muster__consul_agent *agent, const char *text,
 
 static void destroy(muster__consul_agent *agent)
 {
+    const muster__consul_scope *scope = agent->scope;
+
+    if (agent->timer != 0) {
+        scope->host->cancel(scope->ctx, agent->timer);
+    }
     muster__consul_environment_free(&agent->environment);
     free(agent->addresses);
     free(agent);
@@ -133,7 +138,10 @@ create(muster__consul_scope *scope, const muster__consul_place *place,
     agent->place = *place;
     agent->version =
         place->is_tls ? MUSTER__CONSUL_UNKNOWN : MUSTER__CONSUL_HTTP_1;
-    agent->waiting_end = &agent->waiting;
+    muster__consul_queue_init(&agent->blocking);
+    muster__consul_queue_init(&agent->reading);
+    muster__consul_queue_init(&agent->waiting);
+    muster__consul_queue_init(&agent->urgent);
     if (!copy_environment(agent, environment)) {
         destroy(agent);
         return NULL;

@@ -12,7 +12,9 @@
 #include <stdint.h>
 
 #include "environment.h"
+#include "gone.h"
 #include "place.h"
+#include "queue.h"
 #include "request.h"
 #include "scope.h"
 
@@ -44,11 +46,14 @@ typedef struct muster__consul_agent {
     bool is_stale;   /* they were of no use: to be looked up again */
     bool is_resolving;
 
-    /* requests: under way, and waiting for their turn */
-    muster__consul_request *running;
-    uint32_t n_running;
-    muster__consul_request *waiting;
-    muster__consul_request **waiting_end;
+    /* requests under way, that block and that do not; and such as wait for
+     * their turn, the ones that do not block first */
+    muster__consul_queue blocking;
+    muster__consul_queue reading;
+    muster__consul_queue waiting;
+    muster__consul_queue urgent;
+    muster__consul_gone gone;
+    uint64_t timer; /* until there is room; 0: none */
 } muster__consul_agent;
 
 /* Finds the agent, or makes it. place and environment are copied. *ret_agent

@@ -58,15 +58,17 @@ typedef struct muster__consul_request {
     muster__consul_reply reply;
 
     /* the agent's */
+    struct muster__consul_queue *in; /* NULL: it is idle, or timer is set */
     struct muster__consul_request *next;
-    struct muster__consul_request **link; /* what points to it; NULL: idle */
+    struct muster__consul_request **link; /* what points to it there */
     struct muster__consul_agent *agent;
     CURL *easy; /* NULL: is not under way */
     struct curl_slist *headers;
     struct curl_slist *addresses;
     struct curl_slist *connect_to;
     uint64_t granted_ms; /* of wait_ms */
-    uint64_t timer;      /* it could not be begun, which will be told */
+    uint64_t began_ms;
+    uint64_t timer; /* it could not be begun, which will be told */
 } muster__consul_request;
 
 /* Makes the easy handle; request->agent is set. MUSTER_NOMEM. */

@@ -16,7 +16,9 @@ enum {
      * what it was told. */
     ROUND_MS = 5000,
     ROUND_LESS_MS = ROUND_MS / 16,
-    GRANTED_MIN_MS = 10
+    GRANTED_MIN_MS = 10,
+    SPARED = 8, /* one slot of so many is not for queries that block */
+    CLOSING_MS = 200
 };
 
 static const char *words_of(muster_status status)
@@ -46,16 +48,31 @@ static uint32_t slots_of(const muster__consul_agent *agent)
     return agent->version == MUSTER__CONSUL_HTTP_2 ? given * STREAMS : given;
 }
 
-/* How long a query may block, so that all get their turn. */
+/* Queries that block leave some slots to those that do not, which would wait
+ * for them otherwise: a new target's first one among them. */
+static uint32_t blocking_slots_of(const muster__consul_agent *agent)
+{
+    uint32_t n_slots = slots_of(agent);
+
+    return n_slots > 1 ? n_slots - (n_slots + SPARED - 1) / SPARED : 1;
+}
+
+/* How long a query may block, so that all get their turn. Where there are not
+ * many slots left, it is a short time even now: more targets may come, and
+ * those that block cannot be called back without losing their connection. */
 static uint64_t share_ms(const muster__consul_agent *agent)
 {
-    uint64_t n_slots = slots_of(agent);
-    uint64_t ms;
+    uint64_t n_slots = blocking_slots_of(agent);
+    uint64_t ms = ROUND_MS - ROUND_LESS_MS;
 
-    if (agent->n_targets <= n_slots) {
+    if (agent->n_targets <= n_slots / 2 ||
+        (agent->n_targets <= n_slots &&
+         agent->version == MUSTER__CONSUL_HTTP_2)) {
         return UINT64_MAX;
     }
-    ms = (ROUND_MS - ROUND_LESS_MS) * n_slots / agent->n_targets;
+    if (agent->n_targets > n_slots) {
+        ms = ms * n_slots / agent->n_targets;
+    }
     return ms > GRANTED_MIN_MS ? ms : GRANTED_MIN_MS;
 }
 
@@ -64,60 +81,17 @@ static void tell_turns(muster__consul_agent *agent)
     const muster__consul_scope *scope = agent->scope;
     char message[MUSTER__CONSUL_URL_SIZE + 160];
 
-    if (agent->has_told_turns || agent->version == MUSTER__CONSUL_UNKNOWN) {
+    if (agent->has_told_turns || agent->version == MUSTER__CONSUL_UNKNOWN ||
+        agent->n_targets <= blocking_slots_of(agent)) {
         return;
     }
     agent->has_told_turns = true;
     (void)snprintf(message, sizeof message,
-                   "%s: %" PRIu32 " targets take turns on %" PRIu32
+                   "%s: %" PRIu32 " targets or more take turns on %" PRIu32
                    " connections, so a change may be seen up to 5 s late; "
                    "see max_connections",
                    agent->text, agent->n_targets, slots_of(agent));
     scope->host->log(scope->ctx, MUSTER_LOG_WARNING, message);
-}
-
-static void link_running(muster__consul_agent *agent,
-                         muster__consul_request *request)
-{
-    request->next = agent->running;
-    request->link = &agent->running;
-    if (request->next != NULL) {
-        request->next->link = &request->next;
-    }
-    agent->running = request;
-    agent->n_running++;
-}
-
-static void unlink_running(muster__consul_agent *agent,
-                           muster__consul_request *request)
-{
-    *request->link = request->next;
-    if (request->next != NULL) {
-        request->next->link = request->link;
-    }
-    request->link = NULL;
-    agent->n_running--;
-}
-
-static void link_waiting(muster__consul_agent *agent,
-                         muster__consul_request *request)
-{
-    request->next = NULL;
-    request->link = agent->waiting_end;
-    *agent->waiting_end = request;
-    agent->waiting_end = &request->next;
-}
-
-static void unlink_waiting(muster__consul_agent *agent,
-                           muster__consul_request *request)
-{
-    *request->link = request->next;
-    if (request->next != NULL) {
-        request->next->link = request->link;
-    } else {
-        agent->waiting_end = request->link;
-    }
-    request->link = NULL;
 }
 
 /* ---- what could not be begun ---- */
@@ -147,15 +121,21 @@ static void fail_later(muster__consul_request *request,
     }
 }
 
+static void fail_all(muster__consul_queue *queue, muster_status status)
+{
+    while (queue->first != NULL) {
+        muster__consul_request *request = queue->first;
+
+        muster__consul_queue_remove(request);
+        fail_later(request, MUSTER__CONSUL_NO_NAME, status);
+    }
+}
+
 void muster__consul_agent_fail_waiting(muster__consul_agent *agent,
                                        muster_status status)
 {
-    while (agent->waiting != NULL) {
-        muster__consul_request *request = agent->waiting;
-
-        unlink_waiting(agent, request);
-        fail_later(request, MUSTER__CONSUL_NO_NAME, status);
-    }
+    fail_all(&agent->urgent, status);
+    fail_all(&agent->waiting, status);
 }
 
 /* ---- requests ---- */
@@ -164,65 +144,130 @@ static void begin(muster__consul_agent *agent, muster__consul_request *request)
 {
     uint64_t most_ms = share_ms(agent);
 
-    if (most_ms != UINT64_MAX) {
-        tell_turns(agent);
-    }
+    tell_turns(agent);
     request->granted_ms =
         request->wait_ms < most_ms ? request->wait_ms : most_ms;
+    request->began_ms = muster__consul_now_ms(agent->scope);
+    muster__consul_queue_remove(request);
     muster__consul_reply_clear(&request->reply);
     if (muster__consul_request_open(request) != MUSTER_OK) {
         fail_later(request, MUSTER__CONSUL_LOCAL, MUSTER_NOMEM);
         return;
     }
-    link_running(agent, request);
     if (!muster__consul_http_add(agent->scope, request->easy)) {
-        unlink_running(agent, request);
         muster__consul_request_close(request);
         fail_later(request, MUSTER__CONSUL_LOCAL, MUSTER_NOMEM);
+        return;
     }
+    muster__consul_queue_add(
+        request->wait_ms > 0 ? &agent->blocking : &agent->reading, request);
 }
 
+/* Its connection goes with it, but with HTTP/2. */
 static void end(muster__consul_agent *agent, muster__consul_request *request)
 {
+    uint64_t granted_ms = request->granted_ms;
+
     muster__consul_http_remove(agent->scope, request->easy);
-    unlink_running(agent, request);
+    if (request->wait_ms > 0 && agent->version != MUSTER__CONSUL_HTTP_2) {
+        muster__consul_gone_add(
+            &agent->gone, muster__consul_now_ms(agent->scope),
+            request->began_ms + granted_ms + granted_ms / 16 + CLOSING_MS);
+    }
+    muster__consul_queue_remove(request);
     muster__consul_request_close(request);
     muster__consul_reply_clear(&request->reply);
 }
 
-/* Others wait while this one blocks for longer than its share, as it may since
- * before they came: it goes to the end of the queue, its index with it. */
+/* How many more connections the agent will take, those that it has not noticed
+ * to be closed among them. */
+static uint32_t room_of(muster__consul_agent *agent)
+{
+    uint32_t most = slots_of(agent);
+    uint32_t n_used = agent->blocking.n + agent->reading.n;
+
+    most += most / 2;
+    n_used += muster__consul_gone_count(&agent->gone,
+                                        muster__consul_now_ms(agent->scope));
+    return most > n_used ? most - n_used : 0;
+}
+
+/* Others wait while this one blocks for longer than a round, since before they
+ * came: it goes to the end of the queue, its index with it. */
 static void give_way(muster__consul_agent *agent)
 {
-    const uint64_t most_ms = share_ms(agent);
-    muster__consul_request *request = agent->running;
+    muster__consul_request *request = agent->blocking.first;
 
-    if (most_ms == UINT64_MAX) {
+    if (share_ms(agent) >= ROUND_MS || room_of(agent) == 0) {
         return;
     }
-    while (request != NULL && request->granted_ms / 2 <= most_ms) {
+    while (request != NULL && request->granted_ms <= ROUND_MS) {
         request = request->next;
     }
     if (request != NULL) {
         end(agent, request);
-        link_waiting(agent, request);
+        muster__consul_queue_add(&agent->waiting, request);
     }
 }
 
-/* ---- the queue ---- */
+/* ---- the queues ---- */
+
+static void on_room(void *arg)
+{
+    muster__consul_agent *agent = arg;
+
+    agent->timer = 0;
+    muster__consul_agent_pump(agent);
+}
+
+/* There is no room until the agent notices that a connection is closed. */
+static void await_room(muster__consul_agent *agent)
+{
+    const muster__consul_scope *scope = agent->scope;
+    uint64_t next_ms = muster__consul_gone_next_ms(&agent->gone);
+    uint64_t now_ms = muster__consul_now_ms(scope);
+
+    if (next_ms == UINT64_MAX || agent->timer != 0) {
+        return;
+    }
+    if (scope->host->call_later(scope->ctx,
+                                next_ms > now_ms ? next_ms - now_ms : 1,
+                                on_room, agent, &agent->timer) != MUSTER_OK) {
+        agent->timer = 0; /* the next request goes on */
+    }
+}
+
+/* The next that may begin now; NULL: none. */
+static muster__consul_request *choose(muster__consul_agent *agent)
+{
+    if (agent->urgent.first == NULL && agent->waiting.first == NULL) {
+        return NULL;
+    }
+    if (room_of(agent) == 0) {
+        await_room(agent);
+        return NULL;
+    }
+    if (agent->urgent.first != NULL &&
+        agent->blocking.n + agent->reading.n < slots_of(agent)) {
+        return agent->urgent.first;
+    }
+    return agent->blocking.n < blocking_slots_of(agent) ? agent->waiting.first
+                                                        : NULL;
+}
 
 void muster__consul_agent_pump(muster__consul_agent *agent)
 {
-    if (agent->waiting == NULL || !muster__consul_agent_has_addresses(agent)) {
+    muster__consul_request *request;
+    bool is_idle = agent->urgent.first == NULL && agent->waiting.first == NULL;
+
+    if (is_idle || !muster__consul_agent_has_addresses(agent)) {
         return;
     }
-    if (agent->n_running >= slots_of(agent)) {
+    if (agent->waiting.first != NULL &&
+        agent->blocking.n >= blocking_slots_of(agent)) {
         give_way(agent);
     }
-    while (agent->waiting != NULL && agent->n_running < slots_of(agent)) {
-        muster__consul_request *request = agent->waiting;
-
-        unlink_waiting(agent, request);
+    while ((request = choose(agent)) != NULL) {
         begin(agent, request);
     }
 }
@@ -231,7 +276,8 @@ void muster__consul_agent_ask(muster__consul_agent *agent,
                               muster__consul_request *request)
 {
     request->agent = agent;
-    link_waiting(agent, request);
+    muster__consul_queue_add(
+        request->wait_ms > 0 ? &agent->waiting : &agent->urgent, request);
     muster__consul_agent_pump(agent);
 }
 
@@ -247,8 +293,8 @@ void muster__consul_agent_cancel(muster__consul_agent *agent,
     if (request->easy != NULL) {
         end(agent, request);
         muster__consul_agent_pump(agent);
-    } else if (request->link != NULL) {
-        unlink_waiting(agent, request);
+    } else if (request->in != NULL) {
+        muster__consul_queue_remove(request);
     }
     muster__consul_reply_clear(&request->reply);
 }
@@ -278,7 +324,7 @@ void muster__consul_agent_ended(void *private, CURLcode code)
         request->reply.trouble == MUSTER__CONSUL_TIMEOUT) {
         agent->is_stale = true;
     }
-    unlink_running(agent, request);
+    muster__consul_queue_remove(request);
     muster__consul_request_close(request);
     request->done(request);
     muster__consul_agent_pump(agent);

@@ -235,7 +235,7 @@ void muster__consul_watch_go(muster__consul_instance *self)
 {
     const muster__consul_request *request = &self->request;
 
-    if (!self->is_stopped && self->timer == 0 && request->link == NULL &&
+    if (!self->is_stopped && self->timer == 0 && request->in == NULL &&
         request->timer == 0) {
         ask(self);
     }

@@ -121,6 +121,19 @@ bool consul_register(const consul *self, const char *id, const char *service,
                           0);
 }
 
+bool consul_put_catalog(const consul *self, const char *service,
+                        const char *address, int port)
+{
+    char body[BODY_SIZE];
+
+    (void)snprintf(body, sizeof body,
+                   "{\"Node\": \"outside\", \"Address\": \"10.9.9.9\", "
+                   "\"SkipNodeUpdate\": true, \"Service\": {\"Service\": "
+                   "\"%s\", \"Address\": \"%s\", \"Port\": %d}}",
+                   service, address, port);
+    return consul_request(self, "PUT", "/v1/catalog/register", body, NULL, 0);
+}
+
 bool consul_deregister(const consul *self, const char *id)
 {
     char path[PATH_SIZE];
