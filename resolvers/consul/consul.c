@@ -104,6 +104,7 @@ static void consul_free(void *data)
         muster__consul_watch_end(self);
         muster__consul_agent_leave(self->agent);
     }
+    muster__consul_store_fini(self);
     muster__consul_token_fini(&self->token);
     muster__consul_environment_free(&self->environment);
     free(self->asked);
@@ -141,7 +142,8 @@ static muster_status set_up(muster__consul_instance *self,
     if (self->query == NULL ||
         muster__consul_agent_join(self->scope, &place, environment,
                                   self->options.max_connections,
-                                  &self->agent) != MUSTER_OK) {
+                                  &self->agent) != MUSTER_OK ||
+        muster__consul_store_init(self) != MUSTER_OK) {
         return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
     return MUSTER_OK;
@@ -183,7 +185,12 @@ static muster_status socket_create(const muster_resolver_env *env,
 
 static void consul_start(void *data)
 {
-    muster__consul_watch_go(data);
+    muster__consul_instance *self = data;
+
+    if (self->store.path != NULL) {
+        muster__consul_store_load(self);
+    }
+    muster__consul_watch_go(self);
 }
 
 /* A query that blocks needs no hint, and the backoff is the agent's due. */
@@ -210,6 +217,7 @@ static void consul_stop(void *data)
     muster__consul_instance *self = data;
 
     muster__consul_watch_end(self);
+    muster__consul_store_fini(self);
     self->env->host->stopped(self->env->ctx);
 }
 

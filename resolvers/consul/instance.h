@@ -4,7 +4,8 @@
  *   consul.c   the classes: read the target, start and stop
  *   query.c    the query, from the options
  *   watch.c    asks again and again, and makes something of the answers
- *   outcome.c  says it: a list, or a failure */
+ *   outcome.c  says it: a list, or a failure
+ *   store.c    keeps the last list in a file */
 #ifndef MUSTER_RESOLVERS_CONSUL_INSTANCE_H
 #define MUSTER_RESOLVERS_CONSUL_INSTANCE_H
 
@@ -32,6 +33,19 @@ typedef struct muster__consul_said {
     muster_error failure;
 } muster__consul_said;
 
+/* Its cache file. */
+typedef struct muster__consul_store {
+    char *path; /* NULL: there is none */
+    char *key;  /* what the file is about */
+    bool is_begun;
+    bool has_failed;
+    uint64_t written_ms;
+    uint64_t digest; /* of what was written, or is pending */
+    char *pending;   /* to be written when timer fires; or NULL */
+    size_t pending_size;
+    uint64_t timer;
+} muster__consul_store;
+
 typedef struct muster__consul_instance {
     const muster_resolver_env *env;
     muster__consul_scope *scope;
@@ -54,6 +68,7 @@ typedef struct muster__consul_instance {
     uint64_t seed; /* of the choice that a limit makes */
 
     muster__consul_said said;
+    muster__consul_store store;
 } muster__consul_instance;
 
 /* ---- query.c ---- */
@@ -75,6 +90,10 @@ void muster__consul_watch_end(muster__consul_instance *self);
 /* Asks again when the backoff allows. */
 void muster__consul_watch_retry(muster__consul_instance *self);
 
+/* Leaves as many as the target wants at most. */
+void muster__consul_watch_cut(const muster__consul_instance *self,
+                              muster__consul_entries *entries);
+
 /* ---- outcome.c ---- */
 
 /* Says a list. False: the core could not take it now. */
@@ -85,5 +104,20 @@ bool muster__consul_say_list(muster__consul_instance *self,
 /* Says a failure, unless it was the last thing that was said. */
 void muster__consul_say_failure(muster__consul_instance *self,
                                 const muster_error *failure);
+
+/* ---- store.c ---- */
+
+/* The agent and the query are known. MUSTER_NOMEM. */
+muster_status muster__consul_store_init(muster__consul_instance *self);
+
+/* Says the list that is in the file. */
+void muster__consul_store_load(muster__consul_instance *self);
+
+/* Writes the body of a good list, now or soon. */
+void muster__consul_store_save(muster__consul_instance *self, const char *body,
+                               size_t size);
+
+/* Writes what is pending. Twice does nothing. */
+void muster__consul_store_fini(muster__consul_instance *self);
 
 #endif

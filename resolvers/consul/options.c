@@ -35,6 +35,8 @@ const muster_option_info muster__consul_option_infos[MUSTER__CONSUL_N_OPTIONS] =
         {"address", "which tagged address to use: lan, wan, ..."},
         {"token_file", "the file with the ACL token"},
         {"tls", "on or off: speak https to the agent that the target names"},
+        {"cache", "the folder to keep the last list in, for the next start"},
+        {"cache_age", "how old a list from there may be: 24h"},
         {"max_connections", "connections to the agent: 128, with HTTP/2 16"},
 };
 
@@ -93,6 +95,17 @@ static muster_status read_number(const muster_resolver_env *env,
     return MUSTER_OK;
 }
 
+static muster_status check_path(const char *name, const char *path,
+                                muster_error *err)
+{
+    if (path != NULL && *path != '/') {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "option %s: %s is not an absolute path", name,
+                                muster__quote(path).text);
+    }
+    return MUSTER_OK;
+}
+
 static muster_status read_switches(const muster_resolver_env *env, bool is_tls,
                                    muster__consul_options *options,
                                    muster_error *err)
@@ -139,6 +152,7 @@ static void read_texts(const muster_resolver_env *env,
     options->partition = muster_option(env, "partition", NULL);
     options->address = muster_option(env, "address", NULL);
     options->token_file = muster_option(env, "token_file", NULL);
+    options->cache = muster_option(env, "cache", NULL);
 }
 
 muster_status muster__consul_options_read(const muster_resolver_env *env,
@@ -166,12 +180,15 @@ muster_status muster__consul_options_read(const muster_resolver_env *env,
         status = read_number(env, "max_connections", CONNECTIONS_MAX,
                              &options.max_connections, err);
     }
-    if (status == MUSTER_OK && options.token_file != NULL &&
-        *options.token_file != '/') {
-        status = muster_error_set(err, MUSTER_INVAL,
-                                  "option token_file: %s is not the absolute "
-                                  "path of a file",
-                                  muster__quote(options.token_file).text);
+    if (status == MUSTER_OK) {
+        status = read_time(env, "cache_age", "24h", 1, MUSTER__DURATION_MAX_MS,
+                           "1ms to 24h", &options.cache_age_ms, err);
+    }
+    if (status == MUSTER_OK) {
+        status = check_path("token_file", options.token_file, err);
+    }
+    if (status == MUSTER_OK) {
+        status = check_path("cache", options.cache, err);
     }
     if (status == MUSTER_OK) {
         *ret_options = options;

@@ -25,18 +25,20 @@ typedef struct muster__consul_options {
     const char *partition;
     const char *address; /* a key of the tagged addresses */
     const char *token_file;
-    bool is_passing; /* the agent leaves out what does not pass */
+    const char *cache; /* a folder */
+    bool is_passing;   /* the agent leaves out what does not pass */
     bool is_cached;
     bool is_tls; /* of a target that names its agent */
     muster__consul_consistency consistency;
     uint64_t wait_ms;
     uint64_t max_backoff_ms;
+    uint64_t cache_age_ms;
     uint32_t limit;           /* 0: none */
     uint32_t max_connections; /* 0: not given */
 } muster__consul_options;
 
 /* The options there are, for the class. */
-enum { MUSTER__CONSUL_N_OPTIONS = 17 };
+enum { MUSTER__CONSUL_N_OPTIONS = 19 };
 extern const muster_option_info
     muster__consul_option_infos[MUSTER__CONSUL_N_OPTIONS];
 

@@ -125,8 +125,8 @@ static void take(muster__consul_instance *self,
 }
 
 /* The nearest, when they are sorted so; else any. */
-static void cut(const muster__consul_instance *self,
-                muster__consul_entries *entries)
+void muster__consul_watch_cut(const muster__consul_instance *self,
+                              muster__consul_entries *entries)
 {
     size_t limit = self->options.limit;
 
@@ -154,7 +154,10 @@ static void read_body(muster__consul_instance *self)
     if (status != MUSTER_OK) {
         fail_with(self, status, err.message);
     } else {
-        cut(self, &entries);
+        muster__consul_watch_cut(self, &entries);
+        if (entries.n_endpoints > 0) {
+            muster__consul_store_save(self, reply->body, reply->size);
+        }
         take(self, &entries);
     }
     muster__consul_entries_clear(&entries);
