@@ -17,8 +17,10 @@
 enum { CONSUL_N_PORTS = 4 };
 
 typedef struct consul_options {
-    bool has_data;      /* a server that keeps its data when it is restarted;
-                           else it forgets all of it, as agent -dev does */
+    bool has_data; /* a server that keeps its data when it is restarted;
+                      else it forgets all of it, as agent -dev does */
+    const struct consul *leader; /* a server with data that this one joins, as
+                                    one more server; NULL: it is alone */
     const char *config; /* further members of the configuration, such as
                            "\"limits\": {...}"; NULL: none */
     const char *token;  /* that the fixture itself sends; NULL: none */
