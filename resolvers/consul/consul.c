@@ -13,7 +13,8 @@
 #define VERSION "0.1.0"
 #define DEFAULT_ADDRESS "127.0.0.1:8500"
 
-enum { SERVICE_MAX = 255 };
+/* Of the query: what servers take of a URL, and more than anybody writes. */
+enum { SERVICE_MAX = 255, QUERY_MAX = 7000 };
 
 /* ---- the target ---- */
 
@@ -139,6 +140,12 @@ static muster_status set_up(muster__consul_instance *self,
             ? self->options.token_file
             : environment->values[MUSTER__CONSUL_HTTP_TOKEN_FILE];
     self->query = muster__consul_query_base(self);
+    if (self->query != NULL && strlen(self->query) > QUERY_MAX) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "options tag, filter and the like: the query "
+                                "is over %d bytes long",
+                                QUERY_MAX);
+    }
     if (self->query == NULL ||
         muster__consul_agent_join(self->scope, &place, environment,
                                   self->options.max_connections,

@@ -7,6 +7,9 @@
 
 #include <text.h>
 
+#define NAME_CHARACTERS                                                        \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+
 static const char *const names[MUSTER__CONSUL_N_VARIABLES] = {
     [MUSTER__CONSUL_HTTP_ADDR] = "CONSUL_HTTP_ADDR",
     [MUSTER__CONSUL_HTTP_TOKEN] = "CONSUL_HTTP_TOKEN",
@@ -68,6 +71,22 @@ read_variable_truth(const muster__consul_environment *environment,
                             names[variable], muster__quote(value).text);
 }
 
+/* It becomes the host of a URL. */
+static muster_status
+check_server_name(const muster__consul_environment *environment,
+                  muster_error *err)
+{
+    const char *name = environment->values[MUSTER__CONSUL_TLS_SERVER_NAME];
+
+    if (name == NULL || name[strspn(name, NAME_CHARACTERS)] == '\0') {
+        return MUSTER_OK;
+    }
+    return muster_error_set(err, MUSTER_INVAL,
+                            "environment CONSUL_TLS_SERVER_NAME: %s is not the "
+                            "name of a host",
+                            muster__quote(name).text);
+}
+
 muster_status muster__consul_environment_read(muster__consul_environment *ret,
                                               muster_error *err)
 {
@@ -82,6 +101,9 @@ muster_status muster__consul_environment_read(muster__consul_environment *ret,
         status =
             read_variable_truth(&environment, MUSTER__CONSUL_HTTP_SSL_VERIFY,
                                 &environment.is_verified, err);
+    }
+    if (status == MUSTER_OK) {
+        status = check_server_name(&environment, err);
     }
     if (status != MUSTER_OK) {
         muster__consul_environment_free(&environment);

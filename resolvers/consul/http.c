@@ -25,13 +25,7 @@ static void hand_out(muster__consul_scope *scope)
     }
 }
 
-static void act(muster__consul_scope *scope, curl_socket_t fd, int events)
-{
-    int n_running;
-
-    (void)curl_multi_socket_action(scope->http.multi, fd, events, &n_running);
-    hand_out(scope);
-}
+static void act(muster__consul_scope *scope, curl_socket_t fd, int events);
 
 static void on_event(void *arg, int fd, unsigned events)
 {
@@ -77,19 +71,35 @@ static void stop_timer(muster__consul_scope *scope)
     }
 }
 
-static int on_new_time(CURLM *multi, long timeout_ms, void *arg)
+/* Without memory the next event sets the timer: act() looks. */
+static void set_timer(muster__consul_scope *scope, long timeout_ms)
 {
-    muster__consul_scope *scope = arg;
-
-    (void)multi;
     stop_timer(scope);
     if (timeout_ms >= 0 &&
         scope->host->call_later(scope->ctx, (uint64_t)timeout_ms, on_timer,
                                 scope, &scope->http.timer) != MUSTER_OK) {
         scope->http.timer = 0;
-        return -1; /* out of memory: the transfer fails */
     }
-    return 0;
+}
+
+static int on_new_time(CURLM *multi, long timeout_ms, void *arg)
+{
+    (void)multi;
+    set_timer(arg, timeout_ms);
+    return 0; /* anything else would end all transfers */
+}
+
+static void act(muster__consul_scope *scope, curl_socket_t fd, int events)
+{
+    long timeout_ms = -1;
+    int n_running;
+
+    (void)curl_multi_socket_action(scope->http.multi, fd, events, &n_running);
+    hand_out(scope);
+    if (scope->http.timer == 0) {
+        (void)curl_multi_timeout(scope->http.multi, &timeout_ms);
+        set_timer(scope, timeout_ms);
+    }
 }
 
 /* ---- life ---- */

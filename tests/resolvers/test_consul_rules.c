@@ -262,6 +262,25 @@ Test(consul_rules, says_what_is_wrong_in_the_environment)
     check_target(&wrong_address);
 }
 
+Test(consul_rules, refuses_a_server_name_that_is_none)
+{
+    static const target wrong = {0,    "",   "web",
+                                 NULL, NULL, "CONSUL_TLS_SERVER_NAME: \"a/b\""};
+
+    (void)setenv("CONSUL_TLS_SERVER_NAME", "a/b", 1);
+    check_target(&wrong);
+}
+
+Test(consul_rules, refuses_a_query_that_is_too_long)
+{
+    static char filter[8000];
+    const target wrong = {0,        "",     "web",
+                          "filter", filter, "over 7000 bytes long"};
+
+    memset(filter, 'x', sizeof filter - 1);
+    check_target(&wrong);
+}
+
 /* ---- names ---- */
 
 Test(consul_rules, has_the_service_for_its_authority)
