@@ -2,10 +2,13 @@
 /* Reads a body entry by entry: as one tree it would take ten times its size. */
 #include "entries.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+
+#include <json_error.h>
 
 /* What is left to read. */
 typedef struct rest {
@@ -78,15 +81,16 @@ static muster_status read_next(rest *text, const muster__consul_view *view,
                                muster_error *err)
 {
     json_error_t error;
-    json_t *entry =
-        json_loadb(text->at, (size_t)(text->end - text->at),
-                   JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &error);
+    json_t *entry;
     muster_status status;
 
+    errno = 0;
+    entry = json_loadb(text->at, (size_t)(text->end - text->at),
+                       JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &error);
+    if (entry == NULL && muster__json_is_out_of_memory(&error)) {
+        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    }
     if (entry == NULL) {
-        if (json_error_code(&error) == json_error_out_of_memory) {
-            return muster_error_set(err, MUSTER_NOMEM, "out of memory");
-        }
         text->at += error.position > 0 ? error.position : 0;
         return refuse(text, error.text, err);
     }
