@@ -63,10 +63,13 @@ static void fail(muster__consul_instance *self, const muster_error *failure)
 {
     muster__consul_trouble trouble = self->request.reply.trouble;
 
+    bool is_lost =
+        trouble == MUSTER__CONSUL_REFUSED || trouble == MUSTER__CONSUL_RESET;
+
     self->index = 0;
+    self->has_lost_agent = self->has_lost_agent || is_lost;
     muster__consul_say_failure(self, failure);
-    retry(self,
-          trouble == MUSTER__CONSUL_REFUSED || trouble == MUSTER__CONSUL_RESET);
+    retry(self, is_lost);
 }
 
 static void fail_with(muster__consul_instance *self, muster_status status,
@@ -85,8 +88,24 @@ static bool is_doubtful(const muster__consul_instance *self, bool has_fallen)
 {
     const muster__consul_reply *reply = &self->request.reply;
 
-    return has_fallen || reply->has_no_leader ||
+    return has_fallen || self->has_lost_agent || reply->has_no_leader ||
            reply->last_contact_ms > LAST_CONTACT_MAX_MS;
+}
+
+/* What the core cannot take now is read again, at once when it is time. */
+static void say(muster__consul_instance *self,
+                const muster__consul_entries *entries, bool is_confirmed)
+{
+    self->is_confirming = false;
+    if (entries->n_endpoints > 0) {
+        self->has_lost_agent = false;
+    }
+    if (muster__consul_say_list(self, entries, is_confirmed)) {
+        ask(self);
+    } else {
+        self->index = 0;
+        muster__consul_watch_retry(self);
+    }
 }
 
 /* Takes what was read over. */
@@ -116,12 +135,7 @@ static void take(muster__consul_instance *self,
         ask(self);
         return;
     }
-    self->is_confirming = false;
-    if (muster__consul_say_list(self, entries, is_confirmed)) {
-        ask(self);
-    } else {
-        muster__consul_watch_retry(self);
-    }
+    say(self, entries, is_confirmed);
 }
 
 /* The nearest, when they are sorted so; else any. */
@@ -169,12 +183,7 @@ static void give_up_confirming(muster__consul_instance *self)
 {
     const muster__consul_entries none = {.n_endpoints = 0};
 
-    self->is_confirming = false;
-    if (muster__consul_say_list(self, &none, false)) {
-        ask(self);
-    } else {
-        muster__consul_watch_retry(self);
-    }
+    say(self, &none, false);
 }
 
 static void on_done(muster__consul_request *request)
