@@ -30,6 +30,10 @@ static bool set_up_tls(const muster__consul_agent *agent, CURL *easy)
     /* A new connection reads the files anew, and looks at certificates. */
     (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    /* For an encrypted key OpenSSL would ask the terminal, and wait. */
+    if (!set_text(easy, CURLOPT_KEYPASSWD, "")) {
+        return false;
+    }
     if (ca_file != NULL || ca_path != NULL) { /* and no others */
         is_done = set_text(easy, CURLOPT_CAINFO, ca_file) &&
                   set_text(easy, CURLOPT_CAPATH, ca_path);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "consul.h"
 #include "watched.h"
@@ -208,4 +209,23 @@ Test(consul_tls, shows_its_certificate)
     set_file("CONSUL_CLIENT_KEY", "client-key");
     watch_service();
     expect_list("10.0.0.1:80");
+}
+
+/* Nobody may be asked for a password: all targets would wait for it. Without a
+ * terminal OpenSSL reads the answer from standard input. */
+Test(consul_tls, asks_nobody_for_the_password_of_a_key)
+{
+    int silent[2];
+
+    cr_assert_eq(pipe(silent), 0);
+    cr_assert_eq(dup2(silent[0], STDIN_FILENO), STDIN_FILENO);
+    (void)setsid(); /* off the terminal, if there is one */
+    start("server", ", \"verify_incoming_https\": true");
+    set_file("CONSUL_CACERT", "ca");
+    set_file("CONSUL_CLIENT_CERT", "client");
+    set_file("CONSUL_CLIENT_KEY", "locked-key");
+    watch_service();
+    expect_error("private key");
+    (void)close(silent[0]);
+    (void)close(silent[1]);
 }
