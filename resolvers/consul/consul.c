@@ -18,11 +18,13 @@ enum { SERVICE_MAX = 255, QUERY_MAX = 7000 };
 
 /* ---- the target ---- */
 
+/* As part of a URL's path "." and ".." would be taken out of it. */
 static bool is_service(const char *name)
 {
     size_t length = strlen(name);
 
-    return length > 0 && length <= SERVICE_MAX && strchr(name, '/') == NULL;
+    return length > 0 && length <= SERVICE_MAX && strchr(name, '/') == NULL &&
+           strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 static muster_status check_service(const char *name, const char *accepted,
@@ -31,7 +33,8 @@ static muster_status check_service(const char *name, const char *accepted,
     if (!is_service(name)) {
         return muster_error_set(err, MUSTER_INVAL,
                                 "service %s is not a name of 1 to %d bytes "
-                                "without a slash, as in %s",
+                                "without a slash, nor \".\" or \"..\", as in "
+                                "%s",
                                 muster__quote(name).text, SERVICE_MAX,
                                 accepted);
     }

@@ -7,6 +7,8 @@
 
 #include <text.h>
 
+#include "token.h"
+
 #define NAME_CHARACTERS                                                        \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
 
@@ -87,6 +89,27 @@ check_server_name(const muster__consul_environment *environment,
                             muster__quote(name).text);
 }
 
+/* It becomes the value of a header, where a line's end would begin another. It
+ * is not shown. */
+static muster_status check_token(const muster__consul_environment *environment,
+                                 muster_error *err)
+{
+    const char *token = environment->values[MUSTER__CONSUL_HTTP_TOKEN];
+    size_t length = 0;
+
+    while (token != NULL && token[length] > ' ' && token[length] <= '~') {
+        length++;
+    }
+    if (token == NULL ||
+        (token[length] == '\0' && length < MUSTER__CONSUL_TOKEN_SIZE)) {
+        return MUSTER_OK;
+    }
+    return muster_error_set(err, MUSTER_INVAL,
+                            "environment CONSUL_HTTP_TOKEN: it is not of "
+                            "visible ASCII characters, or over %d bytes long",
+                            MUSTER__CONSUL_TOKEN_SIZE - 1);
+}
+
 muster_status muster__consul_environment_read(muster__consul_environment *ret,
                                               muster_error *err)
 {
@@ -104,6 +127,9 @@ muster_status muster__consul_environment_read(muster__consul_environment *ret,
     }
     if (status == MUSTER_OK) {
         status = check_server_name(&environment, err);
+    }
+    if (status == MUSTER_OK) {
+        status = check_token(&environment, err);
     }
     if (status != MUSTER_OK) {
         muster__consul_environment_free(&environment);

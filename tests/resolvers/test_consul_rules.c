@@ -197,7 +197,11 @@ Test(consul_rules, reads_targets)
         {0, "me@a", "web", NULL, NULL, "no valid host"},
         {1, "", "/run/consul.sock/web", NULL, NULL, NULL},
         {1, "", "/web", NULL, NULL, "not the absolute path of a socket"},
+        {0, "", "..", NULL, NULL, "service \"..\""},
+        {0, "", ".", NULL, NULL, "service \".\""},
+        {0, "", "...", NULL, NULL, NULL},
         {1, "", "/run/consul.sock/", NULL, NULL, "service \"\""},
+        {1, "", "/run/consul.sock/..", NULL, NULL, "service \"..\""},
         {1, "a", "/run/consul.sock/web", NULL, NULL, "a socket has none"},
     };
 
@@ -269,6 +273,26 @@ Test(consul_rules, refuses_a_server_name_that_is_none)
 
     (void)setenv("CONSUL_TLS_SERVER_NAME", "a/b", 1);
     check_target(&wrong);
+}
+
+/* What follows a line's end would be a header of its own. */
+Test(consul_rules, refuses_a_token_that_is_no_header)
+{
+    static char long_one[4097];
+    static const char *const bad[] = {"x\r\nY: z", "x\n", "x y", "\x7f",
+                                      long_one};
+    static const target wrong = {0,    "",   "web",
+                                 NULL, NULL, "CONSUL_HTTP_TOKEN: it is not"};
+    static const target fine = {0, "", "web", NULL, NULL, NULL};
+
+    memset(long_one, 'x', sizeof long_one - 1);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        (void)setenv("CONSUL_HTTP_TOKEN", bad[i], 1);
+        check_target(&wrong);
+    }
+    long_one[4095] = '\0';
+    (void)setenv("CONSUL_HTTP_TOKEN", long_one, 1);
+    check_target(&fine);
 }
 
 Test(consul_rules, refuses_a_query_that_is_too_long)
