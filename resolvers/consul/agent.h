@@ -68,7 +68,7 @@ void muster__consul_agent_leave(muster__consul_agent *agent);
 void muster__consul_agents_destroy(muster__consul_scope *scope);
 
 /* Sends request when its turn comes; done() is called later, never inside of
- * this. */
+ * this, or lost() is. */
 void muster__consul_agent_ask(muster__consul_agent *agent,
                               muster__consul_request *request);
 

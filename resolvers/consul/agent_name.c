@@ -53,7 +53,8 @@ static void on_resolved(void *arg, muster_status status,
     }
     agent->is_stale = false; /* those of before are better than none */
     if (agent->addresses == NULL) {
-        muster__consul_agent_fail_waiting(agent, status);
+        muster__consul_agent_fail_waiting(
+            agent, status != MUSTER_OK ? status : MUSTER_NOMEM);
     }
     muster__consul_agent_pump(agent);
     muster__consul_agent_unref(agent);
@@ -69,6 +70,9 @@ static void look_up(muster__consul_agent *agent)
         free(agent->addresses);
         agent->addresses = join_addresses(loopback, 2);
         agent->is_stale = false;
+        if (agent->addresses == NULL) {
+            muster__consul_agent_fail_waiting(agent, MUSTER_NOMEM);
+        }
         return;
     }
     status =

@@ -71,7 +71,8 @@ static void stop_timer(muster__consul_scope *scope)
     }
 }
 
-/* Without memory the next event sets the timer: act() looks. */
+/* Without memory the next event or transfer sets the timer: has_timer() looks.
+ */
 static void set_timer(muster__consul_scope *scope, long timeout_ms)
 {
     stop_timer(scope);
@@ -89,24 +90,39 @@ static int on_new_time(CURLM *multi, long timeout_ms, void *arg)
     return 0; /* anything else would end all transfers */
 }
 
-static void act(muster__consul_scope *scope, curl_socket_t fd, int events)
+/* libcurl tells a time once. False: out of memory, and it waits for one. */
+static bool has_timer(muster__consul_scope *scope)
 {
     long timeout_ms = -1;
-    int n_running;
 
-    (void)curl_multi_socket_action(scope->http.multi, fd, events, &n_running);
-    hand_out(scope);
     if (scope->http.timer == 0) {
         (void)curl_multi_timeout(scope->http.multi, &timeout_ms);
         set_timer(scope, timeout_ms);
     }
+    return scope->http.timer != 0 || timeout_ms < 0;
+}
+
+static void act(muster__consul_scope *scope, curl_socket_t fd, int events)
+{
+    int n_running;
+
+    (void)curl_multi_socket_action(scope->http.multi, fd, events, &n_running);
+    hand_out(scope);
+    (void)has_timer(scope);
 }
 
 /* ---- life ---- */
 
 bool muster__consul_http_add(muster__consul_scope *scope, CURL *easy)
 {
-    return curl_multi_add_handle(scope->http.multi, easy) == CURLM_OK;
+    if (curl_multi_add_handle(scope->http.multi, easy) != CURLM_OK) {
+        return false;
+    }
+    if (!has_timer(scope)) { /* nothing would begin it */
+        muster__consul_http_remove(scope, easy);
+        return false;
+    }
+    return true;
 }
 
 void muster__consul_http_remove(muster__consul_scope *scope, CURL *easy)

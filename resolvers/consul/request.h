@@ -51,6 +51,9 @@ typedef struct muster__consul_request {
     /* who asks, and what: stays until done(), or until it is cancelled */
     void *owner;
     void (*done)(struct muster__consul_request *self); /* reply is valid */
+    /* Memory lacks even to call done(), which is called no more; it may be that
+     * the request is just being asked. */
+    void (*lost)(struct muster__consul_request *self);
     const char *query; /* "/v1/...?...": escaped */
     const char *token; /* NULL: none */
     uint64_t wait_ms;  /* the longest that a blocking query blocks; 0: does not

@@ -104,8 +104,7 @@ static void on_unbegun(void *arg)
     request->done(request);
 }
 
-/* Tells it later, since its owner may just be asking. Without memory even for
- * that, the core's refresh() asks again. */
+/* Tells it later, since its owner may just be asking. */
 static void fail_later(muster__consul_request *request,
                        muster__consul_trouble trouble, muster_status status)
 {
@@ -118,6 +117,7 @@ static void fail_later(muster__consul_request *request,
     if (scope->host->call_later(scope->ctx, 0, on_unbegun, request,
                                 &request->timer) != MUSTER_OK) {
         request->timer = 0;
+        request->lost(request);
     }
 }
 

@@ -27,13 +27,20 @@ static void on_timer(void *arg)
     ask(self);
 }
 
+/* After a failure the core asks to refresh, until there is none. */
+static void lack_timer(muster__consul_instance *self)
+{
+    self->timer = 0;
+    muster_fail(self->env, MUSTER_NOMEM, "out of memory: there is no timer");
+}
+
 static void ask_later(muster__consul_instance *self, uint64_t delay_ms)
 {
     const muster_resolver_host *host = self->env->host;
 
     if (self->timer == 0 && host->call_later(self->env->ctx, delay_ms, on_timer,
                                              self, &self->timer) != MUSTER_OK) {
-        self->timer = 0; /* the core's refresh goes on */
+        lack_timer(self);
     }
 }
 
@@ -202,6 +209,11 @@ static void on_done(muster__consul_request *request)
     }
 }
 
+static void on_lost(muster__consul_request *request)
+{
+    lack_timer(request->owner);
+}
+
 /* ---- asking ---- */
 
 static bool prepare(muster__consul_instance *self, muster_error *err)
@@ -221,6 +233,7 @@ static bool prepare(muster__consul_instance *self, muster_error *err)
     }
     request->owner = self;
     request->done = on_done;
+    request->lost = on_lost;
     request->query = self->asked;
     request->wait_ms =
         self->index > 0 && !self->is_confirming ? self->options.wait_ms : 0;
