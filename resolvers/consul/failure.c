@@ -14,23 +14,34 @@
     "(limits.http_max_conns_per_client, 200): see max_connections"
 
 /* What the agent said, shown; but not when the token is in it. */
+static muster__quoted quote_text(const muster__consul_request *request,
+                                 const char *text, size_t length)
+{
+    if (request->token != NULL &&
+        memmem(text, length, request->token, strlen(request->token)) != NULL) {
+        return muster__quote("(the token)");
+    }
+    return muster__quote_n(text, length);
+}
+
 static muster__quoted quote_body(const muster__consul_request *request)
 {
     const muster__consul_reply *reply = &request->reply;
     size_t length = reply->size;
 
-    if (reply->body == NULL) {
-        return muster__quote("");
-    }
-    if (request->token != NULL &&
-        memmem(reply->body, reply->size, request->token,
-               strlen(request->token)) != NULL) {
-        return muster__quote("(the token)");
-    }
     while (length > 0 && reply->body[length - 1] == '\n') {
         length--;
     }
-    return muster__quote_n(reply->body, length);
+    return quote_text(request, reply->body != NULL ? reply->body : "", length);
+}
+
+/* The place that a redirect leads to, without its query: what a proxy adds
+ * there may be a secret. */
+static muster__quoted quote_location(const muster__consul_request *request)
+{
+    const char *location = request->reply.location;
+
+    return quote_text(request, location, strcspn(location, "?#"));
 }
 
 static bool says(const muster__consul_request *request, const char *text)
@@ -155,8 +166,7 @@ static muster_status refusal(const muster__consul_request *request,
         return muster_error_set(err, MUSTER_PROTOCOL,
                                 "consul %s: %ld leads to %s; redirects are "
                                 "not followed: name that address",
-                                agent, status,
-                                muster__quote(request->reply.location).text);
+                                agent, status, quote_location(request).text);
     }
     switch (status) {
     case 400:
