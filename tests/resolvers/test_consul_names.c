@@ -163,23 +163,36 @@ Test(consul_names, looks_the_name_up_again_when_connecting_fails)
     cr_assert_geq(atomic_load(&n_lookups), 2);
 }
 
-/* libcurl by itself would wait for its thread. */
-Test(consul_names, ends_at_once_while_its_name_is_looked_up)
+static uint64_t close_silent(void)
 {
     uint64_t start_ns;
     uint64_t ended_ns;
 
-    watch_at(&other, "127.0.0.1");
-    expect_list(&other, "10.0.0.1:80");
     watch_at(&watch, "silent.test");
-    (void)poll(NULL, 0, 500);
+    (void)poll(NULL, 0, 200);
     start_ns = watched_now_ns();
     muster_watch_destroy(watch.watch);
-    watch.watch = NULL;
     ended_ns = watched_now_ns();
+    watch.watch = NULL;
+    return ended_ns - start_ns;
+}
+
+/* libcurl by itself would wait for its thread, every time; other programs take
+ * the processors now and then. */
+Test(consul_names, ends_at_once_while_its_name_is_looked_up)
+{
+    uint64_t shortest_ns = UINT64_MAX;
+
+    watch_at(&other, "127.0.0.1");
+    expect_list(&other, "10.0.0.1:80");
+    for (int i = 0; i < 5; i++) {
+        uint64_t took_ns = close_silent();
+
+        shortest_ns = took_ns < shortest_ns ? took_ns : shortest_ns;
+    }
     printf("consul: closed while its name does not resolve: %.2f ms\n",
-           (double)(ended_ns - start_ns) / 1e6);
-    cr_assert_lt(ended_ns - start_ns, 10000000U);
+           (double)shortest_ns / 1e6);
+    cr_assert_lt(shortest_ns, 10000000U);
 }
 
 Test(consul_names, delays_nobody_while_a_name_is_looked_up)
