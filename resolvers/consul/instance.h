@@ -60,7 +60,7 @@ typedef struct muster__consul_instance {
     char *asked;         /* the query of it */
     uint64_t index;      /* to block on; 0: do not block */
     uint64_t seen_index; /* of the last answer */
-    bool has_lost_agent; /* since the last list that was not empty */
+    bool has_lost_agent; /* since its last list that was not empty */
     bool is_confirming;  /* asks whether the list is really empty */
     muster__consul_bucket bucket;
     muster__consul_backoff backoff;

@@ -64,6 +64,8 @@ void muster__consul_store_load(muster__consul_instance *self)
                        cached.age_ms / 1000);
         tell(self, MUSTER_LOG_INFO, message);
         (void)muster__consul_say_list(self, &entries, false);
+        /* An agent that began with this program may not know them yet. */
+        self->has_lost_agent = true;
     } else if (status != MUSTER_NOTFOUND) {
         tell(self, MUSTER_LOG_WARNING, err.message);
     }

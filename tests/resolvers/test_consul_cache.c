@@ -7,6 +7,7 @@
 #include <cache.h>
 #include <ftw.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,9 +152,15 @@ Test(consul_cache, is_for_its_user_alone)
 
 /* ---- the resolver ---- */
 
+static atomic_bool has_forgotten; /* as an agent that has just begun */
+
 static bool lists_one(void *arg, http_exchange *exchange)
 {
     (void)arg;
+    if (atomic_load(&has_forgotten) &&
+        strstr(exchange->target, "index=") == NULL) {
+        return http_list(exchange, "5", "[]");
+    }
     return strstr(exchange->target, "index=") != NULL
                ? http_wait(exchange, 60000)
                : http_list(exchange, "5", ONE);
@@ -185,6 +192,25 @@ Test(consul_cache, lets_a_program_start_while_the_agent_is_down)
     watch_at(port);
     cr_assert(watched_await_list(&watch, "10.0.0.1:80", WAIT_MS));
     cr_assert(watched_await_error(&watch, "cannot connect", WAIT_MS));
+    cr_assert_str_eq(watched_get(&watch).addresses, "10.0.0.1:80");
+    watched_end(&watch);
+}
+
+Test(consul_cache, is_not_emptied_by_an_agent_that_has_just_begun)
+{
+    cr_assert_eq(muster_plugin_register(muster_builtin_consul, &err), MUSTER_OK,
+                 "%s", err.message);
+    server = http_server_start(lists_one, NULL);
+    cr_assert_not_null(server);
+    watch_at(http_server_port(server));
+    cr_assert(watched_await_list(&watch, "10.0.0.1:80", WAIT_MS));
+    watched_end(&watch);
+    atomic_store(&has_forgotten, true);
+    watch_at(http_server_port(server));
+    for (int i = 0; i < WAIT_MS && !watched_get(&watch).is_held; i++) {
+        (void)poll(NULL, 0, 1);
+    }
+    cr_assert(watched_get(&watch).is_held);
     cr_assert_str_eq(watched_get(&watch).addresses, "10.0.0.1:80");
     watched_end(&watch);
 }
