@@ -129,8 +129,11 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 
 /* ---- how it ends ---- */
 
-static muster__consul_trouble trouble_of(CURLcode code, const char *reason)
+static muster__consul_trouble trouble_of(CURLcode code,
+                                         const muster__consul_reply *reply)
 {
+    const char *reason = reply->reason;
+
     switch (code) {
     case CURLE_OK:
         return MUSTER__CONSUL_NO_TROUBLE;
@@ -144,6 +147,11 @@ static muster__consul_trouble trouble_of(CURLcode code, const char *reason)
         /* With TLS 1.3 a refused certificate shows when reading. */
         return strstr(reason, "alert") != NULL ? MUSTER__CONSUL_TLS
                                                : MUSTER__CONSUL_RESET;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        /* With HTTP/2, also what ends before it begins. */
+        return reply->status == 0 ? MUSTER__CONSUL_RESET : MUSTER__CONSUL_TORN;
     case CURLE_SSL_CONNECT_ERROR:
         /* Reset before the TLS alert: as agents refuse too many. */
         return strstr(reason, "SSL_ERROR_SYSCALL") != NULL
@@ -166,15 +174,15 @@ void muster__consul_request_note(muster__consul_request *request, CURLcode code)
 {
     muster__consul_reply *reply = &request->reply;
 
+    (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE,
+                            &reply->status);
     if (reply->trouble == MUSTER__CONSUL_NO_TROUBLE) {
-        reply->trouble = trouble_of(code, reply->reason);
+        reply->trouble = trouble_of(code, reply);
     }
     if (code != CURLE_OK && *reply->reason == '\0') {
         (void)snprintf(reply->reason, sizeof reply->reason, "%s",
                        curl_easy_strerror(code));
     }
-    (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE,
-                            &reply->status);
 }
 
 /* ---- what is sent ---- */

@@ -5,6 +5,7 @@
 #include <muster/plugin.h>
 
 #include <ftw.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,4 +229,20 @@ Test(consul_tls, asks_nobody_for_the_password_of_a_key)
     expect_error("private key");
     (void)close(silent[0]);
     (void)close(silent[1]);
+}
+
+/* With HTTP/2 libcurl says that an answer was cut off, though none began. */
+Test(consul_tls, knows_that_the_agent_is_gone)
+{
+    start("server", "");
+    set_file("CONSUL_CACERT", "ca");
+    watch_service();
+    expect_list("10.0.0.1:80");
+    (void)poll(NULL, 0, 200); /* until a query blocks */
+    consul_kill(&agent);
+    for (int i = 0; i < WAIT_MS && watched_get(&watch).n_errors == 0; i++) {
+        (void)poll(NULL, 0, 1);
+    }
+    cr_assert_eq(watched_get(&watch).status, MUSTER_REFUSED, "%s",
+                 watched_get(&watch).message);
 }
