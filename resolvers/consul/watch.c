@@ -69,14 +69,16 @@ void muster__consul_watch_retry(muster__consul_instance *self)
 static void fail(muster__consul_instance *self, const muster_error *failure)
 {
     muster__consul_trouble trouble = self->request.reply.trouble;
-
-    bool is_lost =
+    bool is_restart =
         trouble == MUSTER__CONSUL_REFUSED || trouble == MUSTER__CONSUL_RESET;
 
     self->index = 0;
-    self->has_lost_agent = self->has_lost_agent || is_lost;
+    if (trouble != MUSTER__CONSUL_NO_TROUBLE &&
+        trouble != MUSTER__CONSUL_LOCAL) {
+        self->has_lost_agent = true;
+    }
     muster__consul_say_failure(self, failure);
-    retry(self, is_lost);
+    retry(self, is_restart);
 }
 
 static void fail_with(muster__consul_instance *self, muster_status status,

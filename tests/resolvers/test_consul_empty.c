@@ -176,6 +176,31 @@ Test(consul_empty, is_held_back_without_a_leader)
     expect_held();
 }
 
+static bool forgets_in_the_middle(void *arg, http_exchange *exchange)
+{
+    static const char torn[] = "HTTP/1.1 200 OK\r\nX-Consul-Index: 6\r\n"
+                               "Content-Length: 100\r\n\r\n[{\"Serv";
+
+    (void)arg;
+    if (exchange->number == 2) {
+        (void)http_send(exchange, torn, sizeof torn - 1);
+        return false;
+    }
+    if (exchange->number == 1) {
+        return http_list(exchange, "5", ONE);
+    }
+    return confirms(exchange) || exchange->number == 3
+               ? http_list(exchange, "7", "[]")
+               : http_wait(exchange, BLOCKED_MS);
+}
+
+Test(consul_empty, is_held_back_after_an_answer_that_was_cut_off)
+{
+    watch_with(forgets_in_the_middle, "");
+    expect_held();
+    cr_assert_eq(atomic_load(&n_confirming), 0);
+}
+
 static bool hides_all(void *arg, http_exchange *exchange)
 {
     (void)arg;
