@@ -4,6 +4,21 @@
 
 #include <stdlib.h>
 
+const char *muster__dns_type_name(muster__dns_type type)
+{
+    switch (type) {
+    case MUSTER__DNS_A:
+        return "A";
+    case MUSTER__DNS_AAAA:
+        return "AAAA";
+    case MUSTER__DNS_SRV:
+        return "SRV";
+    case MUSTER__DNS_TXT:
+        break;
+    }
+    return "TXT";
+}
+
 muster__dns_answer *muster__dns_answer_ref(muster__dns_answer *answer)
 {
     answer->n_references++;

@@ -68,6 +68,9 @@ typedef struct muster__dns_answer {
     size_t n_extras;
 } muster__dns_answer;
 
+/* "AAAA". */
+const char *muster__dns_type_name(muster__dns_type type);
+
 muster__dns_answer *muster__dns_answer_ref(muster__dns_answer *answer);
 
 /* NULL is ignored. */

@@ -11,21 +11,6 @@
 enum { CODE_NO_ERROR = 0, CODE_NO_SUCH_NAME = 3, CODE_REFUSED = 5 };
 enum { CODE_NOT_AUTHORITY = 9 };
 
-static const char *type_name(muster__dns_type type)
-{
-    switch (type) {
-    case MUSTER__DNS_TXT:
-        return "TXT";
-    case MUSTER__DNS_AAAA:
-        return "AAAA";
-    case MUSTER__DNS_SRV:
-        return "SRV";
-    case MUSTER__DNS_A:
-        break;
-    }
-    return "A";
-}
-
 static unsigned code_of(const muster__dns_reply *reply)
 {
     return reply->packet[3] & 0x0fU;
@@ -146,7 +131,7 @@ static muster__dns_trouble deny(const muster__dns_reply *reply,
         (void)muster_error_set(reply->err, MUSTER_PROTOCOL,
                                "neither %s records nor a SOA record that "
                                "denies them",
-                               type_name(reply->type));
+                               muster__dns_type_name(reply->type));
         return MUSTER__DNS_MALFORMED;
     }
     return make_denial(reply, muster__dns_smaller(ttl_s, reply->ttl_s),
@@ -164,7 +149,7 @@ static muster__dns_trouble conclude(muster__dns_reply *reply,
     if (code_of(reply) == CODE_NO_SUCH_NAME) {
         (void)muster_error_set(reply->err, MUSTER_PROTOCOL,
                                "NXDOMAIN with %s records of the name",
-                               type_name(reply->type));
+                               muster__dns_type_name(reply->type));
         return MUSTER__DNS_MALFORMED;
     }
     return muster__dns_reply_answer(reply, ret_answer);

@@ -297,21 +297,6 @@ static void end_round(muster__dns_question *question)
     ask_next(question);
 }
 
-static const char *type_name(muster__dns_type type)
-{
-    switch (type) {
-    case MUSTER__DNS_A:
-        return "A";
-    case MUSTER__DNS_AAAA:
-        return "AAAA";
-    case MUSTER__DNS_SRV:
-        return "SRV";
-    case MUSTER__DNS_TXT:
-        break;
-    }
-    return "TXT";
-}
-
 /* A reply says more than silence does. */
 static void note_trouble(muster__dns_question *question,
                          muster__dns_trouble trouble, const char *reason)
@@ -327,7 +312,7 @@ static void note_trouble(muster__dns_question *question,
     asked->trouble = trouble;
     (void)muster_error_set(&asked->error, MUSTER_UNAVAILABLE,
                            "%s %s from %s: %s", question->name,
-                           type_name(question->type),
+                           muster__dns_type_name(question->type),
                            muster__dns_server_text(asked->server), reason);
 }
 
