@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "cluster.h"
+#include "limit.h"
+#include "scale.h"
 
 enum { FAIL_FAST_MS = 10 };
 
@@ -40,10 +42,12 @@ static void init_dead(cluster *c, const char *name,
     cr_assert(cluster_await_state(c, MUSTER_TRANSIENT_FAILURE));
 }
 
+/* A busy machine may be late once; in a full run it may not. */
 Test(readiness, fail_fast_calls_fail_at_once_and_name_address_and_cause)
 {
     muster_call *made = NULL;
     uint64_t slowest_ns = 0;
+    size_t n_late = 0;
     cluster c;
 
     init_dead(&c, "fail-fast", NULL);
@@ -55,6 +59,7 @@ Test(readiness, fail_fast_calls_fail_at_once_and_name_address_and_cause)
                   result.message);
         cr_expect(strstr(result.message, "refused") != NULL, "%s",
                   result.message);
+        n_late += result.latency_ns >= limit_ns(FAIL_FAST_MS);
         slowest_ns =
             result.latency_ns > slowest_ns ? result.latency_ns : slowest_ns;
         if (i == 0) {
@@ -63,7 +68,7 @@ Test(readiness, fail_fast_calls_fail_at_once_and_name_address_and_cause)
         muster_call_destroy(made);
     }
     (void)printf("the slowest of 100 took %.3f ms\n", (double)slowest_ns / 1e6);
-    cr_expect_lt(slowest_ns, FAIL_FAST_MS * 1000000u);
+    cr_expect_leq(n_late, scale(1, 0));
     cluster_fini(&c);
 }
 

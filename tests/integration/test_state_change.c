@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "cluster.h"
+#include "limit.h"
 #include "load.h"
 #include "scale.h"
 
@@ -69,7 +70,7 @@ static void expect_soon(traffic with)
     for (size_t i = 0; i < n_tries; i++) {
         const uint64_t taken_ns = measure(&busy, with);
 
-        n_late += taken_ns > KNOWN_MS * 1000000u;
+        n_late += taken_ns > limit_ns(KNOWN_MS);
         slowest_ns = taken_ns > slowest_ns ? taken_ns : slowest_ns;
     }
     (void)printf("slowest of %zu: %.3f ms\n", n_tries,
