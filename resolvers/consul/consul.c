@@ -209,17 +209,9 @@ static void consul_refresh(void *data)
     muster__consul_watch_go(data);
 }
 
-/* A list that the core could not take is read again. */
 static void consul_applied(void *data, uint64_t sequence, muster_status status)
 {
-    muster__consul_instance *self = data;
-
-    (void)sequence;
-    if (status != MUSTER_OK && !self->is_stopped) {
-        self->index = 0;
-        muster__consul_agent_cancel(self->agent, &self->request);
-        muster__consul_watch_retry(self);
-    }
+    muster__consul_watch_applied(data, sequence, status);
 }
 
 static void consul_stop(void *data)

@@ -29,6 +29,7 @@ typedef struct muster__consul_said {
     bool is_failing; /* a failure was the last thing */
     bool has_told_empty;
     size_t n_endpoints; /* of the list */
+    uint64_t sequence;  /* of the list, for the core */
     size_t n_bad;       /* entries that were left out */
     muster_error failure;
 } muster__consul_said;
@@ -88,8 +89,9 @@ void muster__consul_watch_go(muster__consul_instance *self);
 /* Asks no more. Twice does nothing. */
 void muster__consul_watch_end(muster__consul_instance *self);
 
-/* Asks again when the backoff allows. */
-void muster__consul_watch_retry(muster__consul_instance *self);
+/* The core took the list with that number, or refused it. */
+void muster__consul_watch_applied(muster__consul_instance *self,
+                                  uint64_t sequence, muster_status status);
 
 /* Leaves as many as the target wants at most. */
 void muster__consul_watch_cut(const muster__consul_instance *self,

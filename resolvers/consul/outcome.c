@@ -59,7 +59,8 @@ bool muster__consul_say_list(muster__consul_instance *self,
     if (is_empty_final && entries->n_endpoints == 0) {
         update.flags = MUSTER_UPDATE_EMPTY_IS_FINAL;
     }
-    if (self->env->host->report(self->env->ctx, &update, NULL) != MUSTER_OK) {
+    if (self->env->host->report(self->env->ctx, &update,
+                                &self->said.sequence) != MUSTER_OK) {
         return false;
     }
     self->said.is_failing = false;

@@ -57,11 +57,6 @@ static void retry(muster__consul_instance *self, bool is_restart)
     ask_later(self, delay_ms);
 }
 
-void muster__consul_watch_retry(muster__consul_instance *self)
-{
-    retry(self, false);
-}
-
 /* ---- what comes ---- */
 
 /* The agent may be another than before, or have lost its memory: the next query
@@ -113,7 +108,7 @@ static void say(muster__consul_instance *self,
         ask(self);
     } else {
         self->index = 0;
-        muster__consul_watch_retry(self);
+        retry(self, false);
     }
 }
 
@@ -137,7 +132,6 @@ static void take(muster__consul_instance *self,
         self->index = muster__consul_index_next(self->index, got);
     }
     self->seen_index = got;
-    self->backoff.n_failures = 0;
     if (entries->n_endpoints == 0 && self->said.n_endpoints > 0 &&
         !self->is_confirming && !is_doubtful(self, has_fallen)) {
         self->is_confirming = true;
@@ -266,6 +260,24 @@ void muster__consul_watch_go(muster__consul_instance *self)
         request->timer == 0) {
         ask(self);
     }
+}
+
+/* A list that the core could not take is read again, as after a failure. The
+ * backoff ends with a list that it took: not before, or one that is refused for
+ * ever would be asked for as often as at first. */
+void muster__consul_watch_applied(muster__consul_instance *self,
+                                  uint64_t sequence, muster_status status)
+{
+    if (self->is_stopped || sequence != self->said.sequence) {
+        return;
+    }
+    if (status == MUSTER_OK) {
+        self->backoff.n_failures = 0;
+        return;
+    }
+    self->index = 0;
+    muster__consul_agent_cancel(self->agent, &self->request);
+    retry(self, false);
 }
 
 void muster__consul_watch_end(muster__consul_instance *self)
