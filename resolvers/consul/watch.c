@@ -12,7 +12,10 @@
 enum {
     /* A server that heard from its leader longer ago does not know whether a
      * list is empty. */
-    LAST_CONTACT_MAX_MS = 5000
+    LAST_CONTACT_MAX_MS = 5000,
+    /* of HTTP */
+    BAD_GATEWAY = 502,
+    GATEWAY_TIMEOUT = 504
 };
 
 static void ask(muster__consul_instance *self);
@@ -59,6 +62,15 @@ static void retry(muster__consul_instance *self, bool is_restart)
 
 /* ---- what comes ---- */
 
+/* Whether there was no agent to answer: a proxy in front of it says so. */
+static bool is_without_agent(const muster__consul_reply *reply)
+{
+    if (reply->trouble == MUSTER__CONSUL_NO_TROUBLE) {
+        return reply->status >= BAD_GATEWAY && reply->status <= GATEWAY_TIMEOUT;
+    }
+    return reply->trouble != MUSTER__CONSUL_LOCAL;
+}
+
 /* The agent may be another than before, or have lost its memory: the next query
  * does not block, so that its answer tells. */
 static void fail(muster__consul_instance *self, const muster_error *failure)
@@ -68,8 +80,7 @@ static void fail(muster__consul_instance *self, const muster_error *failure)
         trouble == MUSTER__CONSUL_REFUSED || trouble == MUSTER__CONSUL_RESET;
 
     self->index = 0;
-    if (trouble != MUSTER__CONSUL_NO_TROUBLE &&
-        trouble != MUSTER__CONSUL_LOCAL) {
+    if (is_without_agent(&self->request.reply)) {
         self->has_lost_agent = true;
     }
     muster__consul_say_failure(self, failure);

@@ -201,6 +201,39 @@ Test(consul_empty, is_held_back_after_an_answer_that_was_cut_off)
     cr_assert_eq(atomic_load(&n_confirming), 0);
 }
 
+static atomic_int proxy_status;
+
+/* A proxy in front of an agent that is restarted, and forgets all. */
+static bool is_behind_a_proxy(void *arg, http_exchange *exchange)
+{
+    (void)arg;
+    switch (exchange->number) {
+    case 1:
+        return http_list(exchange, "5", ONE);
+    case 2:
+        return http_reply(exchange, atomic_load(&proxy_status), "", "no agent");
+    default:
+        return confirms(exchange) || exchange->number == 3
+                   ? http_list(exchange, "7", "[]")
+                   : http_wait(exchange, BLOCKED_MS);
+    }
+}
+
+Test(consul_empty, is_held_back_after_a_proxy_had_no_agent)
+{
+    static const int statuses[] = {502, 503, 504};
+
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        if (i > 0) {
+            end();
+        }
+        atomic_store(&proxy_status, statuses[i]);
+        watch_with(is_behind_a_proxy, "");
+        expect_held();
+        cr_assert_eq(atomic_load(&n_confirming), 0);
+    }
+}
+
 static bool hides_all(void *arg, http_exchange *exchange)
 {
     (void)arg;
