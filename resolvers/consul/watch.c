@@ -47,13 +47,19 @@ static void ask_later(muster__consul_instance *self, uint64_t delay_ms)
     }
 }
 
-static void retry(muster__consul_instance *self, bool is_restart)
+/* What is asked then does not block, so that its answer tells: the agent may be
+ * another than before, or have lost its memory. */
+static void retry(muster__consul_instance *self)
 {
     const muster_resolver_host *host = self->env->host;
+    muster__consul_trouble trouble = self->request.reply.trouble;
+    bool is_restart =
+        trouble == MUSTER__CONSUL_REFUSED || trouble == MUSTER__CONSUL_RESET;
     uint64_t delay_ms = muster__consul_backoff_next(
         &self->backoff, muster__consul_now_ms(self->scope),
         self->options.max_backoff_ms, is_restart, host->random(self->env->ctx));
 
+    self->index = 0;
     if (delay_ms < self->request.reply.retry_after_ms) {
         delay_ms = self->request.reply.retry_after_ms;
     }
@@ -71,20 +77,18 @@ static bool is_without_agent(const muster__consul_reply *reply)
     return reply->trouble != MUSTER__CONSUL_LOCAL;
 }
 
-/* The agent may be another than before, or have lost its memory: the next query
- * does not block, so that its answer tells. */
-static void fail(muster__consul_instance *self, const muster_error *failure)
+static void note_agent(muster__consul_instance *self)
 {
-    muster__consul_trouble trouble = self->request.reply.trouble;
-    bool is_restart =
-        trouble == MUSTER__CONSUL_REFUSED || trouble == MUSTER__CONSUL_RESET;
-
-    self->index = 0;
     if (is_without_agent(&self->request.reply)) {
         self->has_lost_agent = true;
     }
+}
+
+static void fail(muster__consul_instance *self, const muster_error *failure)
+{
+    note_agent(self);
     muster__consul_say_failure(self, failure);
-    retry(self, is_restart);
+    retry(self);
 }
 
 static void fail_with(muster__consul_instance *self, muster_status status,
@@ -107,7 +111,7 @@ static bool is_doubtful(const muster__consul_instance *self, bool has_fallen)
            reply->last_contact_ms > LAST_CONTACT_MAX_MS;
 }
 
-/* What the core cannot take now is read again, at once when it is time. */
+/* What the core cannot take now is read again. */
 static void say(muster__consul_instance *self,
                 const muster__consul_entries *entries, bool is_confirmed)
 {
@@ -118,8 +122,7 @@ static void say(muster__consul_instance *self,
     if (muster__consul_say_list(self, entries, is_confirmed)) {
         ask(self);
     } else {
-        self->index = 0;
-        retry(self, false);
+        retry(self);
     }
 }
 
@@ -197,7 +200,10 @@ static void give_up_confirming(muster__consul_instance *self)
 {
     const muster__consul_entries none = {.n_endpoints = 0};
 
-    say(self, &none, false);
+    self->is_confirming = false;
+    note_agent(self);
+    (void)muster__consul_say_list(self, &none, false);
+    retry(self);
 }
 
 static void on_done(muster__consul_request *request)
@@ -286,9 +292,8 @@ void muster__consul_watch_applied(muster__consul_instance *self,
         self->backoff.n_failures = 0;
         return;
     }
-    self->index = 0;
     muster__consul_agent_cancel(self->agent, &self->request);
-    retry(self, false);
+    retry(self);
 }
 
 void muster__consul_watch_end(muster__consul_instance *self)

@@ -131,6 +131,63 @@ Test(consul_empty, is_held_back_when_it_cannot_be_confirmed)
     cr_assert_null(strstr(watched_get(&watch).message, "leader"));
 }
 
+static atomic_uint_least64_t busy_ns;
+static atomic_uint_least64_t asked_again_ns;
+
+static bool is_busy_when_it_is_to_confirm(void *arg, http_exchange *exchange)
+{
+    (void)arg;
+    if (exchange->number == 1) {
+        return http_list(exchange, "5", ONE);
+    }
+    if (confirms(exchange)) {
+        atomic_store(&busy_ns, watched_now_ns());
+        return http_reply(exchange, 429, "Retry-After: 1\r\n", "");
+    }
+    if (exchange->number == 2) {
+        return http_list(exchange, "6", "[]");
+    }
+    atomic_store(&asked_again_ns, watched_now_ns());
+    return http_wait(exchange, BLOCKED_MS);
+}
+
+Test(consul_empty, leaves_a_busy_agent_alone_that_is_to_confirm_it)
+{
+    watch_with(is_busy_when_it_is_to_confirm, "");
+    expect_held();
+    for (int i = 0; i < WAIT_MS && atomic_load(&asked_again_ns) == 0; i++) {
+        (void)poll(NULL, 0, 1);
+    }
+    cr_assert_gt(atomic_load(&asked_again_ns),
+                 atomic_load(&busy_ns) + 950000000U);
+}
+
+static bool is_gone_when_it_is_to_confirm(void *arg, http_exchange *exchange)
+{
+    (void)arg;
+    if (exchange->number == 1) {
+        return http_list(exchange, "5", ONE);
+    }
+    if (confirms(exchange)) {
+        return false;
+    }
+    if (exchange->number == 2 || strstr(exchange->target, "index=") != NULL) {
+        return http_list(exchange, "6", "[]");
+    }
+    return http_list(exchange, "6", ONE); /* to who does not block only */
+}
+
+Test(consul_empty, is_read_anew_after_it_could_not_be_confirmed)
+{
+    watch_with(is_gone_when_it_is_to_confirm, "");
+    expect_held();
+    for (int i = 0; i < WAIT_MS && watched_get(&watch).is_held; i++) {
+        (void)poll(NULL, 0, 1);
+    }
+    cr_assert_not(watched_get(&watch).is_held);
+    cr_assert_str_eq(watched_get(&watch).addresses, "10.0.0.1:80");
+}
+
 Test(consul_empty, is_believed_when_the_hold_is_over)
 {
     watch_with(cannot_confirm, "?empty=hold:500ms");
