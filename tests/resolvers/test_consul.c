@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The consul resolver with a real agent. */
+/* The consul resolver with a real agent. All tests share it; the service of
+ * each is called as the test is. */
 #include <criterion/criterion.h>
+#include <criterion/hooks.h>
 
 #include <muster/plugin.h>
 #include <muster/watch.h>
@@ -10,38 +12,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consul.h"
+#include "consul_shared.h"
 #include "watched.h"
 
 const muster_plugin *muster_builtin_consul(void);
 
 /* Both processors may be busy with other tests. */
-enum { WAIT_MS = 10000, TARGET_SIZE = 512, N_CHANGES = 30, ROOM_MS = 500 };
+enum {
+    WAIT_MS = 10000,
+    TARGET_SIZE = 512,
+    N_CHANGES = 30,
+    ROOM_MS = 500,
+    ID_SIZE = 96
+};
 
 static consul agent;
 static watched watch;
 
-static void begin_with(const consul_options *options)
+ReportHook(PRE_ALL)(struct criterion_test_set *tests)
+{
+    (void)tests;
+    consul_share(&(consul_options){.has_socket = true});
+}
+
+ReportHook(POST_ALL)(struct criterion_global_stats *stats)
+{
+    (void)stats;
+    consul_unshare();
+}
+
+static void begin(void)
 {
     muster_error err;
 
     cr_assert_eq(muster_plugin_register(muster_builtin_consul, &err), MUSTER_OK,
                  "%s", err.message);
-    cr_assert(consul_start(&agent, options));
-}
-
-static void begin(void)
-{
-    begin_with(NULL);
+    cr_assert(consul_find_shared(&agent));
 }
 
 static void end(void)
 {
     watched_end(&watch);
-    consul_fini(&agent);
 }
 
-TestSuite(consul, .init = begin, .fini = end, .timeout = 100);
+TestSuite(consul, .init = begin, .fini = end, .timeout = 60);
+
+static const char *service(void)
+{
+    return criterion_current_test->name;
+}
 
 static void watch_target(const char *scheme, const char *rest)
 {
@@ -53,12 +72,13 @@ static void watch_target(const char *scheme, const char *rest)
               err.message);
 }
 
-/* rest is what follows the address: "/web?passing=off". */
+/* rest is what follows the service: "?passing=off". */
 static void watch_service(const char *rest)
 {
     char target[TARGET_SIZE];
 
-    (void)snprintf(target, sizeof target, "%s%s", agent.address, rest);
+    (void)snprintf(target, sizeof target, "%s/%s%s", agent.address, service(),
+                   rest);
     watch_target("consul://", target);
 }
 
@@ -81,9 +101,29 @@ static void expect_first(const char *part)
                        watched_get(&watch).first);
 }
 
+/* The agent's name for an instance of this test. */
+static const char *full_id(const char *id)
+{
+    static char text[ID_SIZE];
+
+    (void)snprintf(text, sizeof text, "%s-%s", service(), id);
+    return text;
+}
+
 static void add(const char *id, const char *address, const char *more)
 {
-    cr_assert(consul_register(&agent, id, "web", address, 80, more));
+    cr_assert(
+        consul_register(&agent, full_id(id), service(), address, 80, more));
+}
+
+static void set_check(const char *id, const char *status)
+{
+    cr_assert(consul_set_check(&agent, full_id(id), status));
+}
+
+static void remove_instance(const char *id)
+{
+    cr_assert(consul_deregister(&agent, full_id(id)));
 }
 
 /* ---- the list ---- */
@@ -92,28 +132,28 @@ Test(consul, lists_the_instances)
 {
     add("a", "10.0.0.1", NULL);
     add("b", "10.0.0.2", NULL);
-    watch_service("/web");
+    watch_service("");
     expect_list("10.0.0.1:80 10.0.0.2:80");
 }
 
 Test(consul, follows_changes)
 {
     add("a", "10.0.0.1", NULL);
-    watch_service("/web");
+    watch_service("");
     expect_list("10.0.0.1:80");
     add("b", "10.0.0.2", NULL);
     expect_list("10.0.0.1:80 10.0.0.2:80");
-    cr_assert(consul_set_check(&agent, "b", "fail"));
+    set_check("b", "fail");
     expect_list("10.0.0.1:80");
-    cr_assert(consul_set_check(&agent, "b", "pass"));
+    set_check("b", "pass");
     expect_list("10.0.0.1:80 10.0.0.2:80");
-    cr_assert(consul_deregister(&agent, "a"));
+    remove_instance("a");
     expect_list("10.0.0.2:80");
 }
 
 Test(consul, has_an_empty_list_of_an_unknown_service)
 {
-    watch_service("/web");
+    watch_service("");
     expect_list("");
     add("a", "10.0.0.1", NULL);
     expect_list("10.0.0.1:80");
@@ -124,10 +164,10 @@ Test(consul, confirms_an_empty_list_before_it_is_believed)
     uint64_t start_ns;
 
     add("a", "10.0.0.1", NULL);
-    watch_service("/web");
+    watch_service("");
     expect_list("10.0.0.1:80");
     start_ns = watched_now_ns();
-    cr_assert(consul_deregister(&agent, "a"));
+    remove_instance("a");
     expect_list("");
     cr_assert_lt(watched_now_ns() - start_ns, 5000000000U);
 }
@@ -135,14 +175,14 @@ Test(consul, confirms_an_empty_list_before_it_is_believed)
 Test(consul, brackets_ipv6_addresses)
 {
     add("a", "2001:db8::1", NULL);
-    watch_service("/web");
+    watch_service("");
     expect_list("[2001:db8::1]:80");
 }
 
 Test(consul, takes_the_address_of_the_node_when_the_service_has_none)
 {
     add("a", "", NULL);
-    watch_service("/web");
+    watch_service("");
     expect_list("127.0.0.1:80");
 }
 
@@ -151,14 +191,14 @@ Test(consul, uses_tagged_addresses)
     add("a", "10.0.0.1",
         "\"TaggedAddresses\": {\"wan\": {\"Address\": \"198.51.100.1\", "
         "\"Port\": 8080}},");
-    watch_service("/web?address=wan");
+    watch_service("?address=wan");
     expect_list("198.51.100.1:8080");
 }
 
 Test(consul, falls_back_when_there_is_no_such_tagged_address)
 {
     add("a", "10.0.0.1", NULL);
-    watch_service("/web?address=virtual");
+    watch_service("?address=virtual");
     expect_list("10.0.0.1:80");
 }
 
@@ -167,11 +207,11 @@ Test(consul, reads_weight_zone_and_attributes)
     add("a", "10.0.0.1",
         "\"Meta\": {\"zone\": \"eu-1\", \"rack\": \"7\"}, \"Tags\": [\"x\", "
         "\"y\"], \"Weights\": {\"Passing\": 5, \"Warning\": 2},");
-    watch_service("/web");
+    watch_service("");
     expect_list("10.0.0.1:80");
     expect_first("weight=5 zone=eu-1 ");
     expect_first("datacenter=dc1 ");
-    expect_first("id=a ");
+    expect_first("id=reads_weight_zone_and_attributes-a ");
     expect_first("meta.rack=7 ");
     expect_first(agent.node);
     expect_first("tags=x,y");
@@ -181,8 +221,8 @@ Test(consul, leaves_warning_instances_out)
 {
     add("a", "10.0.0.1", NULL);
     add("b", "10.0.0.2", NULL);
-    cr_assert(consul_set_check(&agent, "b", "warn"));
-    watch_service("/web");
+    set_check("b", "warn");
+    watch_service("");
     expect_list("10.0.0.1:80");
 }
 
@@ -191,10 +231,10 @@ Test(consul, takes_warning_instances_by_their_weight)
     add("a", "10.0.0.1", "\"Weights\": {\"Passing\": 5, \"Warning\": 2},");
     add("b", "10.0.0.2", "\"Weights\": {\"Passing\": 5, \"Warning\": 0},");
     add("c", "10.0.0.3", NULL);
-    cr_assert(consul_set_check(&agent, "a", "warn"));
-    cr_assert(consul_set_check(&agent, "b", "warn"));
-    cr_assert(consul_set_check(&agent, "c", "fail"));
-    watch_service("/web?passing=off");
+    set_check("a", "warn");
+    set_check("b", "warn");
+    set_check("c", "fail");
+    watch_service("?passing=off");
     expect_list("10.0.0.1:80");
     expect_first("weight=2 ");
 }
@@ -205,7 +245,7 @@ Test(consul, chooses_by_all_tags)
 {
     add("a", "10.0.0.1", "\"Tags\": [\"v1\", \"blue\"],");
     add("b", "10.0.0.2", "\"Tags\": [\"v1\", \"green\"],");
-    watch_service("/web?tag=v1,green");
+    watch_service("?tag=v1,green");
     expect_list("10.0.0.2:80");
 }
 
@@ -213,33 +253,33 @@ Test(consul, chooses_by_a_filter)
 {
     add("a", "10.0.0.1", "\"Meta\": {\"version\": \"1\"},");
     add("b", "10.0.0.2", "\"Meta\": {\"version\": \"2\"},");
-    watch_service("/web?filter=Service.Meta.version%20%3D%3D%20%222%22");
+    watch_service("?filter=Service.Meta.version%20%3D%3D%20%222%22");
     expect_list("10.0.0.2:80");
 }
 
 Test(consul, says_that_a_filter_is_wrong)
 {
-    watch_service("/web?filter=%3D%3D");
+    watch_service("?filter=%3D%3D");
     expect_error("option filter");
 }
 
 Test(consul, says_that_a_datacenter_is_unknown)
 {
-    watch_service("/web?dc=nowhere");
+    watch_service("?dc=nowhere");
     expect_error("No path to datacenter");
 }
 
 Test(consul, says_that_a_namespace_is_not_taken)
 {
-    watch_service("/web?ns=team");
+    watch_service("?ns=team");
     expect_error("400");
 }
 
 Test(consul, reads_stale_cached_and_consistent)
 {
-    static const char *const rests[] = {
-        "/web?stale=on",    "/web?cached=on",          "/web?consistent=on",
-        "/web?near=_agent", "/web?stale=on&cached=on", "/web?dc=dc1"};
+    static const char *const rests[] = {"?stale=on",           "?cached=on",
+                                        "?consistent=on",      "?near=_agent",
+                                        "?stale=on&cached=on", "?dc=dc1"};
 
     add("a", "10.0.0.1", NULL);
     for (size_t i = 0; i < sizeof rests / sizeof *rests; i++) {
@@ -256,7 +296,7 @@ Test(consul, limits_the_list)
     add("a", "10.0.0.1", NULL);
     add("b", "10.0.0.2", NULL);
     add("c", "10.0.0.3", NULL);
-    watch_service("/web?limit=2");
+    watch_service("?limit=2");
     cr_assert(watched_await_count(&watch, 2, WAIT_MS));
 }
 
@@ -267,17 +307,41 @@ Test(consul, finds_its_agent_in_the_environment)
     (void)snprintf(url, sizeof url, "http://%s", agent.address);
     (void)setenv("CONSUL_HTTP_ADDR", url, 1);
     add("a", "10.0.0.1", NULL);
-    watch_target("consul:///", "web");
+    watch_target("consul:///", service());
     expect_list("10.0.0.1:80");
 }
 
 Test(consul, waits_as_long_as_it_is_told)
 {
     add("a", "10.0.0.1", NULL);
-    watch_service("/web?wait=200ms");
+    watch_service("?wait=200ms");
     expect_list("10.0.0.1:80");
     add("b", "10.0.0.2", NULL);
     expect_list("10.0.0.1:80 10.0.0.2:80");
+}
+
+/* ---- a socket ---- */
+
+Test(consul, speaks_through_a_socket)
+{
+    char target[TARGET_SIZE];
+
+    add("a", "10.0.0.1", NULL);
+    (void)snprintf(target, sizeof target, "%s/http.sock/%s", agent.folder,
+                   service());
+    watch_target("consul+unix://", target);
+    expect_list("10.0.0.1:80");
+}
+
+Test(consul, finds_a_socket_in_the_environment)
+{
+    char url[TARGET_SIZE];
+
+    (void)snprintf(url, sizeof url, "unix://%s/http.sock", agent.folder);
+    (void)setenv("CONSUL_HTTP_ADDR", url, 1);
+    add("a", "10.0.0.1", NULL);
+    watch_target("consul:", service());
+    expect_list("10.0.0.1:80");
 }
 
 /* ---- how fast ---- */
@@ -304,7 +368,7 @@ Test(consul, sees_a_change_at_once)
     char address[32];
 
     add("a", "10.0.0.1", NULL);
-    watch_service("/web");
+    watch_service("");
     expect_list("10.0.0.1:80");
     for (int i = 0; i < N_CHANGES; i++) {
         (void)snprintf(address, sizeof address, "10.0.1.%d", i);
@@ -328,7 +392,7 @@ Test(consul, sees_the_last_of_many_changes_soon)
     double took_ms;
 
     add("a", "10.0.0.1", NULL);
-    watch_service("/web");
+    watch_service("");
     expect_list("10.0.0.1:80");
     for (int i = 0; i < 200; i++) {
         (void)snprintf(address, sizeof address, "10.0.1.%d", i);
@@ -340,102 +404,4 @@ Test(consul, sees_the_last_of_many_changes_soon)
     took_ms = (double)(int64_t)(watched_get(&watch).list_ns - last_ns) / 1e6;
     printf("consul: the last of 200 changes is seen after %.0f ms\n", took_ms);
     cr_assert_lt(took_ms, 200 + ROOM_MS);
-}
-
-/* ---- agents that go and come ---- */
-
-Test(consul, sees_a_change_after_a_restart)
-{
-    uint64_t start_ns;
-    double took_ms;
-
-    for (int i = 0; i < 5; i++) { /* the index is well over the next one's */
-        add("a", "10.0.0.1", NULL);
-        cr_assert(consul_set_check(&agent, "a", "fail"));
-        cr_assert(consul_set_check(&agent, "a", "pass"));
-    }
-    watch_service("/web");
-    expect_list("10.0.0.1:80");
-    consul_kill(&agent);
-    expect_error("consul http://127.0.0.1:");
-    cr_assert(consul_restart(&agent));
-    start_ns = watched_now_ns();
-    add("b", "10.0.0.2", NULL);
-    expect_list("10.0.0.2:80");
-    took_ms = (double)(watched_get(&watch).list_ns - start_ns) / 1e6;
-    printf("consul: a change after a restart is seen after %.0f ms\n", took_ms);
-    cr_assert_lt(took_ms, 1000 + ROOM_MS);
-}
-
-/* A restarted agent that has lost all: the list stays while it is filled. */
-Test(consul, keeps_the_list_when_a_restarted_agent_is_empty)
-{
-    add("a", "10.0.0.1", NULL);
-    add("b", "10.0.0.2", NULL);
-    watch_service("/web");
-    expect_list("10.0.0.1:80 10.0.0.2:80");
-    consul_kill(&agent);
-    expect_error("consul http");
-    cr_assert(consul_restart(&agent));
-    cr_assert(watched_await_fresh(&watch, 1, WAIT_MS) ||
-              watched_get(&watch).is_held);
-    cr_assert_str_eq(watched_get(&watch).addresses, "10.0.0.1:80 10.0.0.2:80");
-}
-
-Test(consul, keeps_the_list_of_a_frozen_agent)
-{
-    add("a", "10.0.0.1", NULL);
-    watch_service("/web?wait=1s");
-    expect_list("10.0.0.1:80");
-    consul_freeze(&agent);
-    cr_assert(watched_await_error(&watch, "no answer in time", 20000));
-    cr_assert_str_eq(watched_get(&watch).addresses, "10.0.0.1:80");
-    consul_thaw(&agent);
-    add("b", "10.0.0.2", NULL);
-    cr_assert(watched_await_count(&watch, 2, 15000));
-}
-
-/* ---- a server with data ---- */
-
-static void begin_with_data(void)
-{
-    begin_with(&(consul_options){.has_data = true, .has_socket = true});
-}
-
-TestSuite(consul_data, .init = begin_with_data, .fini = end, .timeout = 100);
-
-Test(consul_data, goes_on_after_a_restart)
-{
-    add("a", "10.0.0.1", NULL);
-    cr_assert(consul_set_check(&agent, "a", "pass")); /* which is stored */
-    watch_service("/web");
-    expect_list("10.0.0.1:80");
-    consul_kill(&agent);
-    expect_error("consul http");
-    cr_assert(consul_restart(&agent));
-    cr_assert(watched_await_fresh(&watch, 1, WAIT_MS));
-    cr_assert_str_eq(watched_get(&watch).addresses, "10.0.0.1:80");
-    add("b", "10.0.0.2", NULL);
-    expect_list("10.0.0.1:80 10.0.0.2:80");
-}
-
-Test(consul_data, speaks_through_a_socket)
-{
-    char target[TARGET_SIZE];
-
-    add("a", "10.0.0.1", NULL);
-    (void)snprintf(target, sizeof target, "%s/http.sock/web", agent.folder);
-    watch_target("consul+unix://", target);
-    expect_list("10.0.0.1:80");
-}
-
-Test(consul_data, finds_a_socket_in_the_environment)
-{
-    char url[TARGET_SIZE];
-
-    (void)snprintf(url, sizeof url, "unix://%s/http.sock", agent.folder);
-    (void)setenv("CONSUL_HTTP_ADDR", url, 1);
-    add("a", "10.0.0.1", NULL);
-    watch_target("consul:", "web");
-    expect_list("10.0.0.1:80");
 }

@@ -2,63 +2,15 @@
 /* When an empty list of the consul resolver is believed. */
 #include <criterion/criterion.h>
 
-#include <muster/plugin.h>
-
 #include <poll.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "http_server.h"
-#include "watched.h"
+#include "consul_scene.h"
 
-#define ONE "[{\"Service\":{\"Address\":\"10.0.0.1\",\"Port\":80}}]"
-
-const muster_plugin *muster_builtin_consul(void);
-
-enum { WAIT_MS = 5000, TARGET_SIZE = 256, BLOCKED_MS = 60000 };
-
-static http_server *server;
-static watched watch;
 static atomic_uint n_confirming;
 
-static void end(void)
-{
-    watched_end(&watch);
-    http_server_stop(server);
-}
-
-TestSuite(consul_empty, .fini = end, .timeout = 60);
-
-static void watch_with(http_answer_fn answer, const char *rest)
-{
-    char target[TARGET_SIZE];
-    muster_error err;
-
-    cr_assert_eq(muster_plugin_register(muster_builtin_consul, &err), MUSTER_OK,
-                 "%s", err.message);
-    server = http_server_start(answer, NULL);
-    cr_assert_not_null(server);
-    (void)snprintf(target, sizeof target, "consul://127.0.0.1:%d/web%s",
-                   http_server_port(server), rest);
-    cr_assert(watched_begin(&watch, target, &err), "%s", err.message);
-}
-
-static void expect_list(const char *addresses)
-{
-    cr_assert(watched_await_list(&watch, addresses, WAIT_MS), "have %s; %s",
-              watched_get(&watch).addresses, watched_get(&watch).message);
-}
-
-/* The empty list has come, and the one before it stays for the hold. */
-static void expect_held(void)
-{
-    for (int i = 0; i < WAIT_MS && !watched_get(&watch).is_held; i++) {
-        (void)poll(NULL, 0, 1);
-    }
-    cr_assert(watched_get(&watch).is_held);
-    cr_assert_str_eq(watched_get(&watch).addresses, "10.0.0.1:80");
-}
+TestSuite(consul_empty, .fini = scene_end, .timeout = 60);
 
 static bool confirms(const http_exchange *exchange)
 {
@@ -75,18 +27,18 @@ static bool is_empty_for_all(void *arg, http_exchange *exchange)
 {
     (void)arg;
     if (exchange->number == 1) {
-        return http_list(exchange, "5", ONE);
+        return http_list(exchange, "5", SCENE_ONE);
     }
     if (confirms(exchange) || exchange->number == 2) {
         return http_list(exchange, "6", "[]");
     }
-    return http_wait(exchange, BLOCKED_MS);
+    return http_wait(exchange, SCENE_BLOCKED_MS);
 }
 
 Test(consul_empty, is_believed_when_it_is_confirmed)
 {
-    watch_with(is_empty_for_all, "?stale=on");
-    expect_list("");
+    scene_begin(is_empty_for_all, "?stale=on");
+    scene_expect_list("");
     cr_assert_eq(atomic_load(&n_confirming), 1);
 }
 
@@ -94,41 +46,41 @@ static bool is_empty_for_stale_reads(void *arg, http_exchange *exchange)
 {
     (void)arg;
     if (confirms(exchange) || exchange->number == 1) {
-        return http_list(exchange, "5", ONE);
+        return http_list(exchange, "5", SCENE_ONE);
     }
     return exchange->number == 2 ? http_list(exchange, "6", "[]")
-                                 : http_wait(exchange, BLOCKED_MS);
+                                 : http_wait(exchange, SCENE_BLOCKED_MS);
 }
 
 Test(consul_empty, is_not_believed_when_the_leader_has_a_list)
 {
-    watch_with(is_empty_for_stale_reads, "");
-    expect_list("10.0.0.1:80");
-    while (http_server_n_requests(server) < 4) {
+    scene_begin(is_empty_for_stale_reads, "");
+    scene_expect_list("10.0.0.1:80");
+    while (http_server_n_requests(scene.server) < 4) {
         (void)poll(NULL, 0, 1);
     }
-    cr_assert_eq(watched_get(&watch).n_lists, 1);
-    cr_assert_not(watched_get(&watch).is_held);
+    cr_assert_eq(watched_get(&scene.watch).n_lists, 1);
+    cr_assert_not(watched_get(&scene.watch).is_held);
 }
 
 static bool cannot_confirm(void *arg, http_exchange *exchange)
 {
     (void)arg;
     if (exchange->number == 1) {
-        return http_list(exchange, "5", ONE);
+        return http_list(exchange, "5", SCENE_ONE);
     }
     if (confirms(exchange)) {
         return http_reply(exchange, 500, "", "No cluster leader");
     }
     return exchange->number == 2 ? http_list(exchange, "6", "[]")
-                                 : http_wait(exchange, BLOCKED_MS);
+                                 : http_wait(exchange, SCENE_BLOCKED_MS);
 }
 
 Test(consul_empty, is_held_back_when_it_cannot_be_confirmed)
 {
-    watch_with(cannot_confirm, "");
-    expect_held();
-    cr_assert_null(strstr(watched_get(&watch).message, "leader"));
+    scene_begin(cannot_confirm, "");
+    scene_expect_held();
+    cr_assert_null(strstr(watched_get(&scene.watch).message, "leader"));
 }
 
 static atomic_uint_least64_t busy_ns;
@@ -138,7 +90,7 @@ static bool is_busy_when_it_is_to_confirm(void *arg, http_exchange *exchange)
 {
     (void)arg;
     if (exchange->number == 1) {
-        return http_list(exchange, "5", ONE);
+        return http_list(exchange, "5", SCENE_ONE);
     }
     if (confirms(exchange)) {
         atomic_store(&busy_ns, watched_now_ns());
@@ -148,14 +100,15 @@ static bool is_busy_when_it_is_to_confirm(void *arg, http_exchange *exchange)
         return http_list(exchange, "6", "[]");
     }
     atomic_store(&asked_again_ns, watched_now_ns());
-    return http_wait(exchange, BLOCKED_MS);
+    return http_wait(exchange, SCENE_BLOCKED_MS);
 }
 
 Test(consul_empty, leaves_a_busy_agent_alone_that_is_to_confirm_it)
 {
-    watch_with(is_busy_when_it_is_to_confirm, "");
-    expect_held();
-    for (int i = 0; i < WAIT_MS && atomic_load(&asked_again_ns) == 0; i++) {
+    scene_begin(is_busy_when_it_is_to_confirm, "");
+    scene_expect_held();
+    for (int i = 0; i < SCENE_WAIT_MS && atomic_load(&asked_again_ns) == 0;
+         i++) {
         (void)poll(NULL, 0, 1);
     }
     cr_assert_gt(atomic_load(&asked_again_ns),
@@ -166,7 +119,7 @@ static bool is_gone_when_it_is_to_confirm(void *arg, http_exchange *exchange)
 {
     (void)arg;
     if (exchange->number == 1) {
-        return http_list(exchange, "5", ONE);
+        return http_list(exchange, "5", SCENE_ONE);
     }
     if (confirms(exchange)) {
         return false;
@@ -174,43 +127,44 @@ static bool is_gone_when_it_is_to_confirm(void *arg, http_exchange *exchange)
     if (exchange->number == 2 || strstr(exchange->target, "index=") != NULL) {
         return http_list(exchange, "6", "[]");
     }
-    return http_list(exchange, "6", ONE); /* to who does not block only */
+    return http_list(exchange, "6", SCENE_ONE); /* to who does not block only */
 }
 
 Test(consul_empty, is_read_anew_after_it_could_not_be_confirmed)
 {
-    watch_with(is_gone_when_it_is_to_confirm, "");
-    expect_held();
-    for (int i = 0; i < WAIT_MS && watched_get(&watch).is_held; i++) {
+    scene_begin(is_gone_when_it_is_to_confirm, "");
+    scene_expect_held();
+    for (int i = 0; i < SCENE_WAIT_MS && watched_get(&scene.watch).is_held;
+         i++) {
         (void)poll(NULL, 0, 1);
     }
-    cr_assert_not(watched_get(&watch).is_held);
-    cr_assert_str_eq(watched_get(&watch).addresses, "10.0.0.1:80");
+    cr_assert_not(watched_get(&scene.watch).is_held);
+    cr_assert_str_eq(watched_get(&scene.watch).addresses, "10.0.0.1:80");
 }
 
 Test(consul_empty, is_believed_when_the_hold_is_over)
 {
-    watch_with(cannot_confirm, "?empty=hold:500ms");
-    expect_held();
-    expect_list("");
+    scene_begin(cannot_confirm, "?empty=hold:500ms");
+    scene_expect_held();
+    scene_expect_list("");
 }
 
 static bool has_forgotten(void *arg, http_exchange *exchange)
 {
     (void)arg;
     if (exchange->number == 1) {
-        return http_list(exchange, "50", ONE);
+        return http_list(exchange, "50", SCENE_ONE);
     }
     if (confirms(exchange) || exchange->number < 4) {
         return http_list(exchange, "6", "[]");
     }
-    return http_wait(exchange, BLOCKED_MS);
+    return http_wait(exchange, SCENE_BLOCKED_MS);
 }
 
 Test(consul_empty, is_held_back_when_the_index_fell)
 {
-    watch_with(has_forgotten, "");
-    expect_held();
+    scene_begin(has_forgotten, "");
+    scene_expect_held();
     cr_assert_eq(atomic_load(&n_confirming), 0);
 }
 
@@ -218,19 +172,19 @@ static bool has_no_leader(void *arg, http_exchange *exchange)
 {
     (void)arg;
     if (exchange->number == 1) {
-        return http_list(exchange, "5", ONE);
+        return http_list(exchange, "5", SCENE_ONE);
     }
     return exchange->number == 2 ? http_reply(exchange, 200,
                                               "X-Consul-Index: 6\r\n"
                                               "X-Consul-KnownLeader: false\r\n",
                                               "[]")
-                                 : http_wait(exchange, BLOCKED_MS);
+                                 : http_wait(exchange, SCENE_BLOCKED_MS);
 }
 
 Test(consul_empty, is_held_back_without_a_leader)
 {
-    watch_with(has_no_leader, "?stale=on");
-    expect_held();
+    scene_begin(has_no_leader, "?stale=on");
+    scene_expect_held();
 }
 
 static bool forgets_in_the_middle(void *arg, http_exchange *exchange)
@@ -244,17 +198,17 @@ static bool forgets_in_the_middle(void *arg, http_exchange *exchange)
         return false;
     }
     if (exchange->number == 1) {
-        return http_list(exchange, "5", ONE);
+        return http_list(exchange, "5", SCENE_ONE);
     }
     return confirms(exchange) || exchange->number == 3
                ? http_list(exchange, "7", "[]")
-               : http_wait(exchange, BLOCKED_MS);
+               : http_wait(exchange, SCENE_BLOCKED_MS);
 }
 
 Test(consul_empty, is_held_back_after_an_answer_that_was_cut_off)
 {
-    watch_with(forgets_in_the_middle, "");
-    expect_held();
+    scene_begin(forgets_in_the_middle, "");
+    scene_expect_held();
     cr_assert_eq(atomic_load(&n_confirming), 0);
 }
 
@@ -266,13 +220,13 @@ static bool is_behind_a_proxy(void *arg, http_exchange *exchange)
     (void)arg;
     switch (exchange->number) {
     case 1:
-        return http_list(exchange, "5", ONE);
+        return http_list(exchange, "5", SCENE_ONE);
     case 2:
         return http_reply(exchange, atomic_load(&proxy_status), "", "no agent");
     default:
         return confirms(exchange) || exchange->number == 3
                    ? http_list(exchange, "7", "[]")
-                   : http_wait(exchange, BLOCKED_MS);
+                   : http_wait(exchange, SCENE_BLOCKED_MS);
     }
 }
 
@@ -282,11 +236,11 @@ Test(consul_empty, is_held_back_after_a_proxy_had_no_agent)
 
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         if (i > 0) {
-            end();
+            scene_end();
         }
         atomic_store(&proxy_status, statuses[i]);
-        watch_with(is_behind_a_proxy, "");
-        expect_held();
+        scene_begin(is_behind_a_proxy, "");
+        scene_expect_held();
         cr_assert_eq(atomic_load(&n_confirming), 0);
     }
 }
@@ -302,20 +256,21 @@ static bool hides_all(void *arg, http_exchange *exchange)
 
 Test(consul_empty, is_an_error_when_acls_hide_all)
 {
-    watch_with(hides_all, "");
-    cr_assert(watched_await_error(&watch, "its ACLs hide all", WAIT_MS));
-    cr_assert_eq(watched_get(&watch).status, MUSTER_PERMISSION);
+    scene_begin(hides_all, "");
+    cr_assert(
+        watched_await_error(&scene.watch, "its ACLs hide all", SCENE_WAIT_MS));
+    cr_assert_eq(watched_get(&scene.watch).status, MUSTER_PERMISSION);
 }
 
 static bool is_empty_at_first(void *arg, http_exchange *exchange)
 {
     (void)arg;
     return exchange->number == 1 ? http_list(exchange, "5", "[]")
-                                 : http_wait(exchange, BLOCKED_MS);
+                                 : http_wait(exchange, SCENE_BLOCKED_MS);
 }
 
 Test(consul_empty, is_said_at_once_when_it_is_the_first)
 {
-    watch_with(is_empty_at_first, "");
-    expect_list("");
+    scene_begin(is_empty_at_first, "");
+    scene_expect_list("");
 }
