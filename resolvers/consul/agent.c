@@ -175,10 +175,7 @@ muster_status muster__consul_agent_join(
     if (agent == NULL) {
         return MUSTER_NOMEM;
     }
-    if (max_connections != 0 && (agent->max_connections == 0 ||
-                                 max_connections < agent->max_connections)) {
-        agent->max_connections = max_connections;
-    }
+    muster__consul_agent_limit(agent, max_connections);
     agent->n_references++;
     agent->n_targets++;
     *ret_agent = agent;

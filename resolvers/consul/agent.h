@@ -32,6 +32,8 @@ typedef struct muster__consul_agent {
     uint32_t n_references;
     uint32_t n_targets;       /* that ask it */
     uint32_t max_connections; /* 0: what its kind allows */
+    uint32_t former_slots;    /* connections that it took before fewer were
+                                 allowed, while it counts them; else 0 */
     muster__consul_place place;
     muster__consul_environment environment;   /* for TLS */
     char text[MUSTER__CONSUL_URL_SIZE];       /* for messages */
@@ -83,6 +85,11 @@ void muster__consul_agent_ended(void *private, CURLcode code);
 /* ---- agent.c, agent_name.c and turns.c for each other ---- */
 
 void muster__consul_agent_unref(muster__consul_agent *agent);
+
+/* From now on there are at most so many connections; 0: as many as before. Does
+ * nothing when there are fewer. */
+void muster__consul_agent_limit(muster__consul_agent *agent,
+                                uint32_t max_connections);
 
 /* Begins what may be begun. */
 void muster__consul_agent_pump(muster__consul_agent *agent);

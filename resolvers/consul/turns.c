@@ -179,34 +179,75 @@ static void end(muster__consul_agent *agent, muster__consul_request *request)
     muster__consul_reply_clear(&request->reply);
 }
 
+static uint32_t with_spare(uint32_t n_slots)
+{
+    return n_slots + n_slots / 2;
+}
+
 /* How many more connections the agent will take, those that it has not noticed
- * to be closed among them. */
+ * to be closed among them. Where fewer are allowed than before, it has taken
+ * those of before. */
 static uint32_t room_of(muster__consul_agent *agent)
 {
-    uint32_t most = slots_of(agent);
+    uint32_t most = with_spare(slots_of(agent));
     uint32_t n_used = agent->blocking.n + agent->reading.n;
 
-    most += most / 2;
     n_used += muster__consul_gone_count(&agent->gone,
                                         muster__consul_now_ms(agent->scope));
+    if (n_used < most) {
+        agent->former_slots = 0;
+    } else if (agent->former_slots > slots_of(agent)) {
+        most = with_spare(agent->former_slots);
+    }
     return most > n_used ? most - n_used : 0;
 }
 
-/* Others wait while this one blocks for longer than a round, since before they
- * came: it goes to the end of the queue, its index with it. */
-static void give_way(muster__consul_agent *agent)
+void muster__consul_agent_limit(muster__consul_agent *agent,
+                                uint32_t max_connections)
+{
+    uint32_t before = slots_of(agent);
+
+    if (max_connections == 0 || (agent->max_connections != 0 &&
+                                 max_connections >= agent->max_connections)) {
+        return;
+    }
+    agent->max_connections = max_connections;
+    if (agent->former_slots < before) {
+        agent->former_slots = before;
+    }
+}
+
+/* Ends a query that blocks for longer than a round, since before others came:
+ * it goes to the end of the queue, its index with it. False: there is none. */
+static bool put_back(muster__consul_agent *agent)
 {
     muster__consul_request *request = agent->blocking.first;
 
-    if (share_ms(agent) >= ROUND_MS || room_of(agent) == 0) {
-        return;
-    }
     while (request != NULL && request->granted_ms <= ROUND_MS) {
         request = request->next;
     }
-    if (request != NULL) {
-        end(agent, request);
-        muster__consul_queue_add(&agent->waiting, request);
+    if (request == NULL) {
+        return false;
+    }
+    end(agent, request);
+    muster__consul_queue_add(&agent->waiting, request);
+    return true;
+}
+
+/* Those over the limit, which has fallen, give way to it; and one to the others
+ * that wait. */
+static void give_way(muster__consul_agent *agent)
+{
+    uint32_t n_slots = blocking_slots_of(agent);
+
+    if (share_ms(agent) >= ROUND_MS) {
+        return;
+    }
+    while (agent->blocking.n > n_slots && put_back(agent)) {
+    }
+    if (agent->waiting.first != NULL && agent->blocking.n == n_slots &&
+        room_of(agent) > 0) {
+        (void)put_back(agent);
     }
 }
 
@@ -263,10 +304,7 @@ void muster__consul_agent_pump(muster__consul_agent *agent)
     if (is_idle || !muster__consul_agent_has_addresses(agent)) {
         return;
     }
-    if (agent->waiting.first != NULL &&
-        agent->blocking.n >= blocking_slots_of(agent)) {
-        give_way(agent);
-    }
+    give_way(agent);
     while ((request = choose(agent)) != NULL) {
         begin(agent, request);
     }

@@ -13,6 +13,7 @@
 enum { N_TARGETS = 12, TURNS_MS = 20000 };
 
 static watched watches[N_TARGETS];
+static watched late;
 static atomic_uint n_turns[N_TARGETS];
 static atomic_uint n_blocked; /* queries, now */
 
@@ -21,6 +22,7 @@ static void end(void)
     for (int i = 0; i < N_TARGETS; i++) {
         watched_end(&watches[i]);
     }
+    watched_end(&late);
     scene_end();
 }
 
@@ -97,4 +99,31 @@ Test(consul_turns, are_taken_on_few_connections)
     (void)await_turns(1);
     /* Those that had to give way closed theirs. */
     cr_assert_leq(http_server_n_connections(scene.server), 3 + 3);
+}
+
+/* All of them block, for a minute. */
+static void await_blocked(unsigned n)
+{
+    for (int i = 0; i < SCENE_WAIT_MS && atomic_load(&n_blocked) != n; i++) {
+        (void)poll(NULL, 0, 1);
+    }
+    cr_assert_eq(atomic_load(&n_blocked), n);
+}
+
+Test(consul_turns, begin_when_a_later_target_allows_fewer_connections)
+{
+    char target[SCENE_TARGET_SIZE];
+    muster_error err;
+    double took_s;
+
+    scene_prepare(blocks_as_told);
+    watch_all();
+    await_blocked(N_TARGETS);
+    scene_target(target, "late?max_connections=2");
+    cr_assert(watched_begin(&late, target, &err), "%s", err.message);
+    cr_assert(watched_await_list(&late, "10.0.0.1:80", SCENE_WAIT_MS));
+    took_s = await_turns(1);
+    printf("consul: turns on fewer connections take %.1f s\n", took_s);
+    cr_assert_lt(took_s, 8);
+    cr_assert_leq(atomic_load(&n_blocked), 2);
 }
