@@ -1,59 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds and makes agents, and sets their requests up. */
+/* Finds and makes agents. */
 #include "agent.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- TLS ---- */
-
-static bool set_text(CURL *easy, CURLoption option, const char *value)
-{
-    return curl_easy_setopt(easy, option, value) == CURLE_OK;
-}
-
-static bool set_up_tls(const muster__consul_agent *agent, CURL *easy)
-{
-    char *const *values = agent->environment.values;
-    const char *ca_file = values[MUSTER__CONSUL_CACERT];
-    const char *ca_path = values[MUSTER__CONSUL_CAPATH];
-    const char *cert = values[MUSTER__CONSUL_CLIENT_CERT];
-    const char *key = values[MUSTER__CONSUL_CLIENT_KEY];
-    bool is_verified = agent->environment.is_verified;
-    bool is_done = true;
-
-    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
-    (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, is_verified ? 1L : 0L);
-    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, is_verified ? 2L : 0L);
-    /* A new connection reads the files anew, and looks at certificates. */
-    (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
-    (void)curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    /* For an encrypted key OpenSSL would ask the terminal, and wait. */
-    if (!set_text(easy, CURLOPT_KEYPASSWD, "")) {
-        return false;
-    }
-    if (ca_file != NULL || ca_path != NULL) { /* and no others */
-        is_done = set_text(easy, CURLOPT_CAINFO, ca_file) &&
-                  set_text(easy, CURLOPT_CAPATH, ca_path);
-    }
-    return is_done && (cert == NULL || set_text(easy, CURLOPT_SSLCERT, cert)) &&
-           (key == NULL || set_text(easy, CURLOPT_SSLKEY, key));
-}
-
-bool muster__consul_agent_set_up(const muster__consul_agent *agent, CURL *easy)
-{
-    const char *socket = agent->place.socket;
-
-    if (agent->place.is_tls) {
-        return set_up_tls(agent, easy);
-    }
-    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    return *socket == '\0' || set_text(easy, CURLOPT_UNIX_SOCKET_PATH, socket);
-}
-
-/* ---- life ---- */
 
 static bool has_equal_texts(const char *a, const char *b)
 {

@@ -82,7 +82,7 @@ void muster__consul_agent_cancel(muster__consul_agent *agent,
 /* A transfer has ended: for muster__consul_http_init(). */
 void muster__consul_agent_ended(void *private, CURLcode code);
 
-/* ---- agent.c, agent_name.c and turns.c for each other ---- */
+/* ---- agent*.c and turns.c for each other ---- */
 
 void muster__consul_agent_unref(muster__consul_agent *agent);
 
@@ -101,7 +101,9 @@ void muster__consul_agent_fail_waiting(muster__consul_agent *agent,
 /* Whether there is something to connect to; else looks it up and pumps. */
 bool muster__consul_agent_has_addresses(muster__consul_agent *agent);
 
-/* For request.c: socket and TLS. False: out of memory. */
-bool muster__consul_agent_set_up(const muster__consul_agent *agent, CURL *easy);
+/* For request.c: socket and TLS. MUSTER_INVAL (err names a file that is none),
+ * MUSTER_NOMEM. */
+muster_status muster__consul_agent_set_up(const muster__consul_agent *agent,
+                                          CURL *easy, muster_error *err);
 
 #endif

@@ -26,6 +26,11 @@ static const char *const names[MUSTER__CONSUL_N_VARIABLES] = {
     [MUSTER__CONSUL_CLIENT_KEY] = "CONSUL_CLIENT_KEY",
     [MUSTER__CONSUL_TLS_SERVER_NAME] = "CONSUL_TLS_SERVER_NAME"};
 
+const char *muster__consul_variable_name(muster__consul_variable variable)
+{
+    return names[variable];
+}
+
 static muster_status copy_values(muster__consul_environment *environment,
                                  muster_error *err)
 {

@@ -37,4 +37,7 @@ muster_status muster__consul_environment_read(muster__consul_environment *ret,
                                               muster_error *err);
 void muster__consul_environment_free(muster__consul_environment *environment);
 
+/* "CONSUL_CACERT" */
+const char *muster__consul_variable_name(muster__consul_variable variable);
+
 #endif

@@ -286,20 +286,25 @@ static void set_callbacks(muster__consul_request *request)
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, &request->reply);
 }
 
-muster_status muster__consul_request_open(muster__consul_request *request)
+muster_status muster__consul_request_open(muster__consul_request *request,
+                                          muster_error *err)
 {
+    muster_status status;
+
     request->easy = curl_easy_init();
     if (request->easy == NULL) {
-        return MUSTER_NOMEM;
+        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
     set_behaviour(request);
     set_callbacks(request);
-    if (!set_url(request) || !set_headers(request) || !set_addresses(request) ||
-        !muster__consul_agent_set_up(request->agent, request->easy)) {
+    status =
+        set_url(request) && set_headers(request) && set_addresses(request)
+            ? muster__consul_agent_set_up(request->agent, request->easy, err)
+            : muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    if (status != MUSTER_OK) {
         muster__consul_request_close(request);
-        return MUSTER_NOMEM;
     }
-    return MUSTER_OK;
+    return status;
 }
 
 /* The token goes in a header: its copy is wiped. */

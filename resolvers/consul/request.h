@@ -74,8 +74,10 @@ typedef struct muster__consul_request {
     uint64_t timer; /* it could not be begun, which will be told */
 } muster__consul_request;
 
-/* Makes the easy handle; request->agent is set. MUSTER_NOMEM. */
-muster_status muster__consul_request_open(muster__consul_request *request);
+/* Makes the easy handle; request->agent is set. MUSTER_INVAL (err says which
+ * file for TLS is none), MUSTER_NOMEM. */
+muster_status muster__consul_request_open(muster__consul_request *request,
+                                          muster_error *err);
 
 /* Releases what open() made, not the reply. Twice does nothing. */
 void muster__consul_request_close(muster__consul_request *request);

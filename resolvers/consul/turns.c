@@ -106,14 +106,14 @@ static void on_unbegun(void *arg)
 
 /* Tells it later, since its owner may just be asking. */
 static void fail_later(muster__consul_request *request,
-                       muster__consul_trouble trouble, muster_status status)
+                       muster__consul_trouble trouble, const char *reason)
 {
     const muster__consul_scope *scope = request->agent->scope;
 
     muster__consul_reply_clear(&request->reply);
     request->reply.trouble = trouble;
     (void)snprintf(request->reply.reason, sizeof request->reply.reason, "%s",
-                   words_of(status));
+                   reason);
     if (scope->host->call_later(scope->ctx, 0, on_unbegun, request,
                                 &request->timer) != MUSTER_OK) {
         request->timer = 0;
@@ -127,7 +127,7 @@ static void fail_all(muster__consul_queue *queue, muster_status status)
         muster__consul_request *request = queue->first;
 
         muster__consul_queue_remove(request);
-        fail_later(request, MUSTER__CONSUL_NO_NAME, status);
+        fail_later(request, MUSTER__CONSUL_NO_NAME, words_of(status));
     }
 }
 
@@ -143,6 +143,8 @@ void muster__consul_agent_fail_waiting(muster__consul_agent *agent,
 static void begin(muster__consul_agent *agent, muster__consul_request *request)
 {
     uint64_t most_ms = share_ms(agent);
+    muster_status status;
+    muster_error err;
 
     tell_turns(agent);
     request->granted_ms =
@@ -150,13 +152,17 @@ static void begin(muster__consul_agent *agent, muster__consul_request *request)
     request->began_ms = muster__consul_now_ms(agent->scope);
     muster__consul_queue_remove(request);
     muster__consul_reply_clear(&request->reply);
-    if (muster__consul_request_open(request) != MUSTER_OK) {
-        fail_later(request, MUSTER__CONSUL_LOCAL, MUSTER_NOMEM);
+    status = muster__consul_request_open(request, &err);
+    if (status != MUSTER_OK) {
+        fail_later(request,
+                   status == MUSTER_INVAL ? MUSTER__CONSUL_TLS
+                                          : MUSTER__CONSUL_LOCAL,
+                   err.message);
         return;
     }
     if (!muster__consul_http_add(agent->scope, request->easy)) {
         muster__consul_request_close(request);
-        fail_later(request, MUSTER__CONSUL_LOCAL, MUSTER_NOMEM);
+        fail_later(request, MUSTER__CONSUL_LOCAL, words_of(MUSTER_NOMEM));
         return;
     }
     muster__consul_queue_add(
