@@ -45,10 +45,12 @@ static void trim(char *text, size_t length)
     text[length - start] = '\0';
 }
 
+_Static_assert(MUSTER__CONSUL_TOKEN_SIZE == 4096, "as a message says");
+
 static muster_status read_from(muster__consul_token *token, int fd,
                                muster_error *err)
 {
-    char text[MUSTER__CONSUL_TOKEN_SIZE];
+    char text[MUSTER__CONSUL_TOKEN_SIZE + 1];
     struct stat now;
     ssize_t length;
 
@@ -62,6 +64,10 @@ static muster_status read_from(muster__consul_token *token, int fd,
     if (length < 0) {
         return refuse(token, MUSTER_PERMISSION, strerror(errno), err);
     }
+    if (length >= MUSTER__CONSUL_TOKEN_SIZE) { /* a part of it is none */
+        explicit_bzero(text, sizeof text);
+        return refuse(token, MUSTER_INVAL, "it is over 4095 bytes long", err);
+    }
     text[length] = '\0';
     trim(text, (size_t)length);
     if (*text == '\0') {
@@ -69,7 +75,7 @@ static muster_status read_from(muster__consul_token *token, int fd,
                       "there is no token in it, of visible ASCII characters",
                       err);
     }
-    memcpy(token->text, text, sizeof text);
+    memcpy(token->text, text, sizeof token->text);
     explicit_bzero(text, sizeof text);
     token->seen = now;
     return MUSTER_OK;

@@ -118,3 +118,30 @@ Test(consul_files, are_no_tokens_when_they_are_devices)
 {
     expect_no_token("/dev/zero", "it is not a regular file");
 }
+
+static void write_token(size_t length)
+{
+    FILE *file = fopen(path, "w");
+
+    cr_assert_not_null(file);
+    for (size_t i = 0; i < length; i++) {
+        (void)fputc('a', file);
+    }
+    cr_assert_eq(fclose(file), 0);
+}
+
+Test(consul_files, are_no_tokens_when_they_are_too_long)
+{
+    write_token(TOKEN_MAX + 1);
+    expect_no_token(path, "it is over 4095 bytes long");
+}
+
+Test(consul_files, have_long_tokens)
+{
+    char target[SCENE_TARGET_SIZE];
+
+    write_token(TOKEN_MAX);
+    (void)snprintf(target, sizeof target, "web?token_file=%s", path);
+    watch_service(target);
+    scene_expect_list("10.0.0.1:80");
+}
