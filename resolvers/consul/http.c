@@ -4,24 +4,41 @@
  */
 #include "http.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
 #include "scope.h"
 
-/* Hands out what has ended. Outside of libcurl, so that ended() may add and
- * remove transfers. */
-static void hand_out(muster__consul_scope *scope)
+/* Ends one, outside of libcurl, so that ended() may add and remove others. */
+static void hand_out(muster__consul_scope *scope, CURL *easy, CURLcode code)
+{
+    void *private = NULL;
+
+    (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    (void)curl_multi_remove_handle(scope->http.multi, easy);
+    scope->http.ended(private, code);
+}
+
+/* Nothing would wake them. ended() may end others of them. */
+static void end_unwatched(muster__consul_scope *scope)
+{
+    while (scope->http.n_unwatched > 0) {
+        CURL *easy = scope->http.unwatched[--scope->http.n_unwatched];
+
+        hand_out(scope, easy, CURLE_OUT_OF_MEMORY);
+    }
+}
+
+static void hand_out_ended(muster__consul_scope *scope)
 {
     CURLMsg *message;
     int n_left;
 
     while ((message = curl_multi_info_read(scope->http.multi, &n_left)) !=
            NULL) {
-        CURL *easy = message->easy_handle;
-        CURLcode code = message->data.result;
-        void *private = NULL;
-
-        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
-        (void)curl_multi_remove_handle(scope->http.multi, easy);
-        scope->http.ended(private, code);
+        hand_out(scope, message->easy_handle, message->data.result);
     }
 }
 
@@ -34,23 +51,37 @@ static void on_event(void *arg, int fd, unsigned events)
             ((events & MUSTER_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0));
 }
 
-static void on_timer(void *arg)
+static void on_timer(void *arg, int fd, unsigned events)
 {
-    muster__consul_scope *scope = arg;
+    uint64_t n_expired;
 
-    scope->http.timer = 0;
-    act(scope, CURL_SOCKET_TIMEOUT, 0);
+    (void)events;
+    if (read(fd, &n_expired, sizeof n_expired) > 0) {
+        act(arg, CURL_SOCKET_TIMEOUT, 0);
+    }
 }
 
 /* ---- what libcurl calls ---- */
 
+/* When there are more at a time, the others time out. */
+static void note_unwatched(muster__consul_scope *scope, CURL *easy)
+{
+    for (unsigned i = 0; i < scope->http.n_unwatched; i++) {
+        if (scope->http.unwatched[i] == easy) {
+            return;
+        }
+    }
+    if (scope->http.n_unwatched < MUSTER__CONSUL_UNWATCHED_MAX) {
+        scope->http.unwatched[scope->http.n_unwatched++] = easy;
+    }
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
                      void *socket_arg)
 {
-    const muster__consul_scope *scope = arg;
+    muster__consul_scope *scope = arg;
     unsigned events = 0;
 
-    (void)easy;
     (void)socket_arg;
     if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) {
         events |= (unsigned)MUSTER_READABLE;
@@ -58,48 +89,29 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
     if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) {
         events |= (unsigned)MUSTER_WRITABLE;
     }
-    /* A socket that cannot be watched is one that times out. */
-    (void)scope->host->watch(scope->ctx, fd, events, on_event, arg);
-    return 0;
-}
-
-static void stop_timer(muster__consul_scope *scope)
-{
-    if (scope->http.timer != 0) {
-        scope->host->cancel(scope->ctx, scope->http.timer);
-        scope->http.timer = 0;
+    if (scope->host->watch(scope->ctx, fd, events, on_event, arg) !=
+            MUSTER_OK &&
+        events != 0) {
+        note_unwatched(scope, easy);
     }
-}
-
-/* Without memory the next event or transfer sets the timer: has_timer() looks.
- */
-static void set_timer(muster__consul_scope *scope, long timeout_ms)
-{
-    stop_timer(scope);
-    if (timeout_ms >= 0 &&
-        scope->host->call_later(scope->ctx, (uint64_t)timeout_ms, on_timer,
-                                scope, &scope->http.timer) != MUSTER_OK) {
-        scope->http.timer = 0;
-    }
+    return 0; /* anything else would end all transfers */
 }
 
 static int on_new_time(CURLM *multi, long timeout_ms, void *arg)
 {
+    const muster__consul_scope *scope = arg;
+    struct itimerspec when = {.it_value = {.tv_sec = 0}};
+
     (void)multi;
-    set_timer(arg, timeout_ms);
-    return 0; /* anything else would end all transfers */
-}
-
-/* libcurl tells a time once. False: out of memory, and it waits for one. */
-static bool has_timer(muster__consul_scope *scope)
-{
-    long timeout_ms = -1;
-
-    if (scope->http.timer == 0) {
-        (void)curl_multi_timeout(scope->http.multi, &timeout_ms);
-        set_timer(scope, timeout_ms);
+    if (timeout_ms >= 0) {
+        when.it_value.tv_sec = timeout_ms / 1000;
+        when.it_value.tv_nsec = timeout_ms % 1000 * 1000000;
     }
-    return scope->http.timer != 0 || timeout_ms < 0;
+    if (timeout_ms == 0) {
+        when.it_value.tv_nsec = 1; /* 0 would be never */
+    }
+    (void)timerfd_settime(scope->http.timer, 0, &when, NULL);
+    return 0; /* anything else would end all transfers */
 }
 
 static void act(muster__consul_scope *scope, curl_socket_t fd, int events)
@@ -107,44 +119,65 @@ static void act(muster__consul_scope *scope, curl_socket_t fd, int events)
     int n_running;
 
     (void)curl_multi_socket_action(scope->http.multi, fd, events, &n_running);
-    hand_out(scope);
-    (void)has_timer(scope);
+    end_unwatched(scope);
+    hand_out_ended(scope);
 }
 
 /* ---- life ---- */
 
+static void forget_unwatched(muster__consul_scope *scope, const CURL *easy)
+{
+    for (unsigned i = 0; i < scope->http.n_unwatched; i++) {
+        if (scope->http.unwatched[i] == easy) {
+            scope->http.unwatched[i] =
+                scope->http.unwatched[--scope->http.n_unwatched];
+        }
+    }
+}
+
 bool muster__consul_http_add(muster__consul_scope *scope, CURL *easy)
 {
-    if (curl_multi_add_handle(scope->http.multi, easy) != CURLM_OK) {
-        return false;
-    }
-    if (!has_timer(scope)) { /* nothing would begin it */
-        muster__consul_http_remove(scope, easy);
-        return false;
-    }
-    return true;
+    return curl_multi_add_handle(scope->http.multi, easy) == CURLM_OK;
 }
 
 void muster__consul_http_remove(muster__consul_scope *scope, CURL *easy)
 {
+    forget_unwatched(scope, easy);
     (void)curl_multi_remove_handle(scope->http.multi, easy);
 }
 
-muster_status muster__consul_http_init(muster__consul_scope *scope,
-                                       void (*ended)(void *private,
-                                                     CURLcode code),
-                                       muster_error *err)
+/* A timer of its own: one of the host's might not be to be had when it is
+ * needed, and with it would end what nothing else wakes. */
+static muster_status open_timer(muster__consul_scope *scope, muster_error *err)
 {
-    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-    CURLM *multi;
+    const muster_plugin_host *host = scope->host;
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    muster_status status;
 
-    if (code != CURLE_OK) {
-        return muster_error_set(err, MUSTER_UNAVAILABLE, "libcurl: %s",
-                                curl_easy_strerror(code));
+    if (fd < 0) {
+        return muster_error_set(err, MUSTER_UNAVAILABLE, "timer: %s",
+                                strerror(errno));
     }
-    multi = curl_multi_init();
+    status = host->watch(scope->ctx, fd, MUSTER_READABLE, on_timer, scope);
+    if (status != MUSTER_OK) {
+        (void)close(fd);
+        return muster_error_set(err, status, "a timer cannot be watched");
+    }
+    scope->http.timer = fd;
+    return MUSTER_OK;
+}
+
+static void close_timer(const muster__consul_scope *scope)
+{
+    (void)scope->host->watch(scope->ctx, scope->http.timer, 0, NULL, NULL);
+    (void)close(scope->http.timer);
+}
+
+static muster_status open_multi(muster__consul_scope *scope, muster_error *err)
+{
+    CURLM *multi = curl_multi_init();
+
     if (multi == NULL) {
-        curl_global_cleanup();
         return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
     (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -153,6 +186,32 @@ muster_status muster__consul_http_init(muster__consul_scope *scope,
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, scope);
     (void)curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
     scope->http.multi = multi;
+    return MUSTER_OK;
+}
+
+muster_status muster__consul_http_init(muster__consul_scope *scope,
+                                       void (*ended)(void *private,
+                                                     CURLcode code),
+                                       muster_error *err)
+{
+    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    muster_status status;
+
+    if (code != CURLE_OK) {
+        return muster_error_set(err, MUSTER_UNAVAILABLE, "libcurl: %s",
+                                curl_easy_strerror(code));
+    }
+    status = open_timer(scope, err);
+    if (status == MUSTER_OK) {
+        status = open_multi(scope, err);
+        if (status != MUSTER_OK) {
+            close_timer(scope);
+        }
+    }
+    if (status != MUSTER_OK) {
+        curl_global_cleanup();
+        return status;
+    }
     scope->http.ended = ended;
     return MUSTER_OK;
 }
@@ -160,6 +219,6 @@ muster_status muster__consul_http_init(muster__consul_scope *scope,
 void muster__consul_http_fini(muster__consul_scope *scope)
 {
     (void)curl_multi_cleanup(scope->http.multi);
-    stop_timer(scope);
+    close_timer(scope);
     curl_global_cleanup();
 }

@@ -13,9 +13,15 @@
 
 struct muster__consul_scope;
 
+enum { MUSTER__CONSUL_UNWATCHED_MAX = 16 };
+
 typedef struct muster__consul_http {
     CURLM *multi;
-    uint64_t timer; /* 0: none */
+    int timer; /* a descriptor: when libcurl wants to be called */
+    CURL *unwatched[MUSTER__CONSUL_UNWATCHED_MAX]; /* n_unwatched, to be ended:
+                                                      their sockets could not be
+                                                      watched */
+    unsigned n_unwatched;
     /* A transfer has ended; private is the easy handle's CURLOPT_PRIVATE. It is
      * out of the multi handle, and may be cleaned up. */
     void (*ended)(void *private, CURLcode code);

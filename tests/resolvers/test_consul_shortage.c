@@ -59,7 +59,7 @@ static void create(const char *host)
 }
 
 /* Time goes on until the list has been said once more; false: it never is. As
- * the core does, a failure is followed by a refresh. */
+ * the core does, a failure is followed by a refresh, and a list is taken. */
 static bool goes_on(void)
 {
     uint64_t n_failures = 0;
@@ -73,6 +73,8 @@ static bool goes_on(void)
         (void)muster_testkit_resolver_poll(kit, STEP_MS);
         muster_testkit_resolver_advance(kit, STEP_MS);
         if (muster_testkit_resolver_get(kit)->n_reports > before) {
+            muster_testkit_resolver_applied(
+                kit, muster_testkit_resolver_get(kit)->sequence, MUSTER_OK);
             return true;
         }
     }
