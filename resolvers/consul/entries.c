@@ -75,6 +75,16 @@ static muster_status read_one(const json_t *entry,
     return is_wanted ? add_endpoint(entries, &endpoint, err) : MUSTER_OK;
 }
 
+/* Jansson quotes the text "near" a fault; an answer may have a token there. */
+static void drop_excerpt(char *message)
+{
+    char *near = strstr(message, " near '");
+
+    if (near != NULL) {
+        *near = '\0';
+    }
+}
+
 /* Reads the value at text and goes on behind it. */
 static muster_status read_next(rest *text, const muster__consul_view *view,
                                muster__consul_entries *entries,
@@ -92,6 +102,7 @@ static muster_status read_next(rest *text, const muster__consul_view *view,
     }
     if (entry == NULL) {
         text->at += error.position > 0 ? error.position : 0;
+        drop_excerpt(error.text);
         return refuse(text, error.text, err);
     }
     text->at += error.position;

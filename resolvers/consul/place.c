@@ -22,13 +22,18 @@ enum {
     PORT_MAX = 65535
 };
 
+/* What has a user or a query, which are no part of an address, may have a
+ * password or a token there. */
 static muster_status refuse(const char *text, const char *why,
                             muster_error *err)
 {
-    return muster_error_set(err, MUSTER_INVAL,
-                            "address %s of the Consul agent %s; accepted are "
-                            "%s",
-                            muster__quote(text).text, why, ACCEPTED);
+    bool is_secret = strpbrk(text, "@?#") != NULL;
+
+    return muster_error_set(
+        err, MUSTER_INVAL, "address %s of the Consul agent %s; accepted are %s",
+        is_secret ? "(not shown: it has a \"@\", \"?\" or \"#\")"
+                  : muster__quote(text).text,
+        why, ACCEPTED);
 }
 
 /* ---- host and port ---- */

@@ -121,6 +121,23 @@ Test(consul_rules, reads_addresses_as_the_tools_do)
     expect_place("unix:///run/consul.sock", true, "unix:///run/consul.sock");
 }
 
+Test(consul_rules, shows_no_secret_of_an_address)
+{
+    static const char *const addresses[] = {
+        "http://user:secret@127.0.0.1:8500", "127.0.0.1:8500/?token=secret",
+        "user:secret@127.0.0.1", "http://a:1/#secret", "user:se?cr@secret"};
+    muster__consul_place place;
+    muster_error err;
+
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        cr_expect_eq(
+            muster__consul_place_parse(addresses[i], false, &place, &err),
+            MUSTER_INVAL);
+        cr_expect_null(strstr(err.message, "secr"), "%s", err.message);
+        cr_expect_not_null(strstr(err.message, "not shown"), "%s", err.message);
+    }
+}
+
 Test(consul_rules, refuses_what_is_no_address)
 {
     static const char *const bad[] = {"",

@@ -60,3 +60,22 @@ Test(consul_secrets, does_not_repeat_a_token_of_a_redirect)
     scene_expect_error("302 leads to");
     cr_assert_null(strstr(watched_get(&scene.watch).message, "secret"));
 }
+
+static bool lists_the_token(void *arg, http_exchange *exchange)
+{
+    bool goes_on;
+
+    (void)arg;
+    return scene_gives_first(exchange, &goes_on)
+               ? goes_on
+               : http_list(exchange, "9", "[{\"token\": secret-4711}]");
+}
+
+Test(consul_secrets, does_not_repeat_what_is_near_a_fault)
+{
+    muster_log_set(note_log, NULL, MUSTER_LOG_DEBUG);
+    (void)setenv("CONSUL_HTTP_TOKEN", "secret-4711", 1);
+    scene_begin(lists_the_token, SCENE_TRIES_OFTEN);
+    scene_expect_kept("byte 17 of the answer: invalid token");
+    cr_assert_null(strstr(watched_get(&scene.watch).message, "secret"));
+}
