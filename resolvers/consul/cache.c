@@ -23,7 +23,8 @@
 
 enum {
     FIRST_SIZE = sizeof FIRST_LINE - 1 + 16 + 1, /* a checksum, a newline */
-    SIZE_MAX_BYTES = MUSTER__CONSUL_BODY_MAX + 65536
+    SIZE_MAX_BYTES = MUSTER__CONSUL_BODY_MAX + 65536,
+    SET_BACK_MAX_MS = 60000
 };
 
 char *muster__consul_cache_path(const char *folder, const char *key)
@@ -135,6 +136,18 @@ static const char *check_text(const char *text, size_t size, const char *key,
     return end + 1 + length + 1;
 }
 
+/* A clock may be set back a little. What is of a later time has no age: it
+ * would be young until that time has come. */
+static const char *check_time(uint64_t now_ms, uint64_t time_ms,
+                              uint64_t max_age_ms)
+{
+    if (time_ms > now_ms && time_ms - now_ms > SET_BACK_MAX_MS) {
+        return "it is of a time in the future";
+    }
+    return time_ms < now_ms && now_ms - time_ms > max_age_ms ? "it is too old"
+                                                             : NULL;
+}
+
 muster_status muster__consul_cache_read(const char *path, const char *key,
                                         uint64_t max_age_ms,
                                         muster__consul_cached *ret_cached,
@@ -152,9 +165,9 @@ muster_status muster__consul_cache_read(const char *path, const char *key,
     }
     cached.body = check_text(cached.text, size, key, &time_ms, &why);
     cached.age_ms = now_ms > time_ms ? now_ms - time_ms : 0;
-    if (cached.body != NULL && cached.age_ms > max_age_ms) {
-        cached.body = NULL;
-        why = "it is too old";
+    if (cached.body != NULL) {
+        why = check_time(now_ms, time_ms, max_age_ms);
+        cached.body = why == NULL ? cached.body : NULL;
     }
     if (cached.body == NULL) {
         free(cached.text);

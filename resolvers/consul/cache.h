@@ -20,9 +20,9 @@ typedef struct muster__consul_cached {
 char *muster__consul_cache_path(const char *folder, const char *key);
 
 /* Reads it. A file that is of another user, that others may write, that is
- * damaged, of another key or older than max_age_ms is refused. ret_cached->text
- * is the caller's. MUSTER_NOTFOUND (there is none), MUSTER_INVAL, MUSTER_NOMEM:
- * err says why. */
+ * damaged, of another key, of the future or older than max_age_ms is refused.
+ * ret_cached->text is the caller's. MUSTER_NOTFOUND (there is none),
+ * MUSTER_INVAL, MUSTER_NOMEM: err says why. */
 muster_status muster__consul_cache_read(const char *path, const char *key,
                                         uint64_t max_age_ms,
                                         muster__consul_cached *ret_cached,

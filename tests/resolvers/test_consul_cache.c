@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include "http_server.h"
 #include "loopback_port.h"
@@ -110,6 +111,20 @@ Test(consul_cache, refuses_what_is_old)
     (void)poll(NULL, 0, 5);
     cr_assert_eq(read_as("key", 1), MUSTER_INVAL);
     cr_assert_not_null(strstr(err.message, "too old"));
+}
+
+/* As by a clock that was wrong: it would stay young until that time comes. */
+Test(consul_cache, refuses_what_is_of_the_future)
+{
+    static const char line[] = "9999999999999 key\n" ONE;
+    FILE *file = fopen(path, "w");
+
+    cr_assert_not_null(file);
+    (void)fprintf(file, "muster consul 1 %016llx\n%s",
+                  (unsigned long long)XXH64(line, sizeof line - 1, 0), line);
+    cr_assert_eq(fclose(file), 0);
+    cr_assert_eq(chmod(path, 0600), 0);
+    expect_refused("in the future");
 }
 
 Test(consul_cache, refuses_what_is_damaged)
