@@ -80,6 +80,24 @@ static void write_url(muster__consul_agent *agent)
     muster__consul_place_text(&place, agent->url, sizeof agent->url);
 }
 
+/* What is a risk is said, once. */
+static void tell_unverified(const muster__consul_agent *agent)
+{
+    muster__consul_scope *scope = agent->scope;
+    char message[MUSTER__CONSUL_URL_SIZE + 160];
+
+    if (!agent->place.is_tls || agent->environment.is_verified ||
+        scope->has_told_unverified) {
+        return;
+    }
+    scope->has_told_unverified = true;
+    (void)snprintf(message, sizeof message,
+                   "%s: CONSUL_HTTP_SSL_VERIFY is false, so whoever is on the "
+                   "way there can read the token and change the list",
+                   agent->text);
+    scope->host->log(scope->ctx, MUSTER_LOG_WARNING, message);
+}
+
 static muster__consul_agent *
 create(muster__consul_scope *scope, const muster__consul_place *place,
        const muster__consul_environment *environment)
@@ -103,6 +121,7 @@ create(muster__consul_scope *scope, const muster__consul_place *place,
     }
     muster__consul_place_text(place, agent->text, sizeof agent->text);
     write_url(agent);
+    tell_unverified(agent);
     agent->next = scope->agents;
     scope->agents = agent;
     return agent;

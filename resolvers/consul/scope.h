@@ -5,6 +5,7 @@
 
 #include <muster/plugin.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "http.h"
@@ -16,6 +17,7 @@ typedef struct muster__consul_scope {
     void *ctx; /* first argument of every host call */
     muster__consul_http http;
     struct muster__consul_agent *agents; /* all there are */
+    bool has_told_unverified; /* that a certificate is not looked at */
 } muster__consul_scope;
 
 static inline uint64_t muster__consul_now_ms(const muster__consul_scope *scope)

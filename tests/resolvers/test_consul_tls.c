@@ -6,6 +6,7 @@
 
 #include <ftw.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,12 +151,29 @@ Test(consul_tls, says_that_a_certificate_has_expired)
     expect_error("certificate has expired");
 }
 
+static atomic_uint n_warnings;
+
+static void count_warnings(void *arg, muster_log_level level,
+                           const char *message)
+{
+    (void)arg;
+    if (level == MUSTER_LOG_WARNING &&
+        strstr(message, "CONSUL_HTTP_SSL_VERIFY") != NULL) {
+        atomic_fetch_add(&n_warnings, 1);
+    }
+}
+
 Test(consul_tls, looks_at_no_certificate_when_told_so)
 {
+    muster_log_set(count_warnings, NULL, MUSTER_LOG_WARNING);
     start("expired", "");
     (void)setenv("CONSUL_HTTP_SSL_VERIFY", "false", 1);
     watch_service();
     expect_list("10.0.0.1:80");
+    watched_end(&watch);
+    watch_service();
+    expect_list("10.0.0.1:80");
+    cr_assert_eq(atomic_load(&n_warnings), 1);
 }
 
 Test(consul_tls, reads_the_authority_again_when_it_changes)
