@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Delays and failures of echo calls, by flag and by what a request asks for in
+ * its metadata. Where Envoy has a name for it, that is it:
+ *
+ *   x-envoy-fault-delay-request: N       answer after N ms, not after the time
+ *                                        of the flags (x-delay-ms is short)
+ *   x-envoy-fault-delay-request-percentage: P   so, for P % of such calls
+ *   x-envoy-fault-abort-grpc-request: N  end with status N (x-status is short)
+ *   x-envoy-fault-abort-request-percentage: P   so, for P % of such calls
+ *   x-echo-message: TEXT                 the text of that status
+ *   x-echo-abort: reset                  reset the connection, with all of its
+ *                                        calls; TCP over IPv4 only, elsewhere
+ *                                        the call ends UNAVAILABLE
+ *   x-echo-trailer-NAME: VALUE           trailing metadata NAME
+ *   x-echo: TEXT                         comes back in initial and in trailing
+ *                                        metadata
+ *
+ * A call fails after its delay. A stream that is to fail does so when its
+ * client has finished sending. */
+#ifndef MUSTER_TESTS_ECHO_FAULTS_H
+#define MUSTER_TESTS_ECHO_FAULTS_H
+
+#include <stdbool.h>
+
+#include <grpc/support/time.h>
+
+#include "session.h"
+
+/* Sets how the call is to end. Returns the delay in ms. */
+long faults_read(session *self);
+
+/* Keeps a call for so long; faults_resume() gives it to resume. */
+void faults_delay(session *self, long delay_ms);
+gpr_timespec faults_next_due(void);
+void faults_resume(session_fn resume);
+
+/* Cuts the call's connection. False: it is of a kind that this cannot be done
+ * to. */
+bool faults_reset(const session *self);
+
+#endif
