@@ -3,6 +3,7 @@
 #include "backend.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_FLAGS 16
+#define MAX_FLAGS 40
 
 static const char *server_path(void)
 {
@@ -88,8 +89,10 @@ bool backend_start(backend *ret_backend, const char *const *flags)
     int input[2];
     int output[2];
 
-    for (size_t i = 0; flags != NULL && flags[i] != NULL && i < MAX_FLAGS;
-         i++) {
+    for (size_t i = 0; flags != NULL && flags[i] != NULL; i++) {
+        if (i == MAX_FLAGS) {
+            return false;
+        }
         argv[i + 1] = (char *)(size_t)flags[i];
     }
     if (pipe2(input, O_CLOEXEC) != 0) {
@@ -128,6 +131,46 @@ bool backend_await_call(backend *server)
 
     return fgets(line, sizeof line, server->output) != NULL &&
            strcmp(line, "CALL\n") == 0;
+}
+
+/* Sends a line and reads the one that answers it, over what is told of calls.
+ */
+static bool ask(backend *server, const char *command, char *line, int size)
+{
+    if (dprintf(server->input, "%s\n", command) < 0) {
+        return false;
+    }
+    do {
+        if (fgets(line, size, server->output) == NULL) {
+            return false;
+        }
+    } while (strcmp(line, "CALL\n") == 0);
+    return true;
+}
+
+bool backend_tell(backend *server, const char *command)
+{
+    char line[512];
+
+    return ask(server, command, line, sizeof line) && strcmp(line, "OK\n") == 0;
+}
+
+uint64_t backend_count(backend *server, const char *name)
+{
+    char line[512];
+    char *rest = NULL;
+    const size_t length = strlen(name);
+
+    if (!ask(server, "counts", line, sizeof line)) {
+        return UINT64_MAX;
+    }
+    for (const char *item = strtok_r(line, " ", &rest); item != NULL;
+         item = strtok_r(NULL, " ", &rest)) {
+        if (strncmp(item, name, length) == 0 && item[length] == '=') {
+            return strtoumax(item + length + 1, NULL, 10);
+        }
+    }
+    return UINT64_MAX;
 }
 
 static void end_with(backend *server, int signal_number)

@@ -4,6 +4,7 @@
 #define MUSTER_TESTS_BACKEND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -16,7 +17,8 @@ typedef struct backend {
 } backend;
 
 /* Starts a server with flags (NULL-terminated, without argv[0]; may be NULL)
- * and waits until it listens. False when it does not. */
+ * and waits until it listens. False when it does not. The flags are in
+ * echo/README.md and in the server's --help. */
 bool backend_start(backend *ret_backend, const char *const *flags);
 
 /* The same on a given port, which must be free. */
@@ -25,6 +27,15 @@ bool backend_start_on(backend *ret_backend, int port);
 /* Waits until a call has come to a server with --tell-calls. False when it has
  * ended. */
 bool backend_await_call(backend *server);
+
+/* Gives the server a command, which echo/README.md has, and waits until it has
+ * been carried out. False when it is refused. What the server told of calls
+ * before is dropped. The server must not have been ended. */
+bool backend_tell(backend *server, const char *command);
+
+/* What the server has counted under that name; UINT64_MAX when it does not know
+ * the name. Drops as backend_tell() does. */
+uint64_t backend_count(backend *server, const char *name);
 
 /* SIGTERM: finishes what it does, and ends. Waits for that. */
 void backend_stop(backend *server);
