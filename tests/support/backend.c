@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define MAX_FLAGS 40
+#define PATIENCE_MS 30000
 
 static const char *server_path(void)
 {
@@ -171,6 +173,17 @@ uint64_t backend_count(backend *server, const char *name)
         }
     }
     return UINT64_MAX;
+}
+
+bool backend_await_count(backend *server, const char *name, uint64_t expected)
+{
+    for (int i = 0; i < PATIENCE_MS; i++) {
+        if (backend_count(server, name) == expected) {
+            return true;
+        }
+        (void)poll(NULL, 0, 1);
+    }
+    return false;
 }
 
 static void end_with(backend *server, int signal_number)

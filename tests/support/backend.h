@@ -37,6 +37,9 @@ bool backend_tell(backend *server, const char *command);
  * the name. Drops as backend_tell() does. */
 uint64_t backend_count(backend *server, const char *name);
 
+/* Waits until it is that much. False: not within 30 s. */
+bool backend_await_count(backend *server, const char *name, uint64_t expected);
+
 /* SIGTERM: finishes what it does, and ends. Waits for that. */
 void backend_stop(backend *server);
 

@@ -16,6 +16,7 @@
 
 enum {
     BACKLOG = 256,
+    PATIENCE_MS = 30000,
     FIRST_WAITED = 2,
     MAX_WAITED = FIRST_WAITED + H2_LINK_N_WAITED * H2_RELAY_MAX_CONNECTIONS
 };
@@ -253,6 +254,23 @@ uint64_t h2_relay_client_frames(h2_relay *relay, int type)
 uint64_t h2_relay_server_frames(h2_relay *relay, int type)
 {
     return sum(relay, type, frames_down);
+}
+
+uint64_t h2_relay_goaways(h2_relay *relay)
+{
+    return h2_relay_server_frames(relay, H2_GOAWAY);
+}
+
+bool h2_relay_await(h2_relay *relay, uint64_t (*sum_of)(h2_relay *relay),
+                    uint64_t least)
+{
+    for (int i = 0; i < PATIENCE_MS; i++) {
+        if (sum_of(relay) >= least) {
+            return true;
+        }
+        (void)poll(NULL, 0, 1);
+    }
+    return false;
 }
 
 static void set_frozen(h2_link *self, bool is_frozen)

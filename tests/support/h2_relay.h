@@ -48,6 +48,12 @@ uint64_t h2_relay_server_pings(h2_relay *relay);
 uint64_t h2_relay_client_frames(h2_relay *relay, int type);
 uint64_t h2_relay_server_frames(h2_relay *relay, int type);
 
+uint64_t h2_relay_goaways(h2_relay *relay); /* of the server */
+
+/* Waits until a sum is at least that much. False: not within 30 s. */
+bool h2_relay_await(h2_relay *relay, uint64_t (*sum_of)(h2_relay *relay),
+                    uint64_t least);
+
 /* Frozen, no byte goes by, and no side learns that the other closes: a link
  * that is down. What is sent meanwhile goes by when the link is up again. */
 void h2_relay_freeze(h2_relay *relay, size_t number);

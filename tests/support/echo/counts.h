@@ -6,7 +6,8 @@
  *   health-calls  Check and Watch, begun
  *   watches       Watch, open now
  *   accepted      connections in all, from when TCP has them
- *   connections   those that are up now, with TLS and settings exchanged
+ *   connections   those that are up now, TLS included; one that is lost counts
+ *                 until its delayed calls have ended
  *
  * Pings are C core's secret: h2_relay.h counts them on their way. */
 #ifndef MUSTER_TESTS_ECHO_COUNTS_H

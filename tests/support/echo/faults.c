@@ -196,19 +196,22 @@ void faults_resume(session_fn resume)
 
 /* ---- Resets ---- */
 
-/* As C core writes it; "" when fd is no TCP connection over IPv4. */
+/* As C core writes it; "" when fd is no TCP connection over IPv4. C core's own
+ * sockets are of IPv6 and have such addresses mapped. */
 static void write_peer(int fd, char text[64])
 {
-    struct sockaddr_in address;
+    struct sockaddr_in6 address;
     socklen_t size = sizeof address;
     char host[INET_ADDRSTRLEN] = "";
+    const void *bytes = address.sin6_addr.s6_addr + 12;
 
     memset(&address, 0, sizeof address);
     text[0] = '\0';
     if (getpeername(fd, (struct sockaddr *)&address, &size) == 0 &&
-        address.sin_family == AF_INET &&
-        inet_ntop(AF_INET, &address.sin_addr, host, sizeof host) != NULL) {
-        (void)snprintf(text, 64, "ipv4:%s:%d", host, ntohs(address.sin_port));
+        address.sin6_family == AF_INET6 &&
+        IN6_IS_ADDR_V4MAPPED(&address.sin6_addr) &&
+        inet_ntop(AF_INET, bytes, host, sizeof host) != NULL) {
+        (void)snprintf(text, 64, "ipv4:%s:%d", host, ntohs(address.sin6_port));
     }
 }
 

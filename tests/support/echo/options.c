@@ -59,7 +59,9 @@ static const struct argp_option flags[] = {
     {NULL, 0, NULL, 0,
      "Connections (0 or not given: without such a limit):", 2},
     {"max-connection-idle-ms", MAX_IDLE, "N", 0,
-     "send GOAWAY after so long without a call", 0},
+     "close after so long without a call; the GOAWAY of C core then says "
+     "INTERNAL_ERROR",
+     0},
     {"max-connection-age-ms", 'a', "N", 0,
      "send GOAWAY at that age, +-10 %, so that the client connects anew", 0},
     {"max-connection-age-grace-ms", 'g', "N", 0,

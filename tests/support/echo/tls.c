@@ -82,6 +82,7 @@ reload(void *user_data, grpc_ssl_server_certificate_config **ret_config)
     material *last = user_data;
     material now;
     grpc_ssl_pem_key_cert_pair pair;
+    const char *roots;
 
     if (!read_material(&now)) {
         return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;
@@ -94,8 +95,9 @@ reload(void *user_data, grpc_ssl_server_certificate_config **ret_config)
     *last = now;
     pair.private_key = now.key;
     pair.cert_chain = now.certificate;
-    *ret_config =
-        grpc_ssl_server_certificate_config_create(now.client_ca, &pair, 1);
+    /* C core aborts without roots, also when they verify nobody. */
+    roots = now.client_ca == NULL ? now.certificate : now.client_ca;
+    *ret_config = grpc_ssl_server_certificate_config_create(roots, &pair, 1);
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 
