@@ -62,8 +62,8 @@ static muster_status create_locked(muster_testkit_transport *kit,
     connection->canary = CANARY_ALIVE;
     connection->state = MUSTER_CONNECTING;
     connection->kit = kit;
-    connection->address =
-        testkit_transport_address(kit, connection->env.endpoint->address);
+    connection->address = testkit_transport_address(
+        kit, muster_connection_env_address(&connection->env));
     if (connection->address == NULL ||
         plan_locked(kit, connection) != MUSTER_OK) {
         return MUSTER_NOMEM;
@@ -84,7 +84,8 @@ static muster_status fake_create(void *arg, const muster_connection_env *env,
     if (connection == NULL) {
         return muster_error_set(err, MUSTER_NOMEM, "fake transport: no memory");
     }
-    connection->env = *env;
+    memcpy(&connection->env, env,
+           env->struct_size < sizeof *env ? env->struct_size : sizeof *env);
     (void)pthread_mutex_lock(&kit->mutex);
     status = create_locked(kit, connection);
     if (status == MUSTER_OK) {

@@ -251,7 +251,7 @@ static muster__grpc_connection *allocate(muster__grpc_config *config,
     if (connection == NULL) {
         return NULL;
     }
-    connection->address = strdup(env->endpoint->address);
+    connection->address = strdup(muster_connection_env_address(env));
     if (connection->address == NULL ||
         pthread_mutex_init(&connection->mutex, NULL) != 0) {
         free(connection->address);
@@ -278,15 +278,18 @@ static muster__grpc_connection *allocate(muster__grpc_config *config,
 static muster_status open_channel(muster__grpc_connection *connection,
                                   const muster_connection_env *env)
 {
-    const char *authority =
-        muster__grpc_authority_of(env->endpoint, env->authority);
+    muster_endpoint endpoint = *env->endpoint;
+    const char *authority;
     char *target;
     muster_status status =
-        muster__grpc_target_of_address(env->endpoint->address, &target);
+        muster__grpc_target_of_address(connection->address, &target);
 
     if (status != MUSTER_OK) {
         return status;
     }
+    /* Without any other name it is that of the address in use. */
+    endpoint.address = connection->address;
+    authority = muster__grpc_authority_of(&endpoint, env->authority);
     status = muster__grpc_config_connect(connection->config, target, authority,
                                          connection->connect_timeout_ms,
                                          &connection->channel);
@@ -320,7 +323,7 @@ static muster_status create(void *arg, const muster_connection_env *env,
             free_connection(connection);
         }
         return muster_error_set(err, MUSTER_NOMEM, "%s: %s",
-                                env->endpoint->address,
+                                muster_connection_env_address(env),
                                 muster_status_text(MUSTER_NOMEM));
     }
     connection->connect_deadline =

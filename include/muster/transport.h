@@ -16,6 +16,10 @@ extern "C" {
  * testkit's fake is another, and "none" (READY at once, connects nothing)
  * serves programs that only want an address.
  *
+ * A connection has one address. Of an endpoint with several the core makes a
+ * connection for each, a while apart, and destroys the others when one is READY
+ * (RFC 8305, gRFC A61).
+ *
  * A connection is used once: born CONNECTING, it may become READY once, and
  * dies once (TRANSIENT_FAILURE when it never was READY, IDLE when it was and
  * went away). The core then makes another when its backoff allows. A dead
@@ -38,7 +42,21 @@ typedef struct muster_connection_env {
     const muster_endpoint *endpoint; /* valid until destroy() returns */
     const char *authority; /* channel's or resolver's name; NULL: the address */
     uint64_t connect_timeout_ms; /* give up, and report, after it */
+    const char *address; /* of endpoint: the one to connect to; as long valid */
 } muster_connection_env;
+
+/* The address to connect to: that of the endpoint when the core is older than
+ * the field. Thread: any. Valid as long as env's endpoint. */
+static inline const char *
+muster_connection_env_address(const muster_connection_env *env)
+{
+    const size_t end =
+        offsetof(muster_connection_env, address) + sizeof env->address;
+
+    return env->struct_size >= end && env->address != NULL
+               ? env->address
+               : env->endpoint->address;
+}
 
 typedef struct muster_transport_class {
     uint32_t struct_size;
