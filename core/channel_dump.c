@@ -42,13 +42,21 @@ static json_int_t in_flight(const muster__subchannel *subchannel)
     return (json_int_t)n;
 }
 
+static const char *connected_address(const muster__subchannel *subchannel)
+{
+    return subchannel->connection == NULL
+               ? NULL
+               : muster__connection_address(subchannel->connection);
+}
+
 static json_t *dump_endpoint(const muster__subchannel *subchannel)
 {
     const muster_endpoint *endpoint = &subchannel->endpoint->data;
 
     return json_pack(
-        "{s:o, s:I, s:s, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I}", "address",
-        text_or_null(endpoint->address), "id",
+        "{s:o, s:o, s:I, s:s, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I}",
+        "address", text_or_null(endpoint->address), "connected_address",
+        text_or_null(connected_address(subchannel)), "id",
         (json_int_t)muster__subchannel_id(subchannel), "state",
         state_name(subchannel->state), "weight", (json_int_t)endpoint->weight,
         "priority", (json_int_t)endpoint->priority, "zone",

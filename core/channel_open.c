@@ -21,6 +21,14 @@ static void default_to(uint64_t *value, uint64_t fallback)
     }
 }
 
+static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
+{
+    if (value < least) {
+        return least;
+    }
+    return value > most ? most : value;
+}
+
 static muster_status copy_string(const char **text)
 {
     if (*text != NULL) {
@@ -43,6 +51,9 @@ static void options_defaults(muster_channel_options *options)
     default_to(&options->initial_backoff_ms, 1000);
     default_to(&options->max_backoff_ms, 120000);
     default_to(&options->connect_timeout_ms, 20000);
+    default_to(&options->connection_attempt_delay_ms, 250);
+    options->connection_attempt_delay_ms =
+        clamp(options->connection_attempt_delay_ms, 100, 2000);
 }
 
 static muster_status options_copy(muster_channel_options *copy,

@@ -2,70 +2,11 @@
 /* One connection of a subchannel, used once. */
 #include "connection.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "channel_internal.h"
 
-/* The transport's part. Outlives the connection while a report is on its way to
- * the control thread. */
-typedef struct muster__attempt {
-    muster__connection *connection; /* control; NULL once it is destroyed */
-    void *transport_connection;     /* control */
-    muster_connection_env env;
-    muster__task ready_task;
-    muster__task dead_task;
-    atomic_bool is_ready_posted;
-    atomic_bool is_dead_posted;
-    atomic_uint refs; /* the connection's, and one a posted task */
-    char *reason;     /* written before dead_task is posted */
-} muster__attempt;
-
-static void attempt_unref(muster__attempt *attempt)
-{
-    /* acq_rel: whoever frees it has seen all that the others did. */
-    if (atomic_fetch_sub_explicit(&attempt->refs, 1, memory_order_acq_rel) ==
-        1) {
-        free(attempt->reason);
-        free(attempt);
-    }
-}
-
-/* ---- what the transport reports. Thread: any ---- */
-
-static void attempt_post(muster__attempt *attempt, muster__task *task)
-{
-    atomic_fetch_add_explicit(&attempt->refs, 1, memory_order_relaxed);
-    muster__loop_post(task);
-}
-
-static void attempt_state(void *ctx, muster_connectivity state,
-                          const char *reason)
-{
-    muster__attempt *attempt = ctx;
-
-    if (atomic_load(&attempt->is_dead_posted)) {
-        return;
-    }
-    if (state == MUSTER_READY) {
-        if (!atomic_exchange(&attempt->is_ready_posted, true)) {
-            attempt_post(attempt, &attempt->ready_task);
-        }
-    } else if (state == MUSTER_IDLE || state == MUSTER_TRANSIENT_FAILURE) {
-        if (!atomic_exchange(&attempt->is_dead_posted, true)) {
-            attempt->reason = strdup(reason != NULL ? reason : "disconnected");
-            attempt_post(attempt, &attempt->dead_task);
-        }
-    }
-}
-
-static const muster_transport_host transport_host = {
-    .struct_size = (uint32_t)sizeof transport_host,
-    .state = attempt_state,
-};
-
-/* ---- what becomes of it. Thread: control ---- */
+/* ---- what becomes of it ---- */
 
 static void became_ready(muster__connection *connection)
 {
@@ -77,30 +18,28 @@ static void became_ready(muster__connection *connection)
     muster__subchannel_set_state(channel, connection->subchannel, MUSTER_READY);
 }
 
-static void ready_on_control(muster__task *task)
+void muster__connection_reached(muster__connection *connection,
+                                muster__attempt *attempt)
 {
-    muster__attempt *attempt =
-        (muster__attempt *)(void *)((char *)task -
-                                    offsetof(muster__attempt, ready_task));
-    muster__connection *connection = attempt->connection;
+    muster_channel *channel = connection->channel;
 
-    if (connection != NULL && !connection->is_given_up) {
-        muster_channel *channel = connection->channel;
-
-        channel->connector.n_connecting--;
-        became_ready(connection);
-        muster__channel_reconcile(channel, connection->subchannel);
-        muster__connector_run(channel);
-    }
-    attempt_unref(attempt);
+    muster__race_win(connection->race, attempt);
+    connection->attempt = attempt;
+    muster__race_destroy(connection->race);
+    connection->race = NULL;
+    channel->connector.n_connecting--;
+    became_ready(connection);
+    muster__channel_reconcile(channel, connection->subchannel);
+    muster__connector_run(channel);
 }
 
-static void failed_to_connect(muster__connection *connection,
-                              const char *reason)
+static void failed_to_connect(muster__connection *connection)
 {
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
+    char reason[MUSTER__RACE_REASON_SIZE];
 
+    muster__race_explain(connection->race, reason);
     channel->connector.n_connecting--;
     channel->connections.failed++;
     subchannel->connection = NULL;
@@ -130,55 +69,27 @@ static void went_away(muster__connection *connection)
     muster__connector_run(channel);
 }
 
-static void dead_on_control(muster__task *task)
+void muster__connection_lost(muster__connection *connection,
+                             muster__attempt *attempt, const char *reason)
 {
-    muster__attempt *attempt =
-        (muster__attempt *)(void *)((char *)task -
-                                    offsetof(muster__attempt, dead_task));
-    muster__connection *connection = attempt->connection;
+    muster__resolution *resolution = connection->channel->subscriber.resolution;
 
-    if (connection != NULL && !connection->is_given_up) {
-        muster_channel *channel = connection->channel;
-        muster__resolution *resolution = channel->subscriber.resolution;
-
-        if (connection->is_ready) {
-            went_away(connection);
-        } else {
-            failed_to_connect(connection, attempt->reason != NULL
-                                              ? attempt->reason
-                                              : "out of memory");
-        }
-        if (resolution != NULL) {
-            muster__resolution_refresh(resolution);
-        }
+    if (connection->is_given_up) {
+        return;
     }
-    attempt_unref(attempt);
+    if (connection->is_ready) {
+        went_away(connection);
+    } else if (muster__race_lose(connection->race, attempt, reason)) {
+        return; /* others are under way */
+    } else {
+        failed_to_connect(connection);
+    }
+    if (resolution != NULL) {
+        muster__resolution_refresh(resolution);
+    }
 }
 
 /* ---- making and destroying ---- */
-
-static muster__attempt *attempt_create(muster__connection *connection)
-{
-    muster__attempt *attempt = calloc(1, sizeof *attempt);
-    const muster_channel_options *options = &connection->channel->options;
-
-    if (attempt == NULL) {
-        return NULL;
-    }
-    attempt->connection = connection;
-    attempt->env.struct_size = (uint32_t)sizeof attempt->env;
-    attempt->env.host = &transport_host;
-    attempt->env.ctx = attempt;
-    attempt->env.endpoint = &connection->endpoint->data;
-    attempt->env.authority = connection->channel->authority;
-    attempt->env.connect_timeout_ms = options->connect_timeout_ms;
-    attempt->ready_task.fn = ready_on_control;
-    attempt->dead_task.fn = dead_on_control;
-    atomic_init(&attempt->is_ready_posted, false);
-    atomic_init(&attempt->is_dead_posted, false);
-    atomic_init(&attempt->refs, 1);
-    return attempt;
-}
 
 static muster__connection *connection_new(muster_channel *channel,
                                           muster__subchannel *subchannel)
@@ -213,15 +124,9 @@ static void connection_destroy(muster__connection *connection)
 {
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
-    muster__attempt *attempt = connection->attempt;
 
-    if (attempt != NULL) {
-        attempt->connection = NULL;
-        if (attempt->transport_connection != NULL) {
-            channel->options.transport->destroy(attempt->transport_connection);
-        }
-        attempt_unref(attempt);
-    }
+    muster__race_destroy(connection->race);
+    muster__attempt_destroy(connection->attempt);
     forget(subchannel, connection);
     muster__endpoint_unref(connection->endpoint);
     free(connection);
@@ -229,18 +134,20 @@ static void connection_destroy(muster__connection *connection)
     muster__subchannel_release(channel, subchannel);
 }
 
-static muster_status attempt_begin(muster__connection *connection,
-                                   muster_error *err)
+/* False: it failed, with a reason. */
+static bool begin(muster__connection *connection,
+                  char ret_reason[MUSTER__RACE_REASON_SIZE])
 {
-    muster_channel *channel = connection->channel;
-
-    connection->attempt = attempt_create(connection);
-    if (connection->attempt == NULL) {
-        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    connection->race = muster__race_create(connection);
+    if (connection->race == NULL) {
+        (void)snprintf(ret_reason, MUSTER__RACE_REASON_SIZE, "out of memory");
+        return false;
     }
-    return channel->options.transport->create(
-        channel->options.transport_arg, &connection->attempt->env,
-        &connection->attempt->transport_connection, err);
+    if (!muster__race_go_on(connection->race)) {
+        muster__race_explain(connection->race, ret_reason);
+        return false;
+    }
+    return true;
 }
 
 /* Failed before it was under way. Not from inside whoever wanted it: what it
@@ -258,10 +165,10 @@ void muster__connection_create(muster_channel *channel,
                                muster__subchannel *subchannel)
 {
     muster__connection *connection = connection_new(channel, subchannel);
-    muster_error err = {MUSTER_NOMEM, "out of memory", 0};
+    char reason[MUSTER__RACE_REASON_SIZE];
 
     if (connection == NULL) {
-        failed_at_once(channel, subchannel, err.message);
+        failed_at_once(channel, subchannel, "out of memory");
         return;
     }
     if (channel->options.transport == NULL) {
@@ -270,10 +177,10 @@ void muster__connection_create(muster_channel *channel,
     }
     channel->connector.n_connecting++;
     muster__subchannel_set_state(channel, subchannel, MUSTER_CONNECTING);
-    if (attempt_begin(connection, &err) != MUSTER_OK) {
+    if (!begin(connection, reason)) {
         channel->connector.n_connecting--;
         subchannel->connection = NULL;
-        failed_at_once(channel, subchannel, err.message);
+        failed_at_once(channel, subchannel, reason);
         muster__connection_give_up(connection);
     }
 }
@@ -282,7 +189,14 @@ void *muster__connection_transport(const muster__connection *connection)
 {
     return connection->attempt == NULL
                ? NULL
-               : connection->attempt->transport_connection;
+               : muster__attempt_transport(connection->attempt);
+}
+
+const char *muster__connection_address(const muster__connection *connection)
+{
+    return connection->attempt == NULL
+               ? NULL
+               : muster__attempt_address(connection->attempt);
 }
 
 /* ---- the view ---- */
@@ -383,7 +297,7 @@ void muster__connection_check_deadlines(void *arg)
         }
         draining_remove(connection);
         channel->options.transport->cancel(
-            connection->attempt->transport_connection);
+            muster__connection_transport(connection));
     }
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "race.h"
 #include "subchannel.h"
 
 typedef struct muster__connection {
@@ -17,7 +18,8 @@ typedef struct muster__connection {
     struct muster__connection *older; /* of the same subchannel */
     muster__slot *slot;               /* while in the working view */
     muster__slot *last_slot;          /* until all of its slots are closed */
-    struct muster__attempt *attempt; /* the transport's part; NULL for "none" */
+    muster__race *race;               /* until it is READY, or dead */
+    muster__attempt *attempt;         /* that was READY; NULL for "none" */
     struct muster__connection *next_draining;
     struct muster__connection *previous_draining;
     uint64_t drain_deadline_ms; /* 0: none */
@@ -46,6 +48,16 @@ void muster__connection_slot_closed(void *ctx, void *owner);
 
 /* What muster_lease_connection() answers. */
 void *muster__connection_transport(const muster__connection *connection);
+
+/* Which of its endpoint's addresses it is connected to; NULL while it is not,
+ * and for "none". */
+const char *muster__connection_address(const muster__connection *connection);
+
+/* What came of an attempt of it: READY, or dead (before or after that). */
+void muster__connection_reached(muster__connection *connection,
+                                muster__attempt *attempt);
+void muster__connection_lost(muster__connection *connection,
+                             muster__attempt *attempt, const char *reason);
 
 /* Cancels what still runs on connections whose drain deadline has passed. */
 void muster__connection_check_deadlines(void *channel);

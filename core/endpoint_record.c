@@ -100,11 +100,6 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-static const char *address_at(const muster_endpoint *endpoint, uint32_t i)
-{
-    return i == 0 ? endpoint->address : endpoint->more_addresses[i - 1];
-}
-
 /* An endpoint has each of its addresses once, so that counting is enough. */
 static bool same_addresses(const muster_endpoint *a, const muster_endpoint *b)
 {
@@ -113,7 +108,8 @@ static bool same_addresses(const muster_endpoint *a, const muster_endpoint *b)
 
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t j = 0; j < n; j++) {
-            if (strcmp(address_at(a, i), address_at(b, j)) == 0) {
+            if (strcmp(muster__endpoint_address(a, i),
+                       muster__endpoint_address(b, j)) == 0) {
                 n_found++;
                 break;
             }

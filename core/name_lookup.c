@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "endpoint_record.h"
 #include "log_internal.h"
 #include "loop.h"
 #include "resolution.h"
@@ -124,18 +125,14 @@ static const char *host_of(const char *address, size_t *ret_length)
     return address;
 }
 
-static const char *nth_address(const muster_endpoint *endpoint, uint32_t i)
-{
-    return i == 0 ? endpoint->address : endpoint->more_addresses[i - 1];
-}
-
 /* The hosts of an endpoint, from *at on; returns where the next text goes. */
 static char *put_hosts(const muster_endpoint *endpoint, const char ***at,
                        char *text)
 {
     for (uint32_t i = 0; i <= endpoint->n_more_addresses; i++) {
         size_t length = 0;
-        const char *host = host_of(nth_address(endpoint, i), &length);
+        const char *host =
+            host_of(muster__endpoint_address(endpoint, i), &length);
 
         if (host != NULL) {
             memcpy(text, host, length);
@@ -161,7 +158,7 @@ static const char **list_hosts(const muster_endpoint *endpoints, size_t n,
     for (size_t i = 0; i < n; i++) {
         n_addresses += 1 + endpoints[i].n_more_addresses;
         for (uint32_t k = 0; k <= endpoints[i].n_more_addresses; k++) {
-            size += strlen(nth_address(&endpoints[i], k)) + 1;
+            size += strlen(muster__endpoint_address(&endpoints[i], k)) + 1;
         }
     }
     hosts = malloc(n_addresses * sizeof *hosts + size);

@@ -38,10 +38,14 @@ typedef struct muster_channel_options {
     /* Reconnecting (gRPC's doc/connection-backoff.md). */
     uint64_t initial_backoff_ms; /* 0: 1 000 */
     uint64_t max_backoff_ms;     /* 0: 120 000 */
-    uint64_t connect_timeout_ms; /* 0: 20 000 */
+    uint64_t connect_timeout_ms; /* 0: 20 000. Of each address by itself */
     /* Asking the resolver again after it failed. */
     uint64_t resolver_initial_backoff_ms; /* 0: 1 000 */
     uint64_t resolver_max_backoff_ms;     /* 0: 30 000 */
+    /* How long an address of an endpoint has before the next one is tried, too
+     * (RFC 8305). 0: 250; less than 100 or more than 2 000 reads as that (gRFC
+     * A61). */
+    uint64_t connection_attempt_delay_ms;
 } muster_channel_options;
 
 /* A call in flight: pins one connection, never a whole list. Made by a pick,
@@ -126,8 +130,8 @@ MUSTER_API muster_status muster_channel_pick_cancel(muster_channel *channel,
 MUSTER_API void muster_lease_finish(muster_lease *lease,
                                     const muster_outcome *outcome);
 
-/* The endpoint, as it was when its connection was made. Borrowed until the
- * lease is finished. Thread: any. */
+/* The endpoint, as it was when its connection was made: with all its addresses,
+ * whichever is connected. Borrowed until the lease is finished. Thread: any. */
 MUSTER_API const muster_endpoint *
 muster_lease_endpoint(const muster_lease *lease);
 
@@ -157,7 +161,7 @@ typedef struct muster_channel_stats {
     uint64_t updates_refused;
     uint64_t updates_unchanged;
     uint64_t resolver_failures;
-    uint64_t connections_created;
+    uint64_t connections_created; /* each counts once for all its addresses */
     uint64_t connections_ready;
     uint64_t connections_failed;
     uint64_t connections_destroyed;
@@ -172,9 +176,10 @@ MUSTER_API muster_status muster_channel_get_stats(
     muster_channel *channel, muster_channel_stats *ret_stats);
 
 /* The channel as JSON: target, state, list age and staleness, and for each
- * endpoint state, weight, calls in flight, last reason, backoff left. Schema in
- * core/README.md. *ret_json is the caller's, to be given to free(3). Thread:
- * any, as muster_channel_get_stats(). MUSTER_NOMEM, MUSTER_FORKED. */
+ * endpoint state, connected address, weight, calls in flight, last reason,
+ * backoff left. Schema in core/README.md. *ret_json is the caller's, to be
+ * given to free(3). Thread: any, as muster_channel_get_stats(). MUSTER_NOMEM,
+ * MUSTER_FORKED. */
 MUSTER_API muster_status muster_channel_dump_json(muster_channel *channel,
                                                   char **ret_json);
 
