@@ -211,7 +211,8 @@ static void drop_repeats(builder *made, size_t first)
 }
 
 /* One address of each family: a dual-stack host, which is one endpoint with two
- * addresses (gRFC A61). IPv4 is tried first. */
+ * addresses (gRFC A61). IPv6 is tried first (RFC 6724 section 2.1, RFC 8305).
+ */
 static void merge_pair(builder *made, size_t first)
 {
     muster_endpoint *items = &made->list.items[first];
@@ -221,7 +222,7 @@ static void merge_pair(builder *made, size_t first)
         (items[0].address[0] == '[') == (items[1].address[0] == '[')) {
         return;
     }
-    is_reversed = items[0].address[0] == '[';
+    is_reversed = items[0].address[0] != '[';
     made->list.more[made->n_more] = items[is_reversed ? 0 : 1].address;
     items[0].address = items[is_reversed ? 1 : 0].address;
     items[0].more_addresses = &made->list.more[made->n_more++];

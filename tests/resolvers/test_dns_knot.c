@@ -90,7 +90,7 @@ Test(dns_knot, shows_services)
 {
     open_watch("_grpc._tcp." ZONE);
     (void)expect_list("10.0.0.1:80@1 10.0.0.1:82@2 "
-                      "10.0.0.2:81+[fd00::2]:81*3@1");
+                      "[fd00::2]:81+10.0.0.2:81*3@1");
     cr_expect_eq(dns_watch_count(watch, MUSTER_WATCH_LIST), 1);
 }
 

@@ -111,7 +111,7 @@ Test(dns_services, with_an_address_of_each_family_are_one_endpoint)
     dns_zone_addresses(server, "a.test", "10.0.0.1 fd00::1", 60);
     SERVE(dns_srv(0, 1, 80, "a.test", 60), dns_srv(0, 2, 80, "b.test", 60));
     open_watch("");
-    (void)expect_list("10.0.0.1:80+[fd00::1]:80 10.0.0.2:80*2");
+    (void)expect_list("10.0.0.2:80*2 [fd00::1]:80+10.0.0.1:80");
 }
 
 Test(dns_services, share_their_weight_among_several_addresses)
@@ -141,7 +141,7 @@ Test(dns_services, ask_nothing_when_both_families_came_along)
         dns_placed(DNS_ADDITIONAL,
                    dns_owned("a.test", dns_aaaa("fd00::9", 60))));
     open_watch("");
-    (void)expect_list("10.9.9.9:80+[fd00::9]:80");
+    (void)expect_list("[fd00::9]:80+10.9.9.9:80");
     cr_expect_eq(dns_server_count(server, "a.test", 0), 0);
 }
 
