@@ -16,12 +16,14 @@
 #include <time.h>
 
 #include "script_resolver.h"
+#include "timing.h"
 
 enum {
     CHANNELS = 2, /* on one target */
     PICKERS = 3,
     LEASES = 8,      /* a picker holds at a time */
-    ADDRESSES = 12,  /* that a list may have */
+    ADDRESSES = 12,  /* that endpoints of a list begin with */
+    MORE = 2,        /* that an endpoint may have beside it */
     PRIORITIES = 2,  /* of endpoints, when a world has any */
     OPERATIONS = 60, /* between two times of rest */
     PATIENCE_S = 20
@@ -59,6 +61,8 @@ typedef struct world {
 
 static uint64_t seed;
 static char addresses[ADDRESSES][24];
+static char more_texts[ADDRESSES][MORE][24];
+static const char *more_addresses[ADDRESSES][MORE];
 
 /* For whoever reads of a failure. */
 static muster_channel *watched[CHANNELS];
@@ -273,7 +277,11 @@ static void randomize_list(world *w)
 
     w->n = 1 + below(&w->random, ADDRESSES / 2);
     for (size_t i = 0; i < w->n; i++) {
-        w->list[i].address = addresses[(first + i) % ADDRESSES];
+        unsigned at = (first + (unsigned)i) % ADDRESSES;
+
+        w->list[i].address = addresses[at];
+        w->list[i].more_addresses = more_addresses[at];
+        w->list[i].n_more_addresses = at % (MORE + 1);
         randomize_endpoint(w, &w->list[i]);
     }
 }
@@ -363,7 +371,10 @@ static void break_promise(world *w)
 
 static void disturb_connections(world *w)
 {
-    const char *address = addresses[below(&w->random, ADDRESSES)];
+    unsigned endpoint = below(&w->random, ADDRESSES);
+    unsigned which = below(&w->random, 1 + MORE);
+    const char *address =
+        which == 0 ? addresses[endpoint] : more_texts[endpoint][which - 1];
 
     switch (below(&w->random, 6)) {
     case 0:
@@ -451,11 +462,8 @@ static size_t n_served(const world *w)
 static void heal(world *w)
 {
     muster_testkit_transport_set_delay(w->transport, 0);
-    for (int i = 0; i < ADDRESSES; i++) {
-        (void)muster_testkit_transport_set_failure(w->transport, addresses[i],
-                                                   NULL);
-        (void)muster_testkit_transport_connect(w->transport, addresses[i]);
-    }
+    (void)muster_testkit_transport_set_failure(w->transport, NULL, NULL);
+    (void)muster_testkit_transport_connect(w->transport, NULL);
 }
 
 /* Whether picks cover exactly the READY endpoints of the best priority. */
@@ -508,17 +516,14 @@ static bool adds_up(world *w)
 {
     muster_testkit_transport_counts counts = {0};
     uint64_t n_alive = 0;
-    uint64_t n_used = 0;
+    uint64_t n_used;
 
     for (int i = 0; i < CHANNELS; i++) {
         muster_channel_stats stats = stats_of(w->channels[i]);
         n_alive += stats.connections_created - stats.connections_destroyed;
     }
-    for (int i = 0; i < ADDRESSES; i++) {
-        muster_testkit_transport_get_counts(w->transport, addresses[i],
-                                            &counts);
-        n_used += counts.connecting + counts.connected;
-    }
+    muster_testkit_transport_get_counts(w->transport, NULL, &counts);
+    n_used = counts.connecting + counts.connected;
     return n_alive == n_used && n_used <= w->n * CHANNELS;
 }
 
@@ -651,6 +656,18 @@ static void check_memory(unsigned n_worlds)
     MUST(n_worlds <= WARM_UP || now <= before + SLACK, "memory is lost");
 }
 
+static void write_addresses(void)
+{
+    for (int i = 0; i < ADDRESSES; i++) {
+        (void)snprintf(addresses[i], sizeof addresses[i], "10.0.0.%d:1", i);
+        for (int k = 0; k < MORE; k++) {
+            (void)snprintf(more_texts[i][k], sizeof more_texts[i][k],
+                           "[fd00::%d]:%d", 1 + i, 1 + k);
+            more_addresses[i][k] = more_texts[i][k];
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     unsigned seconds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 4;
@@ -660,9 +677,8 @@ int main(int argc, char **argv)
     uint64_t n_picked = 0;
     unsigned n_worlds = 0;
 
-    for (int i = 0; i < ADDRESSES; i++) {
-        (void)snprintf(addresses[i], sizeof addresses[i], "10.0.0.%d:1", i);
-    }
+    write_addresses();
+    muster__timing_scale_waits_for_test(100); /* between attempts: 1 to 20 ms */
     (void)printf("channel_model: seeds from %llu\n", (unsigned long long)first);
     (void)fflush(stdout);
     script_register();
