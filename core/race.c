@@ -103,7 +103,7 @@ static void put_in_order(muster__race *race, const muster_endpoint *endpoint)
 
 /* ---- the pace ---- */
 
-/* Never for the last address: nothing would begin then. */
+/* There is none to wait for after the last address. */
 static void set_timer(muster__race *race)
 {
     const muster_channel_options *options = &race->connection->channel->options;

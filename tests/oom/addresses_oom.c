@@ -69,12 +69,11 @@ static const muster_transport_class transport = {
 
 static char texts[ENDPOINTS][ADDRESSES][24];
 static const char *addresses[ENDPOINTS][ADDRESSES];
+static muster_endpoint list[ENDPOINTS];
 
 /* The first address is refused, the second hangs: both ways to the third. */
 static void report(unsigned first, unsigned last_port)
 {
-    muster_endpoint list[ENDPOINTS] = {{NULL}};
-
     for (unsigned i = 0; i < ENDPOINTS; i++) {
         (void)snprintf(texts[i][0], sizeof texts[i][0], "10.0.0.%u:1",
                        first + i);
