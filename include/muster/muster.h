@@ -17,6 +17,7 @@
 #include <muster/export.h>
 #include <muster/log.h>
 #include <muster/plugin.h>
+#include <muster/service_config.h>
 #include <muster/status.h>
 #include <muster/version.h>
 #include <muster/watch.h>

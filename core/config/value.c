@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads JSON values by the rules of proto3 JSON. */
+#include "value.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include <json_error.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+
+/* Of google.protobuf.Duration: 10 000 years. */
+#define DURATION_MAX_S UINT64_C(315576000000)
+
+const json_t *muster__config_get(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_null(value) ? NULL : value;
+}
+
+bool muster__config_is_object(muster__problems *problems, const json_t *value)
+{
+    if (!json_is_object(value)) {
+        muster__problems_add(problems, "must be an object");
+        return false;
+    }
+    return true;
+}
+
+bool muster__config_is_array(muster__problems *problems, const json_t *value)
+{
+    if (!json_is_array(value)) {
+        muster__problems_add(problems, "must be an array");
+        return false;
+    }
+    return true;
+}
+
+bool muster__config_is_string(muster__problems *problems, const json_t *value)
+{
+    if (!json_is_string(value)) {
+        muster__problems_add(problems, "must be a string");
+        return false;
+    }
+    return true;
+}
+
+bool muster__config_bool(muster__problems *problems, const json_t *value,
+                         bool *ret_value)
+{
+    if (!json_is_boolean(value)) {
+        muster__problems_add(problems, "must be true or false");
+        return false;
+    }
+    *ret_value = json_is_true(value);
+    return true;
+}
+
+/* ---- numbers ---- */
+
+/* What is in a string is read by the grammar of JSON too: so locales do not
+ * matter, and neither hexadecimals nor blanks pass. */
+static bool read_text(muster__problems *problems, const char *text,
+                      double *ret_value)
+{
+    json_error_t error;
+    json_t *number;
+    bool is_number;
+
+    if ((text[0] != '-' && (text[0] < '0' || text[0] > '9')) ||
+        strpbrk(text, " \t\r\n") != NULL) {
+        return false;
+    }
+    errno = 0;
+    number = json_loads(text, JSON_DECODE_ANY, &error);
+    is_number = json_is_number(number);
+    if (is_number) {
+        *ret_value = json_number_value(number);
+    } else if (number == NULL && muster__json_is_out_of_memory(&error)) {
+        problems->is_out_of_memory = true;
+    }
+    json_decref(number);
+    return is_number;
+}
+
+static bool read_number(muster__problems *problems, const json_t *value,
+                        double *ret_value)
+{
+    if (json_is_string(value)) {
+        return read_text(problems, json_string_value(value), ret_value);
+    }
+    if (json_is_number(value)) {
+        *ret_value = json_number_value(value);
+    }
+    return json_is_number(value);
+}
+
+bool muster__config_number(muster__problems *problems, const json_t *value,
+                           double *ret_value)
+{
+    if (!read_number(problems, value, ret_value)) {
+        muster__problems_add(problems, "must be a number");
+        return false;
+    }
+    return true;
+}
+
+bool muster__config_integer(muster__problems *problems, const json_t *value,
+                            uint64_t max, uint64_t *ret_value)
+{
+    double number = -1;
+
+    if (!read_number(problems, value, &number) || number < 0 ||
+        number > (double)max || floor(number) != number) {
+        muster__problems_add(problems,
+                             "must be a whole number from 0 to "
+                             "%" JSON_INTEGER_FORMAT,
+                             (json_int_t)max);
+        return false;
+    }
+    *ret_value = (uint64_t)number;
+    return true;
+}
+
+/* ---- durations ---- */
+
+/* Digits, at most limit of them; moves *text behind them. False: none, or too
+ * many. */
+static bool read_digits(const char **text, size_t limit, uint64_t *ret_value,
+                        size_t *ret_n)
+{
+    uint64_t value = 0;
+    size_t n = 0;
+
+    while (**text >= '0' && **text <= '9') {
+        if (++n > limit) {
+            return false;
+        }
+        value = value * 10 + (uint64_t)(*(*text)++ - '0');
+    }
+    *ret_value = value;
+    *ret_n = n;
+    return n > 0;
+}
+
+static bool parse_duration(const char *text, uint64_t *ret_ns)
+{
+    uint64_t seconds = 0;
+    uint64_t fraction = 0;
+    size_t n = 0;
+
+    if (!read_digits(&text, 12, &seconds, &n) || seconds > DURATION_MAX_S) {
+        return false;
+    }
+    if (*text == '.') {
+        text++;
+        if (!read_digits(&text, 9, &fraction, &n)) {
+            return false;
+        }
+        for (; n < 9; n++) {
+            fraction *= 10;
+        }
+    }
+    if (strcmp(text, "s") != 0) {
+        return false;
+    }
+    *ret_ns = seconds >= (uint64_t)INT64_MAX / NS_PER_S
+                  ? (uint64_t)INT64_MAX
+                  : seconds * NS_PER_S + fraction;
+    return true;
+}
+
+bool muster__config_duration(muster__problems *problems, const json_t *value,
+                             uint64_t *ret_ns)
+{
+    const char *text = json_string_value(value);
+
+    if (text == NULL || !parse_duration(text, ret_ns)) {
+        muster__problems_add(problems, "must be a duration like \"1.5s\"");
+        return false;
+    }
+    return true;
+}
+
+/* ---- status codes ---- */
+
+static const char *const code_names[] = {
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+};
+enum { N_CODES = sizeof code_names / sizeof code_names[0] };
+
+/* gRFC A6: an integer, or a name in any case. -1: it is no code. */
+static int read_code(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    double number = -1;
+
+    for (int i = 0; text != NULL && i < N_CODES; i++) {
+        if (strcasecmp(text, code_names[i]) == 0) {
+            return i;
+        }
+    }
+    if (!json_is_number(value)) {
+        return -1;
+    }
+    number = json_number_value(value);
+    return number >= 0 && number < N_CODES && floor(number) == number
+               ? (int)number
+               : -1;
+}
+
+bool muster__config_codes(muster__problems *problems, const json_t *value,
+                          uint32_t *ret_codes)
+{
+    uint32_t codes = 0;
+    bool is_good = muster__config_is_array(problems, value);
+
+    for (size_t i = 0; is_good && i < json_array_size(value); i++) {
+        int code = read_code(json_array_get(value, i));
+
+        if (code < 0) {
+            size_t mark = muster__problems_enter_index(problems, i);
+            muster__problems_add(problems, "must be a gRPC status code, by "
+                                           "name or number");
+            muster__problems_leave(problems, mark);
+            is_good = false;
+        } else {
+            codes |= UINT32_C(1) << code;
+        }
+    }
+    if (is_good) {
+        *ret_codes = codes;
+    }
+    return is_good;
+}

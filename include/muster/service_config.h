@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MUSTER_SERVICE_CONFIG_H
+#define MUSTER_SERVICE_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <muster/channel.h>
+#include <muster/export.h>
+#include <muster/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* gRPC's service config: JSON by which a service tells its clients how to
+ * balance and what calls of its methods are like. The schema is gRPC's (gRFC
+ * A2, A6, A17, A21; proto3 JSON); muster's own settings are the object under
+ * the key "muster". Unknown fields are ignored. A config is taken as a whole or
+ * not at all. Of loadBalancingConfig the first policy that is known counts. */
+
+/* ---- Checking ---- */
+
+typedef struct muster_config_problem {
+    uint32_t struct_size;
+    int line; /* from 1; of the nearest value there is */
+    int column;
+    const char *path; /* "methodConfig[0].timeout"; "": the whole of it */
+    const char *text; /* "must be a duration like \"1.5s\"" */
+} muster_config_problem;
+
+/* Thread: that of muster_service_config_check(), inside it. All is borrowed for
+ * the call. */
+typedef void (*muster_config_problem_fn)(void *arg,
+                                         const muster_config_problem *problem);
+
+/* Checks length bytes of JSON as a channel would, the policy's own
+ * configuration included (plugins are loaded for that), and calls fn (may be
+ * NULL) for each problem, 16 at most. MUSTER_OK; MUSTER_INVAL, and err (may be
+ * NULL) has the problems in one text; MUSTER_NOMEM, MUSTER_FORKED. Thread: any.
+ */
+MUSTER_API muster_status muster_service_config_check(
+    const char *json, size_t length, muster_config_problem_fn fn, void *arg,
+    muster_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
