@@ -19,6 +19,7 @@ typedef enum exit_code {
 /* argv[0] is "muster VERB". */
 typedef exit_code (*command_fn)(int argc, char **argv);
 
+exit_code command_config(int argc, char **argv);
 exit_code command_plugins(int argc, char **argv);
 exit_code command_resolve(int argc, char **argv);
 exit_code command_version(int argc, char **argv);
