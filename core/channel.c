@@ -31,6 +31,7 @@ void muster__channel_discard(muster_channel *channel)
     free((char *)channel->options.policy);
     free((char *)channel->options.policy_config_json);
     free((char *)channel->options.authority);
+    free((char *)channel->options.service_config);
     free(channel->name);
     (void)pthread_cond_destroy(&channel->close_changed);
     (void)pthread_mutex_destroy(&channel->close_lock);
@@ -51,6 +52,7 @@ void muster__channel_free(muster_channel *channel)
     free(channel->held.items);
     free(channel->resolver_failure);
     free(channel->latest_failure);
+    muster__channel_config_fini(channel);
     if (channel->has_transport_ref && options->transport->unref != NULL) {
         options->transport->unref(options->transport_arg);
     }
@@ -85,6 +87,9 @@ static const char *failure_reason(muster_channel *channel)
     if (!channel->has_list) {
         return channel->resolver_failure;
     }
+    if (channel->config.is_blocked) {
+        return channel->config.refusal;
+    }
     if (channel->table.n_listed == 0) {
         return "the list of endpoints is empty";
     }
@@ -96,6 +101,9 @@ static muster_connectivity aggregate(const muster_channel *channel)
 {
     if (channel->is_closing) {
         return MUSTER_SHUTDOWN;
+    }
+    if (channel->config.is_blocked) {
+        return MUSTER_TRANSIENT_FAILURE;
     }
     if (muster__view_size(channel->plane) > 0) {
         return MUSTER_READY;

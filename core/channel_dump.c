@@ -99,6 +99,17 @@ static json_t *dump_list(const muster_channel *channel)
         text_or_null(muster__resolution_failure(resolution)));
 }
 
+/* Where the config in force comes from, and why another one is not. */
+static json_t *dump_config(const muster_channel *channel)
+{
+    const muster__channel_config *config = &channel->config;
+    const char *source = config->is_of_resolver ? "resolver" : "application";
+
+    return json_pack("{s:o, s:o}", "source",
+                     text_or_null(config->current == NULL ? NULL : source),
+                     "refusal", text_or_null(config->refusal));
+}
+
 static void dump_on_control(muster__request *base)
 {
     dump_request *request = (dump_request *)base;
@@ -106,11 +117,11 @@ static void dump_on_control(muster__request *base)
     const muster__policy *policy = channel->publisher.policy;
 
     request->json =
-        json_pack("{s:i, s:s, s:s, s:o, s:I, s:o, s:o}", "schema_version", 1,
-                  "target", muster__channel_name(channel), "state",
+        json_pack("{s:i, s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "schema_version",
+                  1, "target", muster__channel_name(channel), "state",
                   state_name((int)muster_channel_state(channel)), "policy",
                   text_or_null(policy == NULL ? NULL : policy->class_->name),
-                  "picker_generation",
+                  "service_config", dump_config(channel), "picker_generation",
                   (json_int_t)muster__plane_generation(channel->plane), "list",
                   dump_list(channel), "endpoints", dump_endpoints(channel));
 }

@@ -12,6 +12,7 @@
 #include <muster/channel.h>
 
 #include "asked.h"
+#include "channel_config.h"
 #include "connector.h"
 #include "nudge.h"
 #include "parking.h"
@@ -63,6 +64,7 @@ struct muster_channel {
     char *resolver_failure; /* before any list */
     const char *authority;  /* the options' or the target's; NULL: neither */
 
+    muster__channel_config config;
     muster__subchannel_table table;
     muster__priorities priorities;
     muster__connector connector;

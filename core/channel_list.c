@@ -6,6 +6,7 @@
 #include "channel_internal.h"
 #include "connection.h"
 #include "log_internal.h"
+#include "policy_choice.h"
 
 /* ---- weights: are all equal? (behaviour rule 13) ---- */
 
@@ -151,7 +152,8 @@ static bool wants_all(const muster_channel *channel)
 {
     const muster__policy *policy = channel->publisher.policy;
 
-    return policy == NULL || policy->class_->want == NULL;
+    return !channel->config.is_blocked &&
+           (policy == NULL || policy->class_->want == NULL);
 }
 
 static void add_one(muster_channel *channel, muster__endpoint *endpoint,
@@ -237,7 +239,8 @@ static void choose_policy(muster_channel *channel)
 {
     muster_error err;
 
-    if (muster__publisher_choose_policy(channel, &err) != MUSTER_OK) {
+    if (!channel->config.is_blocked &&
+        muster__policy_choose(channel, &err) != MUSTER_OK) {
         muster__log(MUSTER_LOG_ERROR, "channel %s: %s",
                     muster__channel_name(channel), err.message);
         free(channel->latest_failure);
@@ -314,7 +317,8 @@ void muster__channel_resync(muster_channel *channel)
     muster__change *items = calloc((size_t)limit * 2 + 1, sizeof *items);
     muster__changes changes = {items, 0};
 
-    if (items == NULL) {
+    if (items == NULL || muster__channel_config_update(channel) != MUSTER_OK) {
+        free(items);
         return; /* the poll timer tries again */
     }
     for (uint32_t i = 0; i < limit; i++) {
@@ -349,6 +353,9 @@ void muster__channel_list_changed(muster__subscriber *subscriber,
                                    offsetof(muster_channel, subscriber));
 
     channel->has_list = true;
+    if (muster__channel_config_update(channel) != MUSTER_OK) {
+        channel->is_resync_due = true;
+    }
     if (channel->is_resync_due || reserve(channel, changes) != MUSTER_OK) {
         channel->is_resync_due = true;
         muster__channel_poll_soon(channel);

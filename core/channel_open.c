@@ -7,6 +7,7 @@
 #include "channel_internal.h"
 #include "connection.h"
 #include "fork.h"
+#include "policy_choice.h"
 #include "request.h"
 #include "sized.h"
 #include "thread.h"
@@ -66,6 +67,7 @@ static muster_status options_copy(muster_channel_options *copy,
     copy->policy = NULL;
     copy->policy_config_json = NULL;
     copy->authority = NULL;
+    copy->service_config = NULL;
     options_defaults(copy);
     if (copy_string(&given.policy) != MUSTER_OK) {
         return MUSTER_NOMEM;
@@ -79,6 +81,10 @@ static muster_status options_copy(muster_channel_options *copy,
         return MUSTER_NOMEM;
     }
     copy->authority = given.authority;
+    if (copy_string(&given.service_config) != MUSTER_OK) {
+        return MUSTER_NOMEM;
+    }
+    copy->service_config = given.service_config;
     return MUSTER_OK;
 }
 
@@ -288,6 +294,18 @@ static muster_status take_authority(opening *open)
     return status;
 }
 
+/* So that errors in what the application says are told here. */
+static muster_status take_own_config(opening *open)
+{
+    muster_channel *channel = open->channel;
+    muster_status status = muster__channel_config_init(channel, &open->err);
+
+    if (status == MUSTER_OK && channel->options.policy != NULL) {
+        status = muster__policy_choose(channel, &open->err);
+    }
+    return status;
+}
+
 static muster_status subscribe(opening *open)
 {
     muster_channel *channel = open->channel;
@@ -329,8 +347,8 @@ static void open_on_control(muster__request *request)
     if (open->status != MUSTER_OK) {
         (void)muster_error_set(&open->err, open->status, "channel %s: %s",
                                channel->name, muster_status_text(open->status));
-    } else if (options->policy != NULL) { /* so that its errors are told here */
-        open->status = muster__publisher_choose_policy(channel, &open->err);
+    } else {
+        open->status = take_own_config(open);
     }
     if (open->status == MUSTER_OK) {
         open->status = subscribe(open);

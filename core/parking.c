@@ -26,6 +26,9 @@ struct muster__parked {
     int phase;
     atomic_bool is_cancelled; /* set under the lock */
     bool has_waited;          /* it was counted */
+    bool is_limited;          /* the service config has had its say */
+    bool is_limit_new;        /* its thread sleeps to another deadline yet */
+    uint64_t since_ns;
     muster_status status;
     muster_lease lease;
     muster_error err;
@@ -75,6 +78,35 @@ static muster__parked *list_serve_locked(muster__parking *parking)
     return parking->last;
 }
 
+/* ---- the service config's timeout, which may become known only here ---- */
+
+static void limit(muster__parked *parked, const muster__method_config *config)
+{
+    uint64_t deadline_ns;
+
+    if (parked->is_limited || config == NULL) {
+        return;
+    }
+    parked->is_limited = true;
+    deadline_ns = parked->since_ns + config->timeout_ns;
+    if (config->timeout_ns != 0 && (parked->call.deadline_ns == 0 ||
+                                    deadline_ns < parked->call.deadline_ns)) {
+        parked->call.deadline_ns = deadline_ns;
+        parked->is_limit_new = true;
+    }
+}
+
+/* Thread: control. */
+static void limit_on_control(const muster_channel *channel,
+                             muster__parked *parked)
+{
+    const muster__methods *methods = muster__channel_config_methods(channel);
+
+    if (methods != NULL) {
+        limit(parked, muster__methods_find(methods, parked->call.method));
+    }
+}
+
 /* ---- serving. Thread: control ---- */
 
 static bool is_over(const muster__parked *parked, uint64_t now_ns)
@@ -89,6 +121,7 @@ static bool try_again(muster_channel *channel, muster__parked *parked,
     if (atomic_load(&parked->is_cancelled)) {
         return true;
     }
+    limit_on_control(channel, parked);
     parked->status = muster__plane_pick(channel->plane, &parked->call,
                                         &parked->lease, &parked->err);
     if (parked->status == MUSTER_QUEUED && parked->fn != NULL &&
@@ -146,7 +179,8 @@ static void wait_again_locked(muster__parking *parking)
     for (muster__parked *p = parking->first; p != NULL && p->phase == SERVING;
          p = p->next) {
         p->phase = WAITING;
-        if (p->fn == NULL && is_over(p, now_ns)) {
+        if (p->fn == NULL && (is_over(p, now_ns) || p->is_limit_new)) {
+            p->is_limit_new = false;
             pthread_cond_signal(&p->done); /* it slept without its deadline */
         } else if (p->fn != NULL && !p->has_waited) {
             p->has_waited = true;
@@ -276,13 +310,14 @@ static muster_status park(muster_channel *channel, muster__parked *parked,
 static void wait_locked(muster_channel *channel, muster__parked *parked)
 {
     muster__parking *parking = &channel->parking;
-    uint64_t deadline_ns = parked->call.deadline_ns;
 
-    while (parked->phase != DONE) {
-        if (deadline_ns == 0 || parked->phase == SERVING) {
+    while (parked->phase != DONE) { /* while it is served, the deadline may
+                                       change */
+        if (parked->phase == SERVING || parked->call.deadline_ns == 0) {
             pthread_cond_wait(&parked->done, &parking->lock);
         } else if (muster__cond_wait_until(&parked->done, &parking->lock,
-                                           deadline_ns) == ETIMEDOUT &&
+                                           parked->call.deadline_ns) ==
+                       ETIMEDOUT &&
                    parked->phase == WAITING) {
             list_remove_locked(parking, parked);
             parking->n_timed_out++;
@@ -337,6 +372,7 @@ muster_status muster_channel_pick_wait(muster_channel *channel,
                                        muster_lease *ret_lease,
                                        muster_error *err)
 {
+    muster__method_config config;
     muster__parked parked;
     muster_status status = muster_channel_pick(channel, call, ret_lease, err);
 
@@ -349,6 +385,11 @@ muster_status muster_channel_pick_wait(muster_channel *channel,
     }
     memset(&parked, 0, sizeof parked);
     call_copy(&parked.call, call);
+    parked.since_ns = muster__now_ns();
+    if (muster__plane_find_method(channel->plane, parked.call.method,
+                                  &config)) {
+        limit(&parked, &config);
+    }
     if (muster__cond_init(&parked.done) != MUSTER_OK) {
         return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
@@ -381,6 +422,7 @@ static muster__parked *parked_new(const muster_call_info *call,
         copy.hash_key = memcpy(parked->text + method, copy.hash_key, key);
     }
     parked->call = copy;
+    parked->since_ns = muster__now_ns();
     parked->fn = fn;
     parked->arg = arg;
     return parked;

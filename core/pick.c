@@ -2,6 +2,7 @@
 /* Picking: ask the published policy, count the call in, refuse what is gone. */
 #include <stddef.h>
 
+#include "config/method_config.h"
 #include "fork.h"
 #include "log_internal.h"
 #include "plane_internal.h"
@@ -36,17 +37,32 @@ static void count_failure(muster__plane *plane)
                               memory_order_relaxed); /* a counter */
 }
 
+/* What the call does not say itself, the service config may say of its method.
+ */
+static bool waits_for_ready(const muster__view *view,
+                            const muster_call_info *call)
+{
+    const muster__method_config *config = NULL;
+
+    if ((call->flags & MUSTER_CALL_WAIT_FOR_READY) != 0) {
+        return true;
+    }
+    if (view->methods != NULL && (call->flags & MUSTER_CALL_FAIL_FAST) == 0) {
+        config = muster__methods_find(view->methods, call->method);
+    }
+    return config != NULL && config->is_wait_for_ready;
+}
+
 /* Nobody is asked: the channel's state answers. */
 MUSTER__COLD static muster_status answer_by_state(const muster__view *view,
                                                   const muster_call_info *call,
                                                   muster_error *err)
 {
-    bool waits = (call->flags & MUSTER_CALL_WAIT_FOR_READY) != 0;
-
     if (view->state == MUSTER_SHUTDOWN) {
         return muster_error_set(err, MUSTER_CLOSED, "the channel is closed");
     }
-    if (view->state == MUSTER_TRANSIENT_FAILURE && !waits) {
+    if (view->state == MUSTER_TRANSIENT_FAILURE &&
+        !waits_for_ready(view, call)) {
         count_failure(view->plane);
         return muster_error_set(
             err, MUSTER_UNAVAILABLE, "%s",
@@ -245,6 +261,22 @@ muster_status muster__plane_pick_noting(muster__plane *plane,
 {
     return pick_slowly(plane, call != NULL ? call : &default_call, ret_lease,
                        ret_generation, err, 0);
+}
+
+bool muster__plane_find_method(muster__plane *plane, const char *method,
+                               muster__method_config *ret_config)
+{
+    muster__guard guard;
+    const muster__view *view = muster__guard_enter(&guard, &plane->published);
+    const muster__method_config *config =
+        view->methods == NULL ? NULL
+                              : muster__methods_find(view->methods, method);
+
+    if (config != NULL) {
+        *ret_config = *config;
+    }
+    muster__guard_leave(&guard);
+    return config != NULL;
 }
 
 /* ---- the hot path: whatever is not as usual leaves it for good ---- */

@@ -148,6 +148,7 @@ static void fill_view(muster__plane *plane,
     view->state = publication->state;
     view->table = publication->table;
     view->garbage = publication->garbage;
+    view->methods = publication->methods;
     if (publication->policy != NULL && publication->state != MUSTER_SHUTDOWN) {
         set_policy(view, publication->policy);
     }

@@ -14,6 +14,8 @@
 typedef struct muster__plane muster__plane;
 typedef struct muster__slot muster__slot; /* one connection, hot part */
 typedef struct muster__view muster__view; /* an immutable READY view */
+struct muster__methods;
+struct muster__method_config;
 
 /* A policy instance as the data plane sees it. Made by policy.c, alive until
  * its `unpublished` was called. */
@@ -103,6 +105,8 @@ typedef struct muster__publication {
     void *garbage; /* given to host.garbage() when unreachable, or NULL */
     muster_connectivity state;
     const char *reason; /* copied; for fail-fast picks when nothing is READY */
+    const struct muster__methods *methods; /* of the service config, valid as
+                                              long as garbage; or NULL */
 } muster__publication;
 
 /* Whether readers hold up so much memory that a change should rather be merged
@@ -161,6 +165,11 @@ muster_status muster__plane_pick_noting(muster__plane *plane,
                                         muster_lease *ret_lease,
                                         uint64_t *ret_generation,
                                         muster_error *err);
+
+/* What the published service config says of the call's method, as
+ * muster__methods_find(). False: nothing. */
+bool muster__plane_find_method(muster__plane *plane, const char *method,
+                               struct muster__method_config *ret_config);
 
 /* muster_lease_finish() and the lease's getters are defined with the plane. */
 

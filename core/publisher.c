@@ -8,11 +8,13 @@
 #include "channel_internal.h"
 #include "connection.h"
 #include "log_internal.h"
+#include "policy_choice.h"
 
 /* What a published picker needs as long as a reader may hold it. */
 typedef struct muster__published {
     muster__policy *policy;
     void *table;
+    muster__service_config *config; /* the view's methods are in it */
 } muster__published;
 
 /* A table in the making, for a frozen view. */
@@ -28,6 +30,25 @@ struct muster__build {
     muster_status status;
     muster_error err;
 };
+
+/* Before any list no policy is asked: calls wait, whatever it would say. Nor is
+ * it while no service config is valid. */
+static bool has_policy(const muster_channel *channel)
+{
+    return channel->has_list && !channel->is_closing &&
+           !channel->config.is_blocked && channel->publisher.policy != NULL;
+}
+
+/* The one that is published; NULL: none. */
+static muster__policy *serving_policy(const muster_channel *channel)
+{
+    const muster__publisher *publisher = &channel->publisher;
+
+    if (!has_policy(channel)) {
+        return NULL;
+    }
+    return publisher->former != NULL ? publisher->former : publisher->policy;
+}
 
 /* ---- telling the policy ---- */
 
@@ -70,9 +91,10 @@ static void apply_wants(muster_channel *channel, const muster_backend *backends,
                                       subchannel->is_asked);
         if (subchannel->is_wanted || subchannel->is_asked) {
             muster__subchannel_connect(channel, subchannel);
-        } else {
+        } else if (channel->publisher.former == NULL ||
+                   subchannel->state != MUSTER_READY) {
             muster__subchannel_shed(channel, subchannel);
-        }
+        } /* else the former policy serves from it */
     }
     muster__connector_run(channel);
     if (has_changed) {
@@ -118,8 +140,7 @@ static bool tell_policy(muster_channel *channel)
     muster__policy *policy = publisher->policy;
     bool is_update = publisher->is_update_due;
 
-    if (policy == NULL || !channel->has_list ||
-        !(is_update || publisher->is_want_due)) {
+    if (!has_policy(channel) || !(is_update || publisher->is_want_due)) {
         return true;
     }
     publisher->is_update_due = false; /* before: it may cause the next */
@@ -142,6 +163,7 @@ static void published_free(muster__published *published)
                                                  published->table);
     }
     muster__policy_unref(published->policy);
+    muster__service_config_unref(published->config);
     free(published);
 }
 
@@ -151,13 +173,15 @@ void muster__publisher_garbage(void *ctx, void *garbage)
     published_free(garbage);
 }
 
-static muster__published *published_new(muster__policy *policy, void *table)
+static muster__published *published_new(const muster_channel *channel,
+                                        muster__policy *policy, void *table)
 {
     muster__published *published = calloc(1, sizeof *published);
 
     if (published != NULL) {
         published->policy = policy == NULL ? NULL : muster__policy_ref(policy);
         published->table = table;
+        published->config = muster__service_config_ref(channel->config.current);
     }
     return published;
 }
@@ -166,7 +190,7 @@ static muster__published *published_new(muster__policy *policy, void *table)
 static bool publish(muster_channel *channel, muster__view *view,
                     muster__policy *policy, void *table)
 {
-    muster__published *published = published_new(policy, table);
+    muster__published *published = published_new(channel, policy, table);
     const char *reason = NULL;
     muster_connectivity state = muster__channel_aggregate(channel, &reason);
     muster__publication publication = {
@@ -174,6 +198,7 @@ static bool publish(muster_channel *channel, muster__view *view,
         .policy = policy == NULL ? NULL : &policy->published,
         .table = table,
         .garbage = published,
+        .methods = muster__channel_config_methods(channel),
         .state = state,
         .reason = reason,
     };
@@ -192,13 +217,6 @@ static bool publish(muster_channel *channel, muster__view *view,
     return true;
 }
 
-/* Before any list no policy is asked: calls wait, whatever it would say. */
-static bool has_policy(const muster_channel *channel)
-{
-    return channel->has_list && !channel->is_closing &&
-           channel->publisher.policy != NULL;
-}
-
 static bool publish_now(muster_channel *channel)
 {
     muster__view *view = NULL;
@@ -206,9 +224,7 @@ static bool publish_now(muster_channel *channel)
     if (muster__view_freeze(channel->plane, &view) != MUSTER_OK) {
         return false;
     }
-    if (!publish(channel, view,
-                 has_policy(channel) ? channel->publisher.policy : NULL,
-                 NULL)) {
+    if (!publish(channel, view, serving_policy(channel), NULL)) {
         muster__view_discard(channel->plane, view);
         return false;
     }
@@ -313,7 +329,7 @@ static muster__build *build_new(muster_channel *channel)
     }
     muster__channel_ref(channel);
     build->channel = channel;
-    build->policy = muster__policy_ref(channel->publisher.policy);
+    build->policy = muster__policy_ref(serving_policy(channel));
     build->endpoints = calloc(n + 1, sizeof(muster__endpoint *));
     build->ready = calloc(n + 1, sizeof *build->ready);
     if (build->endpoints == NULL || build->ready == NULL ||
@@ -348,9 +364,9 @@ static bool start_build(muster_channel *channel)
 
 static bool needs_table(const muster_channel *channel)
 {
-    const muster__policy *policy = channel->publisher.policy;
+    const muster__policy *policy = serving_policy(channel);
 
-    return has_policy(channel) && policy->class_->build != NULL &&
+    return policy != NULL && policy->class_->build != NULL &&
            (muster__view_size(channel->plane) > 0 ||
             (policy->class_->flags & MUSTER_BALANCER_PICKS_WHEN_EMPTY) != 0);
 }
@@ -368,8 +384,11 @@ static bool must_wait_for_build(muster_channel *channel)
 
 static bool publish_or_build(muster_channel *channel)
 {
-    if (channel->publisher.build == NULL && !tell_policy(channel)) {
-        return false;
+    if (channel->publisher.build == NULL) {
+        if (!tell_policy(channel)) {
+            return false;
+        }
+        muster__policy_settle(channel);
     }
     if (muster__plane_should_merge(channel->plane) && !channel->is_closing) {
         return false;
@@ -404,55 +423,6 @@ void muster__publisher_republish(muster_channel *channel)
     muster__publisher_run(channel, false);
 }
 
-/* ---- which policy ---- */
-
-static const char *wanted_name(const muster_channel *channel)
-{
-    if (channel->options.policy != NULL) {
-        return channel->options.policy;
-    }
-    return muster__channel_weights_differ(channel) ? "weighted_round_robin"
-                                                   : "round_robin";
-}
-
-static void warn_of_weights(muster_channel *channel)
-{
-    const muster__policy *policy = channel->publisher.policy;
-
-    if (!channel->has_warned_weights &&
-        muster__channel_weights_differ(channel) &&
-        (policy->class_->flags & MUSTER_BALANCER_USES_WEIGHTS) == 0) {
-        channel->has_warned_weights = true;
-        muster__log(MUSTER_LOG_WARNING,
-                    "channel %s: policy %s ignores the endpoints' weights, "
-                    "which differ",
-                    muster__channel_name(channel), policy->class_->name);
-    }
-}
-
-muster_status muster__publisher_choose_policy(muster_channel *channel,
-                                              muster_error *err)
-{
-    muster__publisher *publisher = &channel->publisher;
-    const char *name = wanted_name(channel);
-    muster__policy *policy = NULL;
-    muster_status status;
-
-    if (publisher->policy == NULL ||
-        strcmp(publisher->policy->class_->name, name) != 0) {
-        status = muster__policy_create(
-            channel, name, channel->options.policy_config_json, &policy, err);
-        if (status != MUSTER_OK) {
-            return status;
-        }
-        muster__policy_unref(publisher->policy);
-        publisher->policy = policy;
-        publisher->is_update_due = true;
-    }
-    warn_of_weights(channel);
-    return MUSTER_OK;
-}
-
 const muster__policy *muster__publisher_builder(const muster_channel *channel)
 {
     const muster__build *build = channel->publisher.build;
@@ -462,6 +432,8 @@ const muster__policy *muster__publisher_builder(const muster_channel *channel)
 
 void muster__publisher_close(muster_channel *channel)
 {
+    muster__policy_unref(channel->publisher.former);
+    channel->publisher.former = NULL;
     muster__policy_unref(channel->publisher.policy);
     channel->publisher.policy = NULL;
 }

@@ -14,6 +14,7 @@ typedef struct muster__build muster__build;
 
 typedef struct muster__publisher {
     muster__policy *policy; /* the one that is wanted; NULL before any list */
+    muster__policy *former; /* serves until that one can; or NULL */
     muster__build *build;   /* the one on the worker, or NULL */
     uint32_t n_policies;    /* ever: numbers them */
     bool is_dirty;          /* something changed since the last publication */
@@ -30,11 +31,6 @@ void muster__publisher_run(muster_channel *channel, bool is_update);
 /* The same, when the policy asked for it: want() and build() are called again,
  * update() is not, so that update() may ask for it. */
 void muster__publisher_republish(muster_channel *channel);
-
-/* Chooses the policy by behaviour rule 13, when the list changed. MUSTER_OK, or
- * why the policy cannot be made (the old one stays). */
-muster_status muster__publisher_choose_policy(muster_channel *channel,
-                                              muster_error *err);
 
 /* host.garbage of the plane. */
 void muster__publisher_garbage(void *ctx, void *garbage);

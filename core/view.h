@@ -48,7 +48,8 @@ struct muster__view {
     uint32_t n_state_chunks;
     muster__plane *plane;
     const char *policy_name;
-    char *reason; /* owned; or NULL */
+    char *reason;                          /* owned; or NULL */
+    const struct muster__methods *methods; /* of the service config; or NULL */
     muster_connectivity state;
     uint32_t n_slots;
     bool asks_when_empty;

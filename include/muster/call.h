@@ -11,8 +11,11 @@ extern "C" {
 
 enum {
     /* Wait for an endpoint through TRANSIENT_FAILURE, to the deadline (gRPC's
-     * doc/wait-for-ready.md). Without it a call is fail-fast. */
-    MUSTER_CALL_WAIT_FOR_READY = 1 << 0
+     * doc/wait-for-ready.md). Without it a call is fail-fast, unless the
+     * channel's service config says otherwise of its method. */
+    MUSTER_CALL_WAIT_FOR_READY = 1 << 0,
+    /* Be fail-fast, whatever the service config says of the method. */
+    MUSTER_CALL_FAIL_FAST = 1 << 1
 };
 
 /* "No deadline", wherever a deadline or time-out is taken. */

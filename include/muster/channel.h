@@ -27,7 +27,10 @@ typedef struct muster_channel_options {
     uint32_t reserved;
     const muster_transport_class *transport; /* NULL: "none" */
     void *transport_arg;
-    const char *policy; /* NULL: round_robin; weighted_ when weights differ */
+    /* NULL: that of the service config; without one round_robin, or weighted_
+     * when weights differ. One that is named here wins over service configs
+     * (C core's grpc.lb_policy_name loses), since who names it means it. */
+    const char *policy;
     const char *policy_config_json; /* NULL: "{}" */
     const char *authority; /* for TLS and :authority; NULL: the resolver's */
     uint64_t replace_timeout_ms;  /* 0: 10 000. How long an old list may serve
@@ -46,6 +49,11 @@ typedef struct muster_channel_options {
      * (RFC 8305). 0: 250; less than 100 or more than 2 000 reads as that (gRFC
      * A61). */
     uint64_t connection_attempt_delay_ms;
+    /* gRPC service config (JSON; service_config.h), for as long as the resolver
+     * has none; NULL: none. One that is invalid is an error. Of the resolver's
+     * the last valid one stays in force; while there has been none, an invalid
+     * one puts the channel into TRANSIENT_FAILURE. */
+    const char *service_config;
 } muster_channel_options;
 
 /* A call in flight: pins one connection, never a whole list. Made by a pick,
@@ -95,10 +103,11 @@ MUSTER_API muster_status muster_channel_pick(muster_channel *channel,
                                              muster_lease *ret_lease,
                                              muster_error *err);
 
-/* Picks, waiting while nothing is ready: to call->deadline_ns, first come first
- * served. Thread: any but control (MUSTER_WOULD_DEADLOCK). As
- * muster_channel_pick(), but MUSTER_TIMEOUT and MUSTER_EXHAUSTED (max_parked)
- * instead of MUSTER_QUEUED. */
+/* Picks, waiting while nothing is ready: to call->deadline_ns, or to the
+ * timeout that the service config gives its method, first come first served.
+ * Thread: any but control (MUSTER_WOULD_DEADLOCK). As muster_channel_pick(),
+ * but MUSTER_TIMEOUT and MUSTER_EXHAUSTED (max_parked) instead of
+ * MUSTER_QUEUED. */
 MUSTER_API muster_status muster_channel_pick_wait(muster_channel *channel,
                                                   const muster_call_info *call,
                                                   muster_lease *ret_lease,

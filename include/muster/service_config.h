@@ -43,6 +43,31 @@ MUSTER_API muster_status muster_service_config_check(
     const char *json, size_t length, muster_config_problem_fn fn, void *arg,
     muster_error *err);
 
+/* ---- Methods ---- */
+
+enum {
+    MUSTER_METHOD_SAYS_WAIT_FOR_READY = 1 << 0, /* the next one counts */
+    MUSTER_METHOD_WAIT_FOR_READY = 1 << 1
+};
+
+typedef struct muster_method_config {
+    uint32_t struct_size;
+    uint32_t flags;              /* MUSTER_METHOD_... */
+    uint64_t timeout_ns;         /* MUSTER_FOREVER: none */
+    uint64_t max_request_bytes;  /* UINT64_MAX: no limit */
+    uint64_t max_response_bytes; /* UINT64_MAX: no limit */
+} muster_method_config;
+
+/* What the channel's service config says of a method ("/pkg.Service/Method"):
+ * itself, else its service, else all. Picks and muster_call heed it; this is
+ * for those who make calls in other ways. Fills *ret_config up to its
+ * struct_size, which the caller sets, and answers 1; answers 0, with it
+ * untouched, when nothing is said, or the resolver has not answered yet.
+ * Thread: any; wait-free. */
+MUSTER_API int
+muster_channel_get_method_config(muster_channel *channel, const char *method,
+                                 muster_method_config *ret_config);
+
 #ifdef __cplusplus
 }
 #endif

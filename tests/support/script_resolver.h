@@ -20,6 +20,10 @@ void script_report(const char *name, const muster_endpoint *endpoints,
 void script_report_addresses(const char *name, const char *const *addresses,
                              size_t n);
 
+/* The same with a service config (NULL: none). */
+void script_report_config(const char *name, const char *const *addresses,
+                          size_t n, const char *service_config);
+
 void script_report_delta(const char *name, const muster_endpoint *upserted,
                          size_t n_upserted, const muster_endpoint *removed,
                          size_t n_removed);

@@ -15,6 +15,7 @@ static struct {
     atomic_uint n_updates;
     atomic_uint n_builds;
     atomic_uint n_dones;
+    atomic_uint n_created;
     atomic_uint n_destroyed;
     atomic_uint n_tables;
     atomic_bool fails_to_build;
@@ -22,7 +23,8 @@ static struct {
     sem_t is_building;
     sem_t may_build;
     muster_pick_result failure;
-    unsigned n_wanted; /* the first ones of the list */
+    unsigned first_wanted;
+    unsigned n_wanted; /* of the list, from first_wanted on */
     _Atomic uint64_t ids[64];
     atomic_uint n_ids;
     atomic_uint next;
@@ -33,6 +35,7 @@ static muster_status drilled_create(const muster_balancer_env *env,
 {
     (void)err;
     drill.env = env;
+    atomic_fetch_add(&drill.n_created, 1);
     env->host->republish(env->ctx);
     env->host->request_resolution(env->ctx);
     *ret_self = &drill;
@@ -54,7 +57,8 @@ static void drilled_want(void *self, const muster_balancer_update *update,
 {
     (void)self;
     for (size_t i = 0; i < update->n_backends; i++) {
-        ret_wanted[i] = i < drill.n_wanted;
+        ret_wanted[i] =
+            i >= drill.first_wanted && i < drill.first_wanted + drill.n_wanted;
     }
 }
 
@@ -135,8 +139,11 @@ static void drilled_table_destroy(void *self, void *table)
 static void drilled_destroy(void *self)
 {
     (void)self;
-    cr_assert_eq(atomic_load(&drill.n_tables), 0);
-    atomic_fetch_add(&drill.n_destroyed, 1);
+    /* The last of them: tables are counted for all together. */
+    if (atomic_fetch_add(&drill.n_destroyed, 1) + 1 ==
+        atomic_load(&drill.n_created)) {
+        cr_assert_eq(atomic_load(&drill.n_tables), 0);
+    }
 }
 
 static const muster_balancer_class drilled = {

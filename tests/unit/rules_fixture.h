@@ -38,13 +38,13 @@ typedef struct bench {
     muster_channel *channel;
 } bench;
 
-static inline bench bench_open(const char *policy, uint64_t delay_ms)
+static inline bench bench_open_with(muster_channel_options options,
+                                    uint64_t delay_ms)
 {
     bench b = {NULL, NULL};
-    muster_channel_options options = {.struct_size = sizeof options,
-                                      .policy = policy};
     muster_error err = {.code = MUSTER_OK};
 
+    options.struct_size = sizeof options;
     script_register();
     sem_init(&drill.is_building, 0, 0);
     sem_init(&drill.may_build, 0, 0);
@@ -60,6 +60,13 @@ static inline bench bench_open(const char *policy, uint64_t delay_ms)
         muster_channel_create("script:///" TARGET, &options, &b.channel, &err),
         MUSTER_OK, "%s", err.message);
     return b;
+}
+
+static inline bench bench_open(const char *policy, uint64_t delay_ms)
+{
+    const muster_channel_options options = {.policy = policy};
+
+    return bench_open_with(options, delay_ms);
 }
 
 static inline void bench_close(bench *b)

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service config of a channel. */
+#include "channel_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel_internal.h"
+#include "log_internal.h"
+
+/* Makes the policy and lets it go: whether it is the one to serve, the list
+ * decides too. */
+static muster_status check_policy(void *arg, const char *name,
+                                  const char *config_json, muster_error *err)
+{
+    const muster_balancer_class *class_ = NULL;
+    muster__plugin *plugin = NULL;
+    muster__policy *policy = NULL;
+    muster_status status =
+        muster__registry_balancer(name, &class_, &plugin, err);
+
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    status = muster__policy_create(arg, name, config_json, &policy, err);
+    muster__policy_unref(policy);
+    /* The policy is there: what it does not find is its own affair. */
+    return status == MUSTER_NOTFOUND ? MUSTER_INVAL : status;
+}
+
+static muster_status parse(muster_channel *channel, const char *text,
+                           muster__service_config **ret_config,
+                           muster_error *err)
+{
+    muster__problems problems;
+    muster_status status;
+
+    muster__problems_init(&problems);
+    (void)muster__service_config_parse(text, strlen(text), check_policy,
+                                       channel, &problems, ret_config);
+    status = muster__problems_status(&problems, "service config", err);
+    muster__problems_fini(&problems);
+    return status;
+}
+
+muster_status muster__channel_config_init(muster_channel *channel,
+                                          muster_error *err)
+{
+    if (channel->options.service_config == NULL) {
+        return MUSTER_OK;
+    }
+    return parse(channel, channel->options.service_config, &channel->config.own,
+                 err);
+}
+
+void muster__channel_config_fini(muster_channel *channel)
+{
+    muster__channel_config *config = &channel->config;
+
+    muster__service_config_unref(config->own);
+    muster__service_config_unref(config->current);
+    free(config->text);
+    free(config->refusal);
+}
+
+/* ---- what the resolver says ---- */
+
+/* Takes over chosen. */
+static void put_in_force(muster__channel_config *config,
+                         muster__service_config *chosen, bool is_of_resolver)
+{
+    muster__service_config_unref(config->current);
+    config->current = chosen;
+    config->is_of_resolver = is_of_resolver;
+    config->is_known = true;
+    config->was_blocked |= config->is_blocked;
+    config->is_blocked = false;
+    free(config->refusal);
+    config->refusal = NULL;
+}
+
+static void refuse(muster_channel *channel, const muster_error *err)
+{
+    muster__channel_config *config = &channel->config;
+
+    muster__log(MUSTER_LOG_ERROR, "channel %s: the resolver's %s; %s",
+                muster__channel_name(channel), err->message,
+                config->is_known ? "the last valid one stays"
+                                 : "there is no valid one yet");
+    config->is_blocked = !config->is_known;
+    free(config->refusal);
+    config->refusal = strdup(err->message);
+}
+
+static muster_status take_text(muster_channel *channel, const char *text)
+{
+    muster__service_config *parsed = NULL;
+    muster_error err = {.code = MUSTER_OK};
+    muster_status status = parse(channel, text, &parsed, &err);
+
+    if (status == MUSTER_OK) {
+        put_in_force(&channel->config, parsed, true);
+    } else if (status != MUSTER_NOMEM) {
+        refuse(channel, &err);
+        status = MUSTER_OK;
+    }
+    return status;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+muster_status muster__channel_config_update(muster_channel *channel)
+{
+    muster__channel_config *config = &channel->config;
+    const char *text =
+        muster__resolution_service_config(channel->subscriber.resolution);
+    char *copy = NULL;
+    muster_status status = MUSTER_OK;
+
+    if (config->has_text && is_same(config->text, text)) {
+        return MUSTER_OK;
+    }
+    if (text != NULL) {
+        copy = strdup(text);
+        status = copy == NULL ? MUSTER_NOMEM : take_text(channel, text);
+    } else {
+        put_in_force(config, muster__service_config_ref(config->own), false);
+    }
+    if (status != MUSTER_OK) {
+        free(copy);
+        return status;
+    }
+    free(config->text);
+    config->text = copy;
+    config->has_text = true;
+    return MUSTER_OK;
+}
+
+const muster__methods *
+muster__channel_config_methods(const muster_channel *channel)
+{
+    const muster__methods *methods =
+        channel->config.current == NULL
+            ? NULL
+            : muster__service_config_methods(channel->config.current);
+
+    return methods == NULL || methods->n == 0 ? NULL : methods;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service config of a channel: the resolver's when it has one, else the
+ * application's; the last valid one stays (behaviour rule 10). Thread: control,
+ * all of it. */
+#ifndef MUSTER_CORE_CHANNEL_CONFIG_H
+#define MUSTER_CORE_CHANNEL_CONFIG_H
+
+#include <stdbool.h>
+
+#include <muster/channel.h>
+
+#include "config/service_config.h"
+
+typedef struct muster__channel_config {
+    muster__service_config *own;     /* the application's, or NULL */
+    muster__service_config *current; /* in force; NULL: nothing is said */
+    bool is_known;       /* current is what the resolver's answer came to */
+    bool is_of_resolver; /* current is the resolver's own */
+    bool is_blocked;     /* none was valid yet: nothing is picked */
+    bool was_blocked;    /* until now: what is wanted has to be said anew */
+    bool has_text;       /* text was looked at */
+    char *text;          /* the resolver's last, valid or not; NULL: none */
+    char *refusal;       /* why text is not in force; NULL: it is */
+} muster__channel_config;
+
+/* Takes the application's, from the channel's options. MUSTER_INVAL,
+ * MUSTER_NOMEM. */
+muster_status muster__channel_config_init(muster_channel *channel,
+                                          muster_error *err);
+void muster__channel_config_fini(muster_channel *channel);
+
+/* Takes over what the resolver says now. MUSTER_NOMEM: try again later; nothing
+ * changed. */
+muster_status muster__channel_config_update(muster_channel *channel);
+
+/* What it says of methods; NULL when that is nothing. */
+const muster__methods *
+muster__channel_config_methods(const muster_channel *channel);
+
+#endif
