@@ -133,6 +133,8 @@ muster_status muster_call_create(muster_channel *channel, const char *method,
     call->flags = known.flags;
     call->deadline_ns =
         known.deadline_ns == 0 ? MUSTER_FOREVER : known.deadline_ns;
+    call->max_request_bytes = UINT64_MAX;
+    call->max_response_bytes = UINT64_MAX;
     call->credentials = known.credentials;
     call->status = GRPC_STATUS_UNKNOWN;
     copy_metadata(call, &known);
@@ -175,6 +177,7 @@ static muster_status start(muster_call *call, muster_call_queue *queue,
     call->queue = queue;
     call->tag = tag;
     call->started_ns = muster__grpc_now_ns();
+    muster__call_configure(call);
     muster__call_pick(call, call->started_ns);
     return MUSTER_OK;
 }

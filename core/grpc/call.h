@@ -38,6 +38,9 @@ struct muster_call {
     grpc_call_credentials *credentials; /* borrowed, or NULL */
     uint64_t deadline_ns;               /* MUSTER_FOREVER: none */
     uint32_t flags;
+    bool has_config; /* the service config has had its say */
+    uint64_t max_request_bytes;
+    uint64_t max_response_bytes;
 
     const grpc_byte_buffer *request;
     grpc_byte_buffer *own_request; /* a copy that request points to, or NULL */
@@ -65,6 +68,17 @@ struct muster_call {
     char *message; /* NULL: none */
     uint64_t latency_ns;
 };
+
+/* Takes over what the service config says of the method, once it is known: the
+ * timeout when it is the shorter one, waiting when the call says nothing of it,
+ * limits of messages. Thread: the one that moves the call along. */
+void muster__call_configure(muster_call *call);
+
+/* Whether the request is over the limit; says so in *err. */
+bool muster__call_refuse_request(const muster_call *call, muster_error *err);
+
+/* The response, if it is over the limit, becomes RESOURCE_EXHAUSTED. */
+void muster__call_refuse_response(muster_call *call);
 
 /* Places the call, now or later. The queue will be told, maybe before this
  * returns: do not touch the call afterwards. Thread: any. */

@@ -186,6 +186,22 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
     start_batch(call);
 }
 
+/* The config came with the list that the pick waited for. */
+static void place_late(muster_call *call, muster_lease lease)
+{
+    const muster_outcome outcome = {.struct_size = sizeof outcome,
+                                    .status = GRPC_STATUS_RESOURCE_EXHAUSTED};
+    muster_error err;
+
+    muster__call_configure(call);
+    if (muster__call_refuse_request(call, &err)) {
+        muster_lease_finish(&lease, &outcome);
+        fail(call, err.code, &err);
+        return;
+    }
+    place(call, lease, muster__grpc_now_ns());
+}
+
 static void on_picked(void *arg, muster_status status, muster_lease *lease,
                       const muster_error *err)
 {
@@ -196,7 +212,7 @@ static void on_picked(void *arg, muster_status status, muster_lease *lease,
     call->is_parked = false;
     pthread_mutex_unlock(&call->mutex);
     if (status == MUSTER_OK) {
-        place(call, *lease, muster__grpc_now_ns());
+        place_late(call, *lease);
     } else {
         fail(call, status, err);
     }
@@ -223,6 +239,10 @@ void muster__call_pick(muster_call *call, uint64_t now_ns)
     muster_error err;
     muster_status status;
 
+    if (muster__call_refuse_request(call, &err)) {
+        fail(call, err.code, &err);
+        return;
+    }
     err.message[0] = '\0';
     err.grpc_status = 0;
     status = muster_channel_pick(call->channel, &info, &lease, &err);
@@ -402,6 +422,7 @@ bool muster__call_settle(muster_call *call)
     now_ns = muster__grpc_now_ns();
     muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
     call->is_from_server = is_from_server(attempt);
+    muster__call_refuse_response(call);
     if (may_be_placed_again(call)) {
         muster__grpc_connection_check(attempt->connection);
         finish_lease(call, now_ns);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the channel's service config says of a call. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <grpc/byte_buffer.h>
+#include <muster/service_config.h>
+
+#include "call.h"
+
+static void shorten(muster_call *call, uint64_t timeout_ns)
+{
+    if (timeout_ns < MUSTER_FOREVER - call->started_ns &&
+        call->started_ns + timeout_ns < call->deadline_ns) {
+        call->deadline_ns = call->started_ns + timeout_ns;
+    }
+}
+
+void muster__call_configure(muster_call *call)
+{
+    const uint32_t said = MUSTER_CALL_WAIT_FOR_READY | MUSTER_CALL_FAIL_FAST;
+    muster_method_config config = {.struct_size = sizeof config};
+
+    if (call->has_config || muster_channel_get_method_config(
+                                call->channel, call->method, &config) == 0) {
+        return;
+    }
+    call->has_config = true;
+    shorten(call, config.timeout_ns);
+    if ((call->flags & said) == 0 &&
+        (config.flags & MUSTER_METHOD_WAIT_FOR_READY) != 0) {
+        call->flags |= MUSTER_CALL_WAIT_FOR_READY;
+    }
+    call->max_request_bytes = config.max_request_bytes;
+    call->max_response_bytes = config.max_response_bytes;
+}
+
+static uint64_t length_of(const grpc_byte_buffer *buffer)
+{
+    return buffer == NULL
+               ? 0
+               : grpc_byte_buffer_length((grpc_byte_buffer *)(uintptr_t)buffer);
+}
+
+/* The words are C core's, whose own limits hold beside. */
+bool muster__call_refuse_request(const muster_call *call, muster_error *err)
+{
+    uint64_t length;
+
+    if (call->max_request_bytes == UINT64_MAX) {
+        return false;
+    }
+    length = length_of(call->request);
+    if (length <= call->max_request_bytes) {
+        return false;
+    }
+    (void)muster_error_set(err, MUSTER_EXHAUSTED,
+                           "Sent message larger than max (%" PRIu64
+                           " vs. %" PRIu64 ")",
+                           length, call->max_request_bytes);
+    return true;
+}
+
+void muster__call_refuse_response(muster_call *call)
+{
+    muster__grpc_attempt *attempt = &call->attempt;
+    uint64_t length;
+    char text[96];
+
+    if (call->max_response_bytes == UINT64_MAX) {
+        return;
+    }
+    length = length_of(attempt->response);
+    if (length <= call->max_response_bytes) {
+        return;
+    }
+    (void)snprintf(text, sizeof text,
+                   "Received message larger than max (%" PRIu64 " vs. %" PRIu64
+                   ")",
+                   length, call->max_response_bytes);
+    grpc_slice_unref(attempt->details);
+    attempt->details = grpc_slice_from_copied_string(text);
+    attempt->status = GRPC_STATUS_RESOURCE_EXHAUSTED;
+    grpc_byte_buffer_destroy(attempt->response);
+    attempt->response = NULL;
+    call->is_from_server = false;
+}
