@@ -51,7 +51,8 @@ MUSTER_API muster_status muster_grpc_channel_create(
 /* The lease's connection as a C core channel, for everything C core offers that
  * muster_call does not: create calls on it, and finish the lease after the last
  * of them has ended. They must be fail-fast, and a drain deadline does not
- * cancel them. Borrowed until the lease is finished: never to be destroyed.
+ * cancel them, nor do they heed the service config. Borrowed until the lease is
+ * finished: never to be destroyed.
  * The lease must be of a channel that muster_grpc_channel_create() made. NULL
  * for a lease of all zero. Thread: any. */
 MUSTER_API grpc_channel *muster_lease_grpc_channel(const muster_lease *lease);
@@ -63,7 +64,11 @@ MUSTER_API grpc_channel *muster_lease_grpc_channel(const muster_lease *lease);
  * destroyed. */
 typedef struct muster_call muster_call;
 
-/* All zero but struct_size is a fail-fast call with no deadline. */
+/* All zero but struct_size is a fail-fast call with no deadline, unless the
+ * channel's service config has more to say of the method: its timeout, counted
+ * from the start, shortens the deadline; it may have the call wait for ready
+ * (MUSTER_CALL_FAIL_FAST: not this one); and a message over its limits, or over
+ * C core's own, ends the call RESOURCE_EXHAUSTED. */
 typedef struct muster_call_options {
     uint32_t struct_size;
     uint32_t flags;       /* MUSTER_CALL_... */

@@ -18,6 +18,12 @@
 
 enum { ENDPOINTS = 40, HANG_S = 20 };
 
+#define CONFIG(timeout)                                                        \
+    "{\"methodConfig\": [{\"name\": [{}], \"timeout\": \"" timeout "\"}], "    \
+    "\"loadBalancingConfig\": [{\"round_robin\": {\"strict\": true}}]}"
+
+#define NINE_S UINT64_C(9000000000)
+
 static uint64_t run_number;
 
 static void die(const char *what)
@@ -31,7 +37,8 @@ static void die(const char *what)
 static muster_endpoint list[ENDPOINTS];
 static char addresses[ENDPOINTS][24];
 
-static void report(unsigned first, unsigned n, uint32_t weight_step)
+static void report(unsigned first, unsigned n, uint32_t weight_step,
+                   const char *config)
 {
     for (unsigned i = 0; i < n; i++) {
         (void)snprintf(addresses[i], sizeof addresses[i], "10.0.%u.1:80",
@@ -41,7 +48,7 @@ static void report(unsigned first, unsigned n, uint32_t weight_step)
         list[i].priority = 0;
         list[i].zone = "here";
     }
-    script_report("oom", list, n);
+    script_report_config("oom", list, n, config);
 }
 
 static void check_status(muster_status status)
@@ -84,16 +91,16 @@ static void live(muster_channel *channel)
 {
     char *json = NULL;
 
-    report(0, 20, 0);
+    report(0, 20, 0, NULL);
     barrier(channel);
     pick_some(channel);
-    report(10, 20, 1); /* weights differ: another policy, and a table */
+    report(10, 20, 1, NULL); /* weights differ: another policy, and a table */
     barrier(channel);
     pick_some(channel);
     check_status(muster_channel_pick_async(channel, NULL, on_pick, NULL, NULL));
     check_status(muster_channel_dump_json(channel, &json));
     free(json);
-    report(30, ENDPOINTS, 0);
+    report(30, ENDPOINTS, 0, CONFIG("8s"));
     barrier(channel);
     pick_some(channel);
 }
@@ -104,9 +111,10 @@ static void recover(muster_channel *channel)
     muster_call_info call = {.struct_size = sizeof call,
                              .flags = MUSTER_CALL_WAIT_FOR_READY};
     muster_channel_stats stats = {.struct_size = sizeof stats};
+    muster_method_config method = {.struct_size = sizeof method};
     struct timespec now;
 
-    report(50, 5, 0);
+    report(50, 5, 0, CONFIG("9s"));
     do {
         muster_lease lease = {0};
         clock_gettime(CLOCK_MONOTONIC, &now);
@@ -118,7 +126,9 @@ static void recover(muster_channel *channel)
         }
         muster_lease_finish(&lease, NULL);
         (void)muster_channel_get_stats(channel, &stats);
-    } while (stats.endpoints != 5 || stats.ready != 5 || stats.draining != 0);
+        (void)muster_channel_get_method_config(channel, "/a/b", &method);
+    } while (method.timeout_ns != NINE_S || stats.endpoints != 5 ||
+             stats.ready != 5 || stats.draining != 0);
 }
 
 static bool run(muster_testkit_transport *transport, uint64_t countdown,
@@ -126,7 +136,8 @@ static bool run(muster_testkit_transport *transport, uint64_t countdown,
 {
     muster_channel_options options = {.struct_size = sizeof options,
                                       .initial_backoff_ms = 1,
-                                      .max_backoff_ms = 2};
+                                      .max_backoff_ms = 2,
+                                      .service_config = "{\"muster\": {}}"};
     muster_channel *channel = NULL;
     muster_status status;
     bool has_failed;

@@ -161,12 +161,11 @@ void script_report_addresses(const char *name, const char *const *addresses,
     free(endpoints);
 }
 
-void script_report_config(const char *name, const char *const *addresses,
+void script_report_config(const char *name, const muster_endpoint *endpoints,
                           size_t n, const char *service_config)
 {
-    muster_endpoint *endpoints = calloc(n + 1, sizeof *endpoints);
-    const muster_resolver_env *env;
-    muster_update update = {
+    const muster_resolver_env *env = await_locked(name);
+    const muster_update update = {
         .struct_size = sizeof update,
         .endpoint_size = sizeof(muster_endpoint),
         .endpoints = endpoints,
@@ -174,13 +173,8 @@ void script_report_config(const char *name, const char *const *addresses,
         .service_config = service_config,
     };
 
-    for (size_t i = 0; i < n; i++) {
-        endpoints[i].address = addresses[i];
-    }
-    env = await_locked(name);
     (void)env->host->report(env->ctx, &update, NULL);
     pthread_mutex_unlock(&lock);
-    free(endpoints);
 }
 
 void script_report_delta(const char *name, const muster_endpoint *upserted,

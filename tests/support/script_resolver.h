@@ -20,8 +20,8 @@ void script_report(const char *name, const muster_endpoint *endpoints,
 void script_report_addresses(const char *name, const char *const *addresses,
                              size_t n);
 
-/* The same with a service config (NULL: none). */
-void script_report_config(const char *name, const char *const *addresses,
+/* As script_report(), with a service config (NULL: none). */
+void script_report_config(const char *name, const muster_endpoint *endpoints,
                           size_t n, const char *service_config);
 
 void script_report_delta(const char *name, const muster_endpoint *upserted,

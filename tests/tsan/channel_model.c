@@ -37,6 +37,7 @@ typedef struct world {
     uint64_t random;
     bool has_priorities;
     bool has_weights;
+    bool has_valid_config;
 
     /* What was reported last. */
     muster_endpoint list[ADDRESSES];
@@ -231,12 +232,15 @@ static void *picker_main(void *arg)
     world *w = arg;
     uint64_t random = seed + atomic_fetch_add(&n_pickers, 1) * 77777;
     muster_lease leases[LEASES] = {{NULL, 0}};
+    muster_method_config method = {.struct_size = sizeof method};
 
     while (!atomic_load(&w->is_stopping)) {
         unsigned channel = below(&random, CHANNELS);
         muster_lease *lease = &leases[below(&random, LEASES)];
 
         finish(w, lease);
+        (void)muster_channel_get_method_config(w->channels[channel], "/a/b",
+                                               &method);
         if (below(&random, 16) == 0) {
             ask(w, channel, &random);
         } else {
@@ -287,6 +291,24 @@ static void randomize_list(world *w)
 }
 
 /* The list as it is, in another order and with repetitions. */
+/* With a service config, or without. An invalid one changes nothing, but as the
+ * first. */
+static void report(world *w, const muster_endpoint *list, size_t n)
+{
+    static const char *const configs[] = {
+        NULL,
+        "{\"methodConfig\": [{\"name\": [{\"service\": \"a\"}]}]}",
+        "{\"loadBalancingConfig\": [{\"round_robin\": {\"strict\": true}}]}",
+        "{\"loadBalancingConfig\": [{\"weighted_round_robin\": {}}]}",
+        "{\"loadBalancingConfig\": []}",
+    };
+
+    script_report_config(
+        TARGET, list, n,
+        configs[below(&w->random, w->has_valid_config ? 5 : 4)]);
+    w->has_valid_config = true;
+}
+
 static void report_shuffled(world *w)
 {
     muster_endpoint list[2 * ADDRESSES];
@@ -296,7 +318,7 @@ static void report_shuffled(world *w)
         list[i] = w->list[(start + i) % w->n];
         list[w->n + i] = list[i];
     }
-    script_report(TARGET, list, below(&w->random, 2) == 0 ? w->n : 2 * w->n);
+    report(w, list, below(&w->random, 2) == 0 ? w->n : 2 * w->n);
 }
 
 static void report_delta(world *w)
@@ -322,7 +344,7 @@ static void change_list(world *w)
     switch (below(&w->random, 4)) {
     case 0:
         randomize_list(w);
-        script_report(TARGET, w->list, w->n);
+        report(w, w->list, w->n);
         break;
     case 1:
         report_shuffled(w);
@@ -331,7 +353,7 @@ static void change_list(world *w)
         for (size_t i = 0; i < w->n; i++) {
             randomize_endpoint(w, &w->list[i]);
         }
-        script_report(TARGET, w->list, w->n);
+        report(w, w->list, w->n);
         break;
     default:
         if (w->n > 0) {

@@ -23,9 +23,11 @@ static char *json_of(const char *text)
 
 static void report_config(size_t n, const char *text)
 {
+    const muster_endpoint list[] = {
+        {.address = abc[0]}, {.address = abc[1]}, {.address = abc[2]}};
     char *json = json_of(text);
 
-    script_report_config(TARGET, abc, n, json);
+    script_report_config(TARGET, list, n, json);
     free(json);
 }
 
