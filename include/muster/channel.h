@@ -31,7 +31,8 @@ typedef struct muster_channel_options {
      * when weights differ. One that is named here wins over service configs
      * (C core's grpc.lb_policy_name loses), since who names it means it. */
     const char *policy;
-    const char *policy_config_json; /* NULL: "{}" */
+    /* Of the policy named above, or of the default one; NULL: "{}". */
+    const char *policy_config_json;
     const char *authority; /* for TLS and :authority; NULL: the resolver's */
     uint64_t replace_timeout_ms;  /* 0: 10 000. How long an old list may serve
                                      while nothing of the new one is READY */
