@@ -14,8 +14,7 @@ static void became_ready(muster__connection *connection)
 
     connection->is_ready = true;
     channel->connections.ready++;
-    muster__subchannel_succeed(connection->subchannel);
-    muster__subchannel_set_state(channel, connection->subchannel, MUSTER_READY);
+    muster__subchannel_succeed(channel, connection->subchannel);
 }
 
 void muster__connection_reached(muster__connection *connection,

@@ -128,12 +128,16 @@ void muster__subchannel_fail(muster_channel *channel,
         muster__backoff_next(&subchannel->retry->backoff, muster__random()));
 }
 
-void muster__subchannel_succeed(muster__subchannel *subchannel)
+void muster__subchannel_succeed(muster_channel *channel,
+                                muster__subchannel *subchannel)
 {
+    muster__priorities_subtract(&channel->priorities, subchannel);
     subchannel->is_failing = false;
     subchannel->is_retry_due = false;
+    muster__priorities_add(&channel->priorities, subchannel);
     retry_destroy(subchannel->retry);
     subchannel->retry = NULL;
+    muster__subchannel_set_state(channel, subchannel, MUSTER_READY);
 }
 
 uint64_t

@@ -64,8 +64,9 @@ void muster__subchannel_fail(muster_channel *channel,
                              muster__subchannel *subchannel,
                              const char *reason);
 
-/* Forgets failures: it is READY. */
-void muster__subchannel_succeed(muster__subchannel *subchannel);
+/* Is READY, and forgets failures. */
+void muster__subchannel_succeed(muster_channel *channel,
+                                muster__subchannel *subchannel);
 
 /* By the policy's want(), and by a CONNECT verdict. */
 void muster__subchannel_set_wanted(muster_channel *channel,
