@@ -33,6 +33,7 @@ void muster__channel_discard(muster_channel *channel)
     free((char *)channel->options.authority);
     free((char *)channel->options.service_config);
     free(channel->name);
+    muster__states_fini(&channel->states);
     (void)pthread_cond_destroy(&channel->close_changed);
     (void)pthread_mutex_destroy(&channel->close_lock);
     free(channel);

@@ -29,6 +29,8 @@ static void disconnect_all(muster_channel *channel)
         muster__held_remove(channel, subchannel);
         subchannel->is_queued = false;
         muster__subchannel_disconnect(channel, subchannel);
+        muster__subchannel_move(channel, subchannel, MUSTER_SHUTDOWN,
+                                "the channel is closed");
         muster__subchannel_release(channel, subchannel);
     }
     channel->table.n_listed = 0;
@@ -85,6 +87,8 @@ bool muster__channel_is_nudged(const muster_channel *channel)
            muster__nudge_is_posted(&channel->refresh_nudge) ||
            muster__nudge_is_posted(&channel->republish_nudge) ||
            muster__nudge_is_posted(&channel->connect_nudge) ||
+           muster__nudge_is_posted(&channel->wake_nudge) ||
+           muster__nudge_is_posted(&channel->reset_nudge) ||
            muster__nudge_is_posted(&channel->parking.serve_nudge);
 }
 

@@ -13,6 +13,7 @@
 
 #include "asked.h"
 #include "channel_config.h"
+#include "connectivity.h"
 #include "connector.h"
 #include "nudge.h"
 #include "parking.h"
@@ -45,6 +46,8 @@ struct muster_channel {
     muster__nudge refresh_nudge;   /* any thread */
     muster__nudge republish_nudge; /* any thread */
     muster__nudge connect_nudge;   /* any thread */
+    muster__nudge wake_nudge;      /* connect what is idle: any thread */
+    muster__nudge reset_nudge;     /* forget backoff: any thread */
     muster__asked asked;           /* by CONNECT verdicts; any thread */
     muster__task close_task;
     _Atomic bool is_close_posted;
@@ -83,6 +86,7 @@ struct muster_channel {
         uint32_t *slots;
         uint32_t mask;
     } held_index;
+    muster__states states; /* who watches; waiting threads */
     bool is_reconcile_due; /* look at every subchannel again */
     bool is_resync_due;    /* a change could not be taken over: no memory */
     bool has_warned_weights;
@@ -159,6 +163,10 @@ muster_connectivity muster__channel_aggregate(const muster_channel *channel,
 
 /* A state or the list changed: wanted endpoints begin to connect. */
 void muster__channel_connect_wanted(muster_channel *channel);
+
+/* The fns of wake_nudge and reset_nudge. */
+void muster__channel_wake(void *channel);
+void muster__channel_forget_backoff(void *channel);
 
 /* The close timer's fn: a policy's build hangs. */
 void muster__channel_give_up(void *channel);

@@ -160,6 +160,7 @@ static void add_one(muster_channel *channel, muster__endpoint *endpoint,
                     uint32_t index)
 {
     muster__subchannel *subchannel = find_held(channel, endpoint);
+    bool is_new = false;
 
     if (subchannel != NULL) {
         muster__held_remove(channel, subchannel);
@@ -168,9 +169,13 @@ static void add_one(muster_channel *channel, muster__endpoint *endpoint,
         subchannel = muster__table_add(&channel->table, endpoint);
         subchannel->is_wanted = wants_all(channel); /* else it is asked soon */
         muster__policy_reset_states(channel, subchannel->number);
+        is_new = true;
     }
     muster__table_set_index(&channel->table, index, subchannel);
     list_in(channel, subchannel);
+    if (is_new) {
+        muster__states_tell_subchannel(channel, subchannel, MUSTER_IDLE, NULL);
+    }
 }
 
 static void change_one(muster_channel *channel, muster__endpoint *endpoint,

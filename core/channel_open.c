@@ -245,6 +245,9 @@ static muster_status make_parts(muster_channel *channel)
     muster__nudge_init(&channel->refresh_nudge, on_refresh, channel);
     muster__nudge_init(&channel->republish_nudge, on_republish, channel);
     muster__nudge_init(&channel->connect_nudge, on_connect, channel);
+    muster__nudge_init(&channel->wake_nudge, muster__channel_wake, channel);
+    muster__nudge_init(&channel->reset_nudge, muster__channel_forget_backoff,
+                       channel);
     if (status == MUSTER_OK) {
         status = muster__timer_create(on_poll, channel, &channel->poll_timer);
     }
@@ -378,6 +381,7 @@ static muster_status channel_new(const char *name,
         return MUSTER_NOMEM;
     }
     (void)pthread_mutex_init(&channel->close_lock, NULL);
+    muster__states_init(&channel->states);
     channel->name = strdup(name);
     channel->free_task.fn = muster__channel_free_task;
     if (channel->name == NULL ||

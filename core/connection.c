@@ -51,7 +51,7 @@ static void failed_to_connect(muster__connection *connection)
 
 /* A READY one went away: reconnects at once (rule 6), unless only a hold kept
  * it. */
-static void went_away(muster__connection *connection)
+static void went_away(muster__connection *connection, const char *reason)
 {
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
@@ -61,7 +61,7 @@ static void went_away(muster__connection *connection)
     }
     subchannel->connection = NULL;
     subchannel->is_in_view = false;
-    muster__subchannel_set_state(channel, subchannel, MUSTER_IDLE);
+    muster__subchannel_move(channel, subchannel, MUSTER_IDLE, reason);
     muster__connection_give_up(connection);
     muster__subchannel_connect(channel, subchannel);
     muster__channel_reconcile(channel, subchannel);
@@ -77,7 +77,7 @@ void muster__connection_lost(muster__connection *connection,
         return;
     }
     if (connection->is_ready) {
-        went_away(connection);
+        went_away(connection, reason);
     } else if (muster__race_lose(connection->race, attempt, reason)) {
         return; /* others are under way */
     } else {

@@ -193,6 +193,7 @@ static bool publish(muster_channel *channel, muster__view *view,
     muster__published *published = published_new(channel, policy, table);
     const char *reason = NULL;
     muster_connectivity state = muster__channel_aggregate(channel, &reason);
+    int previous;
     muster__publication publication = {
         .view = view,
         .policy = policy == NULL ? NULL : &policy->published,
@@ -211,7 +212,12 @@ static bool publish(muster_channel *channel, muster__view *view,
         published_free(published);
         return false;
     }
-    atomic_store(&channel->state, (int)state);
+    previous = atomic_exchange(&channel->state, (int)state);
+    if (previous != (int)state) {
+        muster__states_tell_channel(channel, (muster_connectivity)previous,
+                                    state == MUSTER_TRANSIENT_FAILURE ? reason
+                                                                      : NULL);
+    }
     muster__parking_serve(channel);
     muster__channel_poll_soon(channel);
     return true;

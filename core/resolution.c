@@ -260,6 +260,11 @@ void muster__resolution_refresh(muster__resolution *resolution)
     muster__runner_refresh(resolution->runner);
 }
 
+void muster__resolution_reset_backoff(muster__resolution *resolution)
+{
+    muster__runner_reset_backoff(resolution->runner);
+}
+
 const muster__set *muster__resolution_set(const muster__resolution *resolution)
 {
     return resolution->set;

@@ -73,6 +73,9 @@ void muster__resolution_unsubscribe(muster__subscriber *self);
 /* A hint that the list is stale: cooldown and backoff apply. */
 void muster__resolution_refresh(muster__resolution *resolution);
 
+/* When it has failed it is asked again at once, and its backoff starts anew. */
+void muster__resolution_reset_backoff(muster__resolution *resolution);
+
 /* The current list, and what is known of it. Borrowed. */
 const muster__set *muster__resolution_set(const muster__resolution *resolution);
 

@@ -3,8 +3,10 @@
 #include "resolver_fds.h"
 #include "resolver_instance.h"
 
-/* How deep the control thread is in resolvers' code. */
+/* How deep the control thread is in resolvers' code, and in callbacks during
+ * which no report is applied. */
 static unsigned n_entered;
+static unsigned n_deferring;
 
 bool muster__instance_is_in_call(void)
 {
@@ -22,6 +24,21 @@ void muster__instance_leave(void)
 {
     muster__loop_leave_plugin();
     n_entered--;
+}
+
+void muster__instance_defer_reports(void)
+{
+    n_deferring++;
+}
+
+void muster__instance_undefer_reports(void)
+{
+    n_deferring--;
+}
+
+bool muster__instance_defers_reports(void)
+{
+    return n_deferring > 0;
 }
 
 static bool has_ended(const muster__resolver_instance *instance)

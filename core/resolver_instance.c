@@ -394,7 +394,8 @@ muster_status muster__instance_submit(muster__resolver_instance *instance,
                                       uint64_t *ret_sequence)
 {
     bool is_direct = muster__loop_is_current() && instance->runner != NULL &&
-                     !muster__runner_is_busy(instance->runner);
+                     !muster__runner_is_busy(instance->runner) &&
+                     !muster__instance_defers_reports();
     uint64_t sequence = 0;
     muster_status status;
 

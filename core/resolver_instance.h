@@ -81,6 +81,13 @@ void muster__instance_enter(const muster__resolver_instance *instance,
                             const char *what);
 void muster__instance_leave(void);
 
+/* Between these a report made on the control thread waits for the next turn: a
+ * callback of the program runs in the midst of a change. They nest. Thread:
+ * control. */
+void muster__instance_defer_reports(void);
+void muster__instance_undefer_reports(void);
+bool muster__instance_defers_reports(void);
+
 /* Calls create() now, on the control thread; the class does not block. What
  * create() answers. */
 muster_status muster__instance_make(muster__resolver_instance *instance,

@@ -137,6 +137,15 @@ void muster__runner_refresh(muster__runner *runner)
     }
 }
 
+/* From the timer, never inside the caller. */
+void muster__runner_reset_backoff(muster__runner *runner)
+{
+    muster__backoff_reset(&runner->backoff);
+    if (runner->step == STEP_RETRY || runner->step == STEP_REMAKE) {
+        schedule(runner, runner->step, 0);
+    }
+}
+
 /* ---- instances ---- */
 
 static muster_status run_instance(muster__runner *runner, muster_error *err)

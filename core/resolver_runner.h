@@ -58,6 +58,9 @@ void muster__runner_destroy(muster__runner *runner);
  * cooldown is for hints: an attempt after a failure comes when backoff says. */
 void muster__runner_refresh(muster__runner *runner);
 
+/* Backoff starts anew, and an attempt that waits for it comes at once. */
+void muster__runner_reset_backoff(muster__runner *runner);
+
 /* Between these nothing is handed up: reports wait. They nest. */
 void muster__runner_hold(muster__runner *runner);
 void muster__runner_release(muster__runner *runner);

@@ -19,13 +19,25 @@ const char *muster__subchannel_failure(const muster__subchannel *subchannel)
     return subchannel->retry == NULL ? NULL : subchannel->retry->reason;
 }
 
+void muster__subchannel_move(muster_channel *channel,
+                             muster__subchannel *subchannel,
+                             muster_connectivity state, const char *cause)
+{
+    muster_connectivity previous = (muster_connectivity)subchannel->state;
+
+    muster__priorities_subtract(&channel->priorities, subchannel);
+    subchannel->state = (uint8_t)state;
+    muster__priorities_add(&channel->priorities, subchannel);
+    if (state != previous) {
+        muster__states_tell_subchannel(channel, subchannel, previous, cause);
+    }
+}
+
 void muster__subchannel_set_state(muster_channel *channel,
                                   muster__subchannel *subchannel,
                                   muster_connectivity state)
 {
-    muster__priorities_subtract(&channel->priorities, subchannel);
-    subchannel->state = (uint8_t)state;
-    muster__priorities_add(&channel->priorities, subchannel);
+    muster__subchannel_move(channel, subchannel, state, NULL);
 }
 
 bool muster__subchannel_may_connect(const muster_channel *channel,
@@ -54,7 +66,8 @@ static void backoff_over(void *arg)
     muster__subchannel *subchannel = retry->subchannel;
 
     subchannel->is_retry_due = false;
-    muster__subchannel_set_state(channel, subchannel, MUSTER_IDLE);
+    muster__subchannel_move(channel, subchannel, MUSTER_IDLE,
+                            "its backoff is over");
     muster__subchannel_connect(channel, subchannel);
     muster__connector_run(channel);
     muster__channel_reconcile(channel, subchannel); /* it may be READY now */
@@ -103,17 +116,9 @@ static void remember_failure(muster_channel *channel,
     }
 }
 
-void muster__subchannel_fail(muster_channel *channel,
-                             muster__subchannel *subchannel, const char *reason)
+static void start_backoff(muster_channel *channel,
+                          muster__subchannel *subchannel, const char *reason)
 {
-    muster__log(MUSTER_LOG_INFO, "channel %s: %s: %s",
-                muster__channel_name(channel),
-                subchannel->endpoint->data.address, reason);
-    remember_failure(channel, subchannel, reason);
-    muster__priorities_subtract(&channel->priorities, subchannel);
-    subchannel->is_failing = true;
-    subchannel->state = MUSTER_TRANSIENT_FAILURE;
-    muster__priorities_add(&channel->priorities, subchannel);
     if (subchannel->retry == NULL) {
         subchannel->retry = retry_create(channel, subchannel);
     }
@@ -126,6 +131,37 @@ void muster__subchannel_fail(muster_channel *channel,
     muster__timer_start(
         subchannel->retry->timer,
         muster__backoff_next(&subchannel->retry->backoff, muster__random()));
+}
+
+void muster__subchannel_fail(muster_channel *channel,
+                             muster__subchannel *subchannel, const char *reason)
+{
+    muster__log(MUSTER_LOG_INFO, "channel %s: %s: %s",
+                muster__channel_name(channel),
+                subchannel->endpoint->data.address, reason);
+    remember_failure(channel, subchannel, reason);
+    start_backoff(channel, subchannel, reason);
+    muster__priorities_subtract(&channel->priorities, subchannel);
+    subchannel->is_failing = true;
+    muster__priorities_add(&channel->priorities, subchannel);
+    muster__subchannel_move(channel, subchannel, MUSTER_TRANSIENT_FAILURE,
+                            reason);
+}
+
+void muster__subchannel_reset_backoff(muster_channel *channel,
+                                      muster__subchannel *subchannel)
+{
+    if (subchannel->retry == NULL) {
+        return;
+    }
+    muster__backoff_reset(&subchannel->retry->backoff);
+    if (subchannel->is_retry_due) {
+        muster__timer_stop(subchannel->retry->timer);
+        subchannel->is_retry_due = false;
+        muster__subchannel_move(channel, subchannel, MUSTER_IDLE,
+                                "its backoff was reset");
+        muster__subchannel_connect(channel, subchannel);
+    }
 }
 
 void muster__subchannel_succeed(muster_channel *channel,
@@ -169,10 +205,11 @@ void muster__subchannel_shed(muster_channel *channel,
     muster__held_remove(channel, subchannel);
     subchannel->is_in_view = false;
     subchannel->connection = NULL;
-    muster__subchannel_set_state(channel, subchannel, MUSTER_IDLE);
     if (!connection->is_ready) {
         channel->connector.n_connecting--;
     }
+    muster__subchannel_move(channel, subchannel, MUSTER_IDLE,
+                            "its connection was given up");
     muster__connection_give_up(connection);
 }
 
@@ -184,10 +221,13 @@ void muster__subchannel_disconnect(muster_channel *channel,
     subchannel->retry = NULL;
     subchannel->is_retry_due = false;
     subchannel->is_failing = false;
-    subchannel->state = subchannel->connection != NULL ? subchannel->state
-                                                       : (uint8_t)MUSTER_IDLE;
     muster__priorities_add(&channel->priorities, subchannel);
-    muster__subchannel_shed(channel, subchannel);
+    if (subchannel->connection != NULL) {
+        muster__subchannel_shed(channel, subchannel);
+    } else {
+        muster__subchannel_move(channel, subchannel, MUSTER_IDLE,
+                                "its failures are forgotten");
+    }
 }
 
 void muster__subchannel_release(muster_channel *channel,
@@ -198,6 +238,8 @@ void muster__subchannel_release(muster_channel *channel,
         subchannel->connections == NULL) {
         retry_destroy(subchannel->retry);
         subchannel->retry = NULL;
+        muster__subchannel_move(channel, subchannel, MUSTER_SHUTDOWN,
+                                "its endpoint has left the list");
         muster__table_remove(&channel->table, subchannel);
     }
 }

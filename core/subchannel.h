@@ -87,13 +87,21 @@ void muster__subchannel_disconnect(muster_channel *channel,
 void muster__subchannel_release(muster_channel *channel,
                                 muster__subchannel *subchannel);
 
+/* Backoff starts anew; when it runs, it is over and the subchannel connects. */
+void muster__subchannel_reset_backoff(muster_channel *channel,
+                                      muster__subchannel *subchannel);
+
 /* Milliseconds until it connects again; 0 when no backoff runs. */
 uint64_t
 muster__subchannel_backoff_left_ms(const muster__subchannel *subchannel);
 
-/* Moves to state and keeps the channel's counts. */
+/* Moves to state, keeps the channel's counts, and tells those who watch; the
+ * first with no cause (NULL). What a watcher can see must not be half done. */
 void muster__subchannel_set_state(muster_channel *channel,
                                   muster__subchannel *subchannel,
                                   muster_connectivity state);
+void muster__subchannel_move(muster_channel *channel,
+                             muster__subchannel *subchannel,
+                             muster_connectivity state, const char *cause);
 
 #endif

@@ -13,6 +13,7 @@
  * nothing, and destroying leaks on purpose; the parent is not disturbed. */
 
 #include <muster/channel.h>
+#include <muster/connectivity.h>
 #include <muster/endpoint.h>
 #include <muster/export.h>
 #include <muster/log.h>

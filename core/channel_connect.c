@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A channel connects on request, and forgets its backoff. */
+#include <muster/connectivity.h>
+
+#include "channel_internal.h"
+#include "fork.h"
+
+void muster__channel_wake(void *arg)
+{
+    muster_channel *channel = arg;
+
+    if (!channel->is_closing) {
+        muster__channel_reconcile(channel, NULL);
+    }
+    muster__channel_advance_close(channel);
+}
+
+static void forget_backoff(muster_channel *channel)
+{
+    for (uint32_t i = 0; i < channel->table.n_numbers; i++) {
+        muster__subchannel *subchannel = muster__table_at(&channel->table, i);
+        if (subchannel->endpoint != NULL) {
+            muster__subchannel_reset_backoff(channel, subchannel);
+        }
+    }
+    if (channel->subscriber.resolution != NULL) {
+        muster__resolution_reset_backoff(channel->subscriber.resolution);
+    }
+    muster__connector_run(channel);
+    muster__channel_reconcile(channel, NULL);
+}
+
+void muster__channel_forget_backoff(void *arg)
+{
+    muster_channel *channel = arg;
+
+    if (!channel->is_closing) {
+        forget_backoff(channel);
+    }
+    muster__channel_advance_close(channel);
+}
+
+void muster_channel_connect(muster_channel *channel)
+{
+    if (!muster__is_forked()) {
+        muster__nudge_post(&channel->wake_nudge);
+    }
+}
+
+void muster_channel_reset_backoff(muster_channel *channel)
+{
+    if (!muster__is_forked()) {
+        muster__nudge_post(&channel->reset_nudge);
+    }
+}
