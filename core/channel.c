@@ -19,10 +19,12 @@ static void timers_destroy(muster_channel *channel)
     muster__timer_destroy(channel->drain_timer);
     muster__timer_destroy(channel->held.timer);
     muster__timer_destroy(channel->close_timer);
+    muster__timer_destroy(channel->shutdown.timer);
     channel->poll_timer = NULL;
     channel->drain_timer = NULL;
     channel->held.timer = NULL;
     channel->close_timer = NULL;
+    channel->shutdown.timer = NULL;
     muster__priorities_fini(&channel->priorities);
 }
 

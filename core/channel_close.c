@@ -37,10 +37,14 @@ static void disconnect_all(muster_channel *channel)
     muster__connector_init(&channel->connector);
 }
 
-static void begin_close(muster_channel *channel)
+void muster__channel_begin_close(muster_channel *channel)
 {
+    if (channel->is_closing) {
+        return;
+    }
     pthread_mutex_lock(&channel->parking.lock);
     channel->parking.is_closed = true;
+    channel->shutdown.n_parked = channel->parking.n;
     pthread_mutex_unlock(&channel->parking.lock);
     channel->is_closing = true;
     muster__timer_stop(channel->held.timer);
@@ -76,7 +80,7 @@ static void close_on_control(muster__task *task)
         (muster_channel *)(void *)((char *)task -
                                    offsetof(muster_channel, close_task));
 
-    begin_close(channel);
+    muster__channel_begin_close(channel);
     muster__channel_advance_close(channel);
     muster__channel_unref(channel); /* the task's */
 }
@@ -89,6 +93,7 @@ bool muster__channel_is_nudged(const muster_channel *channel)
            muster__nudge_is_posted(&channel->connect_nudge) ||
            muster__nudge_is_posted(&channel->wake_nudge) ||
            muster__nudge_is_posted(&channel->reset_nudge) ||
+           muster__nudge_is_posted(&channel->shutdown.nudge) ||
            muster__nudge_is_posted(&channel->parking.serve_nudge);
 }
 
@@ -115,6 +120,7 @@ void muster__channel_advance_close(muster_channel *channel)
     if (!channel->is_closed) {
         muster__publisher_close(channel);
         tell_closed(channel);
+        muster__shutdown_check(channel);
     }
     if (channel->publisher.build != NULL || channel->is_plane_busy ||
         muster__channel_is_nudged(channel) ||
@@ -124,6 +130,8 @@ void muster__channel_advance_close(muster_channel *channel)
     channel->is_done = true;
     muster__timer_stop(channel->parking.timer);
     muster__timer_stop(channel->drain_timer);
+    muster__channel_drained(channel);
+    muster__shutdown_dismiss(channel);
     muster__channel_unref(channel); /* the open channel's */
 }
 

@@ -22,6 +22,7 @@
 #include "priority.h"
 #include "publisher.h"
 #include "resolution.h"
+#include "shutdown.h"
 #include "subchannel.h"
 #include "subchannel_table.h"
 
@@ -87,6 +88,7 @@ struct muster_channel {
         uint32_t mask;
     } held_index;
     muster__states states; /* who watches; waiting threads */
+    muster__shutdown shutdown;
     bool is_reconcile_due; /* look at every subchannel again */
     bool is_resync_due;    /* a change could not be taken over: no memory */
     bool has_warned_weights;
@@ -170,6 +172,9 @@ void muster__channel_forget_backoff(void *channel);
 
 /* The close timer's fn: a policy's build hangs. */
 void muster__channel_give_up(void *channel);
+
+/* Begins to close, unless that has begun. */
+void muster__channel_begin_close(muster_channel *channel);
 
 /* Looks whether the closing channel is done. */
 void muster__channel_advance_close(muster_channel *channel);

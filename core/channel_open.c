@@ -268,6 +268,9 @@ static muster_status make_parts(muster_channel *channel)
                                       &channel->close_timer);
     }
     if (status == MUSTER_OK) {
+        status = muster__channel_init_shutdown(channel);
+    }
+    if (status == MUSTER_OK) {
         status = muster__plane_create(&host, &channel->plane);
     }
     return status;
@@ -364,6 +367,7 @@ static void open_on_control(muster__request *request)
         options->transport->ref(options->transport_arg);
         channel->has_transport_ref = true;
     }
+    muster__shutdown_enrol(channel);
     muster__channel_publish(channel);
 }
 

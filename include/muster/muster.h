@@ -19,6 +19,7 @@
 #include <muster/log.h>
 #include <muster/plugin.h>
 #include <muster/service_config.h>
+#include <muster/shutdown.h>
 #include <muster/status.h>
 #include <muster/version.h>
 #include <muster/watch.h>

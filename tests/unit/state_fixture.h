@@ -204,6 +204,15 @@ static inline void watch(recorder *self, bench *b)
     watch_flags(self, b, 0);
 }
 
+static inline void await_told(recorder *self, const char *line)
+{
+    pthread_mutex_lock(&self->mutex);
+    while (strstr(self->text, line) == NULL) {
+        pthread_cond_wait(&self->changed, &self->mutex);
+    }
+    pthread_mutex_unlock(&self->mutex);
+}
+
 /* All that came until now, once there are n events. */
 static inline void expect_told(recorder *self, unsigned n, const char *text)
 {
