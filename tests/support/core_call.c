@@ -36,6 +36,7 @@ void core_call_start(core_call *self, grpc_channel *channel,
                      grpc_byte_buffer *request, grpc_metadata *headers,
                      size_t n_headers, gpr_timespec deadline)
 {
+    grpc_slice path = grpc_slice_from_copied_string(method);
     grpc_op ops[N_OPS];
 
     memset(self, 0, sizeof *self);
@@ -44,9 +45,10 @@ void core_call_start(core_call *self, grpc_channel *channel,
     self->details = grpc_empty_slice();
     self->request = request == NULL ? grpc_raw_byte_buffer_create(NULL, 0)
                                     : grpc_byte_buffer_copy(request);
-    self->call = grpc_channel_create_call(
-        channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
-        grpc_slice_from_copied_string(method), NULL, deadline, NULL);
+    self->call =
+        grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
+                                 path, NULL, deadline, NULL);
+    grpc_slice_unref(path);
     set_ops(self, headers, n_headers, ops);
     if (grpc_call_start_batch(self->call, ops, N_OPS, self, NULL) !=
         GRPC_CALL_OK) {
