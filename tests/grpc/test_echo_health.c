@@ -150,11 +150,12 @@ Test(echo_health, checks_by_the_initial_statuses)
     cr_expect_eq(backend_count(&server, "calls"), 0);
 }
 
-Test(echo_health, is_unimplemented_without_flags, .init = NULL)
+Test(echo_without_health, says_that_it_is_unimplemented)
 {
     cr_assert(backend_start(&server, NULL));
     core_client_open(&client, server.address, NULL, NULL, 0);
     expect_check("", GRPC_STATUS_UNIMPLEMENTED, NULL);
+    tear_down();
 }
 
 Test(echo_health, is_set_while_the_server_runs)
