@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Graceful shutdown at random instants: while the channel resolves, updates,
+ * connects, has calls in flight, inside callbacks, by several at once. Each is
+ * complete within its deadline, and what was promised of callbacks holds. A
+ * plain program, for all lanes.
+ *   channel_shutdown [ROUNDS [SEED]] */
+#include <muster/muster.h>
+#include <muster/testkit.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "scale.h"
+#include "script_resolver.h"
+
+enum {
+    PICKERS = 2,
+    CLOSERS = 2,
+    LEASES = 4, /* a picker holds at a time */
+    ADDRESSES = 4,
+    MAX_GRACE_MS = 4,
+    MARGIN_MS = 2000 /* the machine may be busy with something else */
+};
+
+#define TARGET "shutdown"
+
+static uint64_t round_seed;
+
+static void fail_at(int line, const char *what)
+{
+    (void)fprintf(stderr, "channel_shutdown: seed %llu: line %d: %s\n",
+                  (unsigned long long)round_seed, line, what);
+    abort();
+}
+
+#define MUST(condition)                                                        \
+    do {                                                                       \
+        if (!(condition)) {                                                    \
+            fail_at(__LINE__, #condition);                                     \
+        }                                                                      \
+    } while (0)
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* splitmix64 */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static unsigned below(uint64_t *state, unsigned limit)
+{
+    return (unsigned)(next_random(state) % limit);
+}
+
+typedef struct world {
+    muster_testkit_transport *transport;
+    muster_channel *channel;
+    muster_state_watcher *watcher;
+    uint64_t random;
+    bool is_mute;          /* no list ever comes */
+    unsigned inside_event; /* at which event it is shut down; 0: at none */
+
+    atomic_bool is_stopping;
+    atomic_bool is_over;  /* a shutdown has returned */
+    atomic_uint n_events; /* of the watcher */
+    atomic_uint n_ends;
+    atomic_uint n_asked; /* asynchronous picks */
+    atomic_uint n_answered;
+    _Atomic uint64_t n_picked;
+} world;
+
+/* How often each came about, for whoever reads the result. */
+static struct {
+    uint64_t finished;
+    uint64_t cancelled;
+    uint64_t parked_failed;
+} sums;
+
+/* ---- callbacks ---- */
+
+static void on_state(void *arg, const muster_state_event *event)
+{
+    world *w = arg;
+    unsigned n = atomic_fetch_add(&w->n_events, 1) + 1;
+
+    MUST(atomic_load(&w->n_ends) == 0);
+    if (event->kind == MUSTER_STATE_CHANNEL &&
+        event->state == MUSTER_SHUTDOWN) {
+        atomic_fetch_add(&w->n_ends, 1);
+    }
+    if (n == w->inside_event) {
+        MUST(muster_channel_shutdown(w->channel, 1, NULL) == MUSTER_OK);
+        MUST(muster_channel_shutdown(w->channel, MUSTER_FOREVER, NULL) ==
+             MUSTER_OK);
+    }
+}
+
+static void take_answer(void *arg, muster_status status, muster_lease *lease,
+                        const muster_error *err)
+{
+    world *w = arg;
+
+    (void)err;
+    MUST(!atomic_load(&w->is_over));
+    if (status == MUSTER_OK) {
+        muster_lease_finish(lease, NULL);
+    }
+    if (atomic_fetch_add(&w->n_answered, 1) == 20 && w->inside_event > 6) {
+        MUST(muster_shutdown_all(MUSTER_FOREVER, NULL) == MUSTER_OK);
+    }
+}
+
+/* ---- threads ---- */
+
+static void finish_some(const world *w, muster_lease *leases, bool is_all,
+                        uint64_t *random)
+{
+    for (int i = 0; i < LEASES; i++) {
+        if (leases[i].slot_ != NULL && (is_all || below(random, 2) == 0)) {
+            MUST(muster_testkit_transport_use(
+                w->transport, muster_lease_connection(&leases[i])));
+            muster_lease_finish(&leases[i], NULL);
+        }
+    }
+}
+
+static void pick(world *w, muster_lease *lease, uint64_t *random)
+{
+    muster_call_info call = {.struct_size = sizeof call,
+                             .flags = MUSTER_CALL_WAIT_FOR_READY,
+                             .deadline_ns =
+                                 now_ns() + below(random, 1000) * 1000};
+    muster_status status;
+
+    if (below(random, 4) == 0) {
+        atomic_fetch_add(&w->n_asked, 1);
+        if (muster_channel_pick_async(w->channel, &call, take_answer, w,
+                                      NULL) != MUSTER_OK) {
+            atomic_fetch_sub(&w->n_asked, 1);
+        }
+        return;
+    }
+    status = muster_channel_pick_wait(w->channel, &call, lease, NULL);
+    MUST(status == MUSTER_OK || status == MUSTER_TIMEOUT ||
+         status == MUSTER_CLOSED);
+    atomic_fetch_add(&w->n_picked, status == MUSTER_OK);
+}
+
+/* What it holds when the channel closes it keeps until the end, half of the
+ * time: calls that do not end by themselves. */
+static void *pick_on(void *arg)
+{
+    static _Atomic uint64_t n_pickers;
+    world *w = arg;
+    uint64_t random = round_seed + atomic_fetch_add(&n_pickers, 1) * 77777;
+    muster_lease leases[LEASES] = {{NULL, 0}};
+    bool is_stubborn = below(&random, 2) == 0;
+
+    while (muster_channel_state(w->channel) != MUSTER_SHUTDOWN) {
+        muster_lease *lease = &leases[below(&random, LEASES)];
+        if (lease->slot_ == NULL) {
+            pick(w, lease, &random);
+        }
+        finish_some(w, leases, false, &random);
+        (void)sched_yield();
+    }
+    while (is_stubborn && !atomic_load(&w->is_over)) {
+        (void)sched_yield();
+    }
+    finish_some(w, leases, true, &random);
+    return NULL;
+}
+
+static void *report_on(void *arg)
+{
+    static const char *const addresses[ADDRESSES] = {
+        "10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1", "10.0.0.4:1"};
+    const world *w = arg;
+    uint64_t random = round_seed + 1;
+    muster_endpoint list[ADDRESSES] = {{0}};
+
+    while (!atomic_load(&w->is_stopping)) {
+        unsigned n = below(&random, ADDRESSES + 1);
+        bool has_weights = below(&random, 2) == 0; /* then a table is built */
+        for (unsigned i = 0; i < n; i++) {
+            list[i].address = addresses[i];
+            list[i].weight = has_weights ? i + 1 : 1;
+        }
+        script_report(TARGET, list, n);
+        (void)muster_testkit_transport_disconnect(
+            w->transport, addresses[below(&random, ADDRESSES)]);
+        for (unsigned i = below(&random, 300); i > 0; i--) {
+            (void)sched_yield();
+        }
+    }
+    return NULL;
+}
+
+/* ---- shutting down ---- */
+
+static void shut_down(world *w, uint64_t *random)
+{
+    muster_shutdown_numbers numbers = {.struct_size = sizeof numbers};
+    uint64_t grace_ms = below(random, MAX_GRACE_MS + 1);
+    uint64_t begin_ns = now_ns();
+    bool is_all = below(random, 3) == 0;
+
+    if (below(random, 6) == 0) {
+        MUST(muster_channel_close(w->channel) == MUSTER_OK);
+    }
+    MUST((is_all ? muster_shutdown_all(grace_ms, &numbers)
+                 : muster_channel_shutdown(w->channel, grace_ms, &numbers)) ==
+         MUSTER_OK);
+    MUST(now_ns() - begin_ns < grace_ms * 1000000 + limit_ns(MARGIN_MS));
+    MUST(muster_channel_state(w->channel) == MUSTER_SHUTDOWN);
+    MUST(is_all || numbers.channels == 1);
+}
+
+static void *shut_down_too(void *arg)
+{
+    world *w = arg;
+    uint64_t random = round_seed + 2;
+
+    shut_down(w, &random);
+    return NULL;
+}
+
+static void pass(uint64_t us)
+{
+    uint64_t end_ns = now_ns() + us * 1000;
+
+    while (now_ns() < end_ns) {
+        (void)sched_yield();
+    }
+}
+
+static void open_world(world *w)
+{
+    muster_channel_options options = {.struct_size = sizeof options,
+                                      .initial_backoff_ms = 1,
+                                      .max_backoff_ms = 2,
+                                      .max_connecting = 2};
+    static const uint64_t delays_ms[] = {0, 0, 0, 1, MUSTER_FOREVER};
+
+    muster_testkit_transport_set_delay(w->transport,
+                                       delays_ms[below(&w->random, 5)]);
+    muster_testkit_transport_set_inline(w->transport,
+                                        (int)below(&w->random, 2));
+    (void)muster_testkit_transport_set_failure(
+        w->transport, NULL, below(&w->random, 6) == 0 ? "refused" : NULL);
+    w->is_mute = below(&w->random, 5) == 0;
+    w->inside_event = below(&w->random, 3) == 0 ? 1 + below(&w->random, 12) : 0;
+    options.transport = muster_testkit_transport_class();
+    options.transport_arg = w->transport;
+    MUST(muster_channel_create(w->is_mute ? "script:///mute"
+                                          : "script:///" TARGET,
+                               &options, &w->channel, NULL) == MUSTER_OK);
+    if (muster_channel_watch_state(w->channel, NULL, on_state, w,
+                                   &w->watcher) != MUSTER_OK) {
+        w->watcher = NULL;
+    }
+}
+
+static void check_world(world *w)
+{
+    muster_shutdown_numbers numbers = {.struct_size = sizeof numbers};
+    muster_lease lease = {0};
+
+    MUST(muster_channel_shutdown(w->channel, MUSTER_FOREVER, &numbers) ==
+         MUSTER_OK);
+    atomic_store(&w->is_over, true);
+    MUST(muster_channel_pick(w->channel, NULL, &lease, NULL) == MUSTER_CLOSED);
+    MUST(numbers.channels == 1);
+    MUST(numbers.finished + numbers.cancelled <=
+         PICKERS * LEASES + atomic_load(&w->n_asked));
+    MUST(w->watcher == NULL || atomic_load(&w->n_ends) == 1);
+    sums.finished += numbers.finished;
+    sums.cancelled += numbers.cancelled;
+    sums.parked_failed += numbers.parked_failed;
+}
+
+static void close_world(world *w)
+{
+    MUST(atomic_load(&w->n_answered) == atomic_load(&w->n_asked));
+    if (below(&w->random, 2) == 0) {
+        muster_state_watcher_destroy(w->watcher);
+        w->watcher = NULL;
+    }
+    muster_channel_destroy(w->channel);
+    muster_state_watcher_destroy(w->watcher);
+    MUST(*muster_testkit_transport_violations(w->transport) == '\0');
+}
+
+static void run_round(muster_testkit_transport *transport)
+{
+    world *w = calloc(1, sizeof *w);
+    pthread_t pickers[PICKERS];
+    pthread_t closers[CLOSERS];
+    pthread_t reporter;
+    unsigned n_closers;
+
+    MUST(w != NULL);
+    w->random = round_seed;
+    w->transport = transport;
+    MUST(pthread_create(&reporter, NULL, report_on, w) == 0);
+    open_world(w);
+    n_closers = below(&w->random, CLOSERS + 1);
+    for (int i = 0; i < PICKERS; i++) {
+        MUST(pthread_create(&pickers[i], NULL, pick_on, w) == 0);
+    }
+    pass(below(&w->random, 2000));
+    for (unsigned i = 0; i < n_closers; i++) {
+        MUST(pthread_create(&closers[i], NULL, shut_down_too, w) == 0);
+    }
+    shut_down(w, &w->random);
+    check_world(w);
+    atomic_store(&w->is_stopping, true);
+    for (unsigned i = 0; i < n_closers; i++) {
+        (void)pthread_join(closers[i], NULL);
+    }
+    for (int i = 0; i < PICKERS; i++) {
+        (void)pthread_join(pickers[i], NULL);
+    }
+    (void)pthread_join(reporter, NULL);
+    close_world(w);
+    free(w);
+}
+
+static void on_list(void *arg, const muster_watch_event *event)
+{
+    (void)arg;
+    (void)event;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t n_rounds =
+        argc > 1 ? strtoull(argv[1], NULL, 10) : scale(2000, 10000);
+    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : now_ns();
+    muster_testkit_transport *transport = NULL;
+    muster_watch *keeper = NULL; /* so that there is always who reports */
+
+    script_register();
+    MUST(muster_testkit_transport_create(&transport) == MUSTER_OK);
+    MUST(muster_watch_create("script:///" TARGET, on_list, NULL, &keeper,
+                             NULL) == MUSTER_OK);
+    for (uint64_t i = 0; i < n_rounds; i++) {
+        round_seed = seed + i;
+        run_round(transport);
+    }
+    muster_watch_destroy(keeper);
+    while (muster_shutdown() == MUSTER_BUSY) {
+        (void)sched_yield();
+    }
+    muster_testkit_transport_destroy(transport);
+    (void)printf("%llu rounds; calls: %llu finished, %llu cancelled, %llu "
+                 "parked\n",
+                 (unsigned long long)n_rounds,
+                 (unsigned long long)sums.finished,
+                 (unsigned long long)sums.cancelled,
+                 (unsigned long long)sums.parked_failed);
+    return 0;
+}
