@@ -17,8 +17,10 @@ struct muster__attempt {
     muster_connection_env env;
     muster__task ready_task;
     muster__task dead_task;
+    muster__task renew_task;
     atomic_bool is_ready_posted;
     atomic_bool is_dead_posted;
+    atomic_bool is_renew_posted;
     atomic_uint refs; /* the owner's, and one a posted task */
     char *reason;     /* written before dead_task is posted */
 };
@@ -61,9 +63,20 @@ static void attempt_state(void *ctx, muster_connectivity state,
     }
 }
 
+static void attempt_renew(void *ctx)
+{
+    muster__attempt *attempt = ctx;
+
+    if (!atomic_load(&attempt->is_dead_posted) &&
+        !atomic_exchange(&attempt->is_renew_posted, true)) {
+        attempt_post(attempt, &attempt->renew_task);
+    }
+}
+
 static const muster_transport_host transport_host = {
     .struct_size = (uint32_t)sizeof transport_host,
     .state = attempt_state,
+    .renew = attempt_renew,
 };
 
 /* ---- what the connection is told. Thread: control ---- */
@@ -94,6 +107,19 @@ static void dead_on_control(muster__task *task)
     attempt_unref(attempt);
 }
 
+static void renew_on_control(muster__task *task)
+{
+    muster__attempt *attempt =
+        (muster__attempt *)(void *)((char *)task -
+                                    offsetof(muster__attempt, renew_task));
+
+    atomic_store(&attempt->is_renew_posted, false);
+    if (attempt->connection != NULL) {
+        muster__connection_renew(attempt->connection);
+    }
+    attempt_unref(attempt);
+}
+
 /* ---- making and destroying ---- */
 
 static muster__attempt *attempt_new(muster__connection *connection,
@@ -115,8 +141,10 @@ static muster__attempt *attempt_new(muster__connection *connection,
     attempt->env.address = address;
     attempt->ready_task.fn = ready_on_control;
     attempt->dead_task.fn = dead_on_control;
+    attempt->renew_task.fn = renew_on_control;
     atomic_init(&attempt->is_ready_posted, false);
     atomic_init(&attempt->is_dead_posted, false);
+    atomic_init(&attempt->is_renew_posted, false);
     atomic_init(&attempt->refs, 1);
     return attempt;
 }

@@ -21,6 +21,7 @@
 #include "policy.h"
 #include "priority.h"
 #include "publisher.h"
+#include "renewal.h"
 #include "resolution.h"
 #include "shutdown.h"
 #include "subchannel.h"
@@ -72,6 +73,7 @@ struct muster_channel {
     muster__subchannel_table table;
     muster__priorities priorities;
     muster__connector connector;
+    muster__renewals renewals;
     muster__held held;
     muster__publisher publisher;
     muster__policy *policies; /* all instances, children included */

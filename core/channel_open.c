@@ -6,6 +6,7 @@
 
 #include "channel_internal.h"
 #include "connection.h"
+#include "draining.h"
 #include "fork.h"
 #include "policy_choice.h"
 #include "request.h"
@@ -252,8 +253,8 @@ static muster_status make_parts(muster_channel *channel)
         status = muster__timer_create(on_poll, channel, &channel->poll_timer);
     }
     if (status == MUSTER_OK) {
-        status = muster__timer_create(muster__connection_check_deadlines,
-                                      channel, &channel->drain_timer);
+        status = muster__timer_create(muster__draining_check_deadlines, channel,
+                                      &channel->drain_timer);
     }
     if (status == MUSTER_OK) {
         status = muster__timer_create(muster__channel_replace_timeout, channel,

@@ -5,47 +5,81 @@
 #include <stdlib.h>
 
 #include "channel_internal.h"
+#include "draining.h"
+#include "renewal.h"
 
 /* ---- what becomes of it ---- */
 
-static void became_ready(muster__connection *connection)
+/* READY now: in its own right, or in the place of another. */
+static void take_up(muster__connection *connection)
 {
-    muster_channel *channel = connection->channel;
-
     connection->is_ready = true;
-    channel->connections.ready++;
-    muster__subchannel_succeed(channel, connection->subchannel);
+    connection->channel->connections.ready++;
+    if (!muster__renewal_is_successor(connection)) {
+        muster__subchannel_succeed(connection->channel, connection->subchannel);
+    } else if (!muster__renewal_succeeded(connection)) {
+        return; /* it is gone */
+    }
+    if (connection->is_renewal_due) {
+        muster__renewal_begin(connection);
+    }
 }
 
 void muster__connection_reached(muster__connection *connection,
                                 muster__attempt *attempt)
 {
     muster_channel *channel = connection->channel;
+    muster__subchannel *subchannel = connection->subchannel;
 
     muster__race_win(connection->race, attempt);
     connection->attempt = attempt;
     muster__race_destroy(connection->race);
     connection->race = NULL;
     channel->connector.n_connecting--;
-    became_ready(connection);
-    muster__channel_reconcile(channel, connection->subchannel);
+    take_up(connection);
+    muster__channel_reconcile(channel, subchannel);
     muster__connector_run(channel);
 }
 
-static void failed_to_connect(muster__connection *connection)
+void muster__connection_renew(muster__connection *connection)
+{
+    if (connection->is_given_up) {
+        return;
+    }
+    if (connection->is_ready) {
+        muster__renewal_begin(connection);
+    } else {
+        connection->is_renewal_due = true;
+    }
+}
+
+static void failed_to_connect(muster__connection *connection,
+                              const char *reason)
 {
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
-    char reason[MUSTER__RACE_REASON_SIZE];
 
-    muster__race_explain(connection->race, reason);
-    channel->connector.n_connecting--;
-    channel->connections.failed++;
     subchannel->connection = NULL;
     connection->is_given_up = true;
     muster__subchannel_fail(channel, subchannel, reason);
     muster__connection_give_up(connection);
     muster__channel_reconcile(channel, subchannel);
+}
+
+/* None of its attempts is left. */
+static void failed(muster__connection *connection)
+{
+    muster_channel *channel = connection->channel;
+    char reason[MUSTER__RACE_REASON_SIZE];
+
+    muster__race_explain(connection->race, reason);
+    channel->connector.n_connecting--;
+    channel->connections.failed++;
+    if (muster__renewal_is_successor(connection)) {
+        muster__renewal_failed(connection, reason);
+    } else {
+        failed_to_connect(connection, reason);
+    }
     muster__connector_run(channel);
 }
 
@@ -62,16 +96,19 @@ static void went_away(muster__connection *connection, const char *reason)
     subchannel->connection = NULL;
     subchannel->is_in_view = false;
     muster__subchannel_move(channel, subchannel, MUSTER_IDLE, reason);
+    muster__renewal_adopt(connection);
     muster__connection_give_up(connection);
     muster__subchannel_connect(channel, subchannel);
     muster__channel_reconcile(channel, subchannel);
     muster__connector_run(channel);
 }
 
+/* Asks for re-resolution (rule 6), unless another one still serves. */
 void muster__connection_lost(muster__connection *connection,
                              muster__attempt *attempt, const char *reason)
 {
     muster__resolution *resolution = connection->channel->subscriber.resolution;
+    bool is_spare = muster__renewal_is_successor(connection);
 
     if (connection->is_given_up) {
         return;
@@ -81,9 +118,9 @@ void muster__connection_lost(muster__connection *connection,
     } else if (muster__race_lose(connection->race, attempt, reason)) {
         return; /* others are under way */
     } else {
-        failed_to_connect(connection);
+        failed(connection);
     }
-    if (resolution != NULL) {
+    if (resolution != NULL && !is_spare) {
         muster__resolution_refresh(resolution);
     }
 }
@@ -103,7 +140,6 @@ static muster__connection *connection_new(muster_channel *channel,
     connection->endpoint = muster__endpoint_ref(subchannel->endpoint);
     connection->older = subchannel->connections;
     subchannel->connections = connection;
-    subchannel->connection = connection;
     channel->connections.created++;
     return connection;
 }
@@ -170,8 +206,9 @@ void muster__connection_create(muster_channel *channel,
         failed_at_once(channel, subchannel, "out of memory");
         return;
     }
+    subchannel->connection = connection;
     if (channel->options.transport == NULL) {
-        became_ready(connection);
+        take_up(connection);
         return;
     }
     channel->connector.n_connecting++;
@@ -182,6 +219,28 @@ void muster__connection_create(muster_channel *channel,
         failed_at_once(channel, subchannel, reason);
         muster__connection_give_up(connection);
     }
+}
+
+muster__connection *
+muster__connection_create_beside(muster__subchannel *subchannel,
+                                 muster_error *err)
+{
+    muster_channel *channel = subchannel->connection->channel;
+    muster__connection *connection = connection_new(channel, subchannel);
+    char reason[MUSTER__RACE_REASON_SIZE];
+
+    if (connection == NULL) {
+        (void)muster_error_set(err, MUSTER_NOMEM, "out of memory");
+        return NULL;
+    }
+    if (!begin(connection, reason)) {
+        (void)muster_error_set(err, MUSTER_UNAVAILABLE, "%s", reason);
+        channel->connections.failed++;
+        muster__connection_give_up(connection);
+        return NULL;
+    }
+    channel->connector.n_connecting++;
+    return connection;
 }
 
 void *muster__connection_transport(const muster__connection *connection)
@@ -236,80 +295,26 @@ int64_t muster__connection_in_flight(const muster__connection *connection)
                : muster__slot_in_flight(connection->last_slot);
 }
 
-/* ---- draining ---- */
-
-static void draining_add(muster__connection *connection)
-{
-    muster_channel *channel = connection->channel;
-    uint64_t deadline_ms = channel->options.drain_deadline_ms;
-
-    if (deadline_ms == 0 || channel->options.transport == NULL ||
-        channel->options.transport->cancel == NULL) {
-        return;
-    }
-    connection->drain_deadline_ms = muster__now_ms() + deadline_ms;
-    connection->previous_draining = channel->draining_last;
-    if (channel->draining_last != NULL) {
-        channel->draining_last->next_draining = connection;
-    } else {
-        channel->draining = connection;
-    }
-    channel->draining_last = connection;
-    if (!muster__timer_is_active(channel->drain_timer)) {
-        muster__timer_start(channel->drain_timer, deadline_ms);
-    }
-}
-
-static void draining_remove(muster__connection *connection)
-{
-    muster_channel *channel = connection->channel;
-
-    if (connection->drain_deadline_ms == 0) {
-        return;
-    }
-    connection->drain_deadline_ms = 0;
-    if (connection->previous_draining != NULL) {
-        connection->previous_draining->next_draining =
-            connection->next_draining;
-    } else {
-        channel->draining = connection->next_draining;
-    }
-    if (connection->next_draining != NULL) {
-        connection->next_draining->previous_draining =
-            connection->previous_draining;
-    } else {
-        channel->draining_last = connection->previous_draining;
-    }
-}
-
-void muster__connection_check_deadlines(void *arg)
-{
-    muster_channel *channel = arg;
-    uint64_t now_ms = muster__now_ms();
-
-    while (channel->draining != NULL) {
-        muster__connection *connection = channel->draining;
-        if (connection->drain_deadline_ms > now_ms) {
-            muster__timer_start(channel->drain_timer,
-                                connection->drain_deadline_ms - now_ms);
-            return;
-        }
-        draining_remove(connection);
-        channel->options.transport->cancel(
-            muster__connection_transport(connection));
-    }
-}
+/* ---- the end of it ---- */
 
 void muster__connection_give_up(muster__connection *connection)
 {
     connection->is_given_up = true;
+    muster__renewal_end(connection);
     if (connection->slot != NULL) {
         muster__connection_leave_view(connection);
     }
     if (connection->n_slots == 0) {
         connection_destroy(connection);
-    } else {
-        draining_add(connection);
+    } else if (!connection->is_replaced) {
+        muster__draining_add(connection);
+    }
+}
+
+void muster__connection_hurry(muster__connection *connection)
+{
+    if (connection->is_given_up && connection->drain_deadline_ms == 0) {
+        muster__draining_add(connection);
     }
 }
 
@@ -323,7 +328,7 @@ void muster__connection_slot_closed(void *ctx, void *owner)
         connection->last_slot = NULL;
     }
     if (connection->is_given_up && connection->n_slots == 0) {
-        draining_remove(connection);
+        muster__draining_remove(connection);
         connection_destroy(connection);
     }
 }

@@ -20,12 +20,15 @@ typedef struct muster__connection {
     muster__slot *last_slot;          /* until all of its slots are closed */
     muster__race *race;               /* until it is READY, or dead */
     muster__attempt *attempt;         /* that was READY; NULL for "none" */
+    struct muster__renewal *renewal;  /* of this one, or by it; NULL: none */
     struct muster__connection *next_draining;
     struct muster__connection *previous_draining;
     uint64_t drain_deadline_ms; /* 0: none */
     uint32_t n_slots;           /* not closed yet */
     bool is_ready;
-    bool is_given_up; /* no subchannel wants it; destroyed without slots */
+    bool is_given_up;    /* no subchannel wants it; destroyed without slots */
+    bool is_renewal_due; /* once it is READY */
+    bool is_replaced;    /* drains, but its endpoint stays: no deadline */
 } muster__connection;
 
 /* Makes the subchannel's connection; it is then CONNECTING, or READY already
@@ -33,12 +36,23 @@ typedef struct muster__connection {
 void muster__connection_create(muster_channel *channel,
                                muster__subchannel *subchannel);
 
+/* Another connection of the subchannel, beside the one that it uses: the
+ * caller's to put in its place or to give up. NULL when it failed at once, and
+ * err says why. */
+muster__connection *
+muster__connection_create_beside(muster__subchannel *subchannel,
+                                 muster_error *err);
+
 /* Enters the working view, and leaves it. Entering may fail (MUSTER_NOMEM). */
 muster_status muster__connection_enter_view(muster__connection *connection);
 void muster__connection_leave_view(muster__connection *connection);
 
 /* Nobody wants it any more: destroyed at once or when it has drained. */
 void muster__connection_give_up(muster__connection *connection);
+
+/* Its endpoint goes: it is to have drained by the drain deadline. Nothing when
+ * it does not drain, or has its deadline already. */
+void muster__connection_hurry(muster__connection *connection);
 
 /* Calls in flight on it: exact only at rest. */
 int64_t muster__connection_in_flight(const muster__connection *connection);
@@ -59,7 +73,7 @@ void muster__connection_reached(muster__connection *connection,
 void muster__connection_lost(muster__connection *connection,
                              muster__attempt *attempt, const char *reason);
 
-/* Cancels what still runs on connections whose drain deadline has passed. */
-void muster__connection_check_deadlines(void *channel);
+/* The transport wants another in its place. */
+void muster__connection_renew(muster__connection *connection);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "channel_internal.h"
 #include "connection.h"
+#include "renewal.h"
 
 void muster__connector_init(muster__connector *connector)
 {
@@ -64,5 +65,6 @@ void muster__connector_run(muster_channel *channel)
             muster__subchannel_release(channel, subchannel);
         }
     }
+    muster__renewals_run(channel); /* in what room the others leave */
     connector->is_running = false;
 }

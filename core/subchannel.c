@@ -222,6 +222,10 @@ void muster__subchannel_disconnect(muster_channel *channel,
     subchannel->is_retry_due = false;
     subchannel->is_failing = false;
     muster__priorities_add(&channel->priorities, subchannel);
+    for (muster__connection *old = subchannel->connections; old != NULL;
+         old = old->older) {
+        muster__connection_hurry(old);
+    }
     if (subchannel->connection != NULL) {
         muster__subchannel_shed(channel, subchannel);
     } else {

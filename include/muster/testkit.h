@@ -326,6 +326,11 @@ unsigned muster_testkit_transport_fail(muster_testkit_transport *kit,
 unsigned muster_testkit_transport_disconnect(muster_testkit_transport *kit,
                                              const char *address);
 
+/* Asks the core for new connections in the place of those that are READY, and
+ * of those being made once they are. Returns how many. */
+unsigned muster_testkit_transport_renew(muster_testkit_transport *kit,
+                                        const char *address);
+
 void muster_testkit_transport_get_counts(
     muster_testkit_transport *kit, const char *address,
     muster_testkit_transport_counts *ret_counts);

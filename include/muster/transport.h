@@ -32,6 +32,15 @@ typedef struct muster_transport_host {
      * TRANSIENT_FAILURE with its reason (copied; NULL otherwise). Anything
      * after death, and after destroy() was called, is ignored. */
     void (*state)(void *ctx, muster_connectivity state, const char *reason);
+
+    /* Thread: any. The connection works, but a new one should take its place,
+     * for instance because certificates have changed. Once it is READY, the
+     * core makes another with create() beside it, which counts among those
+     * being made, but after the first ones of other endpoints; when that is
+     * READY picks go there, and this one is destroyed when its last lease has
+     * ended. While the new one fails this one stays, and the core tries again
+     * after its backoff. Asking again meanwhile changes nothing. */
+    void (*renew)(void *ctx);
 } muster_transport_host;
 
 typedef struct muster_connection_env {

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Replaces a READY connection by a new one without a gap: the new one is made
+ * beside the old, takes its place in the view when it is READY, and only then
+ * the old one drains. The transport asks for it, for instance because its
+ * certificates have changed. Thread: control, all of it. */
+#ifndef MUSTER_CORE_RENEWAL_H
+#define MUSTER_CORE_RENEWAL_H
+
+#include <stdbool.h>
+
+#include "connection.h"
+
+typedef struct muster__renewal muster__renewal;
+
+/* Those that wait for room among the connections being made. */
+typedef struct muster__renewals {
+    muster__renewal *first;
+    muster__renewal *last;
+} muster__renewals;
+
+/* connection, which is READY and in use, is to be replaced. Nothing when that
+ * is under way. Out of memory it stays as it is, which is logged. */
+void muster__renewal_begin(muster__connection *connection);
+
+/* Makes those new connections there is room for. */
+void muster__renewals_run(muster_channel *channel);
+
+/* Whether connection is being made to replace another one. */
+bool muster__renewal_is_successor(const muster__connection *connection);
+
+/* The successor is READY, and takes over. False when there was no memory for
+ * it: it is gone then, and the old one stays until another attempt. */
+bool muster__renewal_succeeded(muster__connection *successor);
+
+/* The successor failed: the old one stays, and another attempt is made after a
+ * backoff. */
+void muster__renewal_failed(muster__connection *successor, const char *reason);
+
+/* connection went away by itself: if its successor is under way, that becomes
+ * the subchannel's connection, like any that is being made. */
+void muster__renewal_adopt(muster__connection *connection);
+
+/* connection is given up: so is its successor. Nothing when there is none. */
+void muster__renewal_end(muster__connection *connection);
+
+#endif
