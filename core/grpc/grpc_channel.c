@@ -6,6 +6,7 @@
 #include "grpc_connection.h"
 #include "runtime.h"
 #include "sized.h"
+#include "tls_options.h"
 
 static muster_channel_options
 read_options(const muster_channel_options *options)
@@ -15,6 +16,26 @@ read_options(const muster_channel_options *options)
     muster__sized_read(&known, sizeof known, options);
     known.struct_size = sizeof known;
     return known;
+}
+
+/* Without an authority of the options there always is the endpoint's address.
+ */
+static muster_status check_name(const char *target,
+                                const muster_channel_options *options,
+                                const muster_grpc_options *grpc_options,
+                                muster_error *err)
+{
+    muster_grpc_options known;
+
+    muster__sized_read(&known, sizeof known, grpc_options);
+    if (known.tls == NULL || options->authority == NULL ||
+        muster__tls_is_name(options->authority)) {
+        return MUSTER_OK;
+    }
+    return muster_error_set(err, MUSTER_INVAL,
+                            "%s: TLS has no name to check: the authority is "
+                            "\"%s\"",
+                            target, options->authority);
 }
 
 muster_status
@@ -29,6 +50,10 @@ muster_grpc_channel_create(const char *target,
 
     if (target == NULL) {
         return muster_error_set(err, MUSTER_INVAL, "no target");
+    }
+    status = check_name(target, &with_transport, grpc_options, err);
+    if (status != MUSTER_OK) {
+        return status;
     }
     status = muster__grpc_config_create(target, grpc_options,
                                         with_transport.drain_deadline_ms != 0,

@@ -13,13 +13,15 @@
 
 #include "runtime.h"
 #include "sized.h"
+#include "tls_options.h"
 
 struct muster__grpc_config {
     _Atomic uint32_t n_refs;
     char *target;
     grpc_channel_credentials *credentials; /* kept alive by keeper */
     grpc_channel *keeper;
-    grpc_arg *args; /* n_args, the user's but for those in fixed_keys */
+    muster__tls *tls; /* then neither of the two */
+    grpc_arg *args;   /* n_args, the user's but for those in fixed_keys */
     size_t n_args;
     bool has_authority;
     bool needs_ping_limit;
@@ -142,11 +144,36 @@ static void keep_credentials(muster__grpc_config *config,
     }
 }
 
+static muster_status take_credentials(muster__grpc_config *config,
+                                      const muster_grpc_options *options,
+                                      muster_error *err)
+{
+    const grpc_arg *name = find_arg(config, GRPC_ARG_DEFAULT_AUTHORITY);
+
+    if (options->tls == NULL) {
+        keep_credentials(config, options->credentials);
+        return MUSTER_OK;
+    }
+    if (options->credentials != NULL) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "%s: credentials and TLS options exclude each "
+                                "other",
+                                config->target);
+    }
+    if (name != NULL && !muster__tls_is_name(name->value.string)) {
+        return muster_error_set(
+            err, MUSTER_INVAL, "%s: TLS has no name to check: %s is \"%s\"",
+            config->target, GRPC_ARG_DEFAULT_AUTHORITY, name->value.string);
+    }
+    return muster__tls_create(config->target, options->tls, &config->tls, err);
+}
+
 static void destroy(muster__grpc_config *config)
 {
     if (config->keeper != NULL) {
         grpc_channel_destroy(config->keeper);
     }
+    muster__tls_destroy(config->tls);
     for (size_t i = 0; i < config->n_args; i++) {
         free_arg(&config->args[i]);
     }
@@ -187,7 +214,11 @@ muster_status muster__grpc_config_create(const char *target,
         goto no_memory;
     }
     config->finds_calls = finds_calls;
-    keep_credentials(config, known.credentials);
+    status = take_credentials(config, &known, err);
+    if (status != MUSTER_OK) {
+        destroy(config);
+        return status;
+    }
     *ret_config = config;
     return MUSTER_OK;
 
@@ -215,6 +246,11 @@ void muster__grpc_config_unref(void *arg)
         !muster__grpc_is_forked()) {
         destroy(config);
     }
+}
+
+muster__tls *muster__grpc_config_tls(const muster__grpc_config *config)
+{
+    return config->tls;
 }
 
 const char *muster__grpc_config_target(const muster__grpc_config *config)
@@ -295,7 +331,10 @@ muster_status muster__grpc_config_connect(const muster__grpc_config *config,
                config->n_args * sizeof *args.args);
         args.num_args += config->n_args;
     }
-    *ret_channel = grpc_channel_create(grpc_target, config->credentials, &args);
+    *ret_channel =
+        config->tls != NULL
+            ? muster__tls_connect(config->tls, grpc_target, &args)
+            : grpc_channel_create(grpc_target, config->credentials, &args);
     free(args.args);
     return MUSTER_OK;
 }

@@ -8,6 +8,8 @@
 
 #include <muster/grpc.h>
 
+#include "tls.h"
+
 typedef struct muster__grpc_config muster__grpc_config;
 
 /* Copies options (may be NULL) and target. finds_calls: connections can find
@@ -22,6 +24,9 @@ muster_status muster__grpc_config_create(const char *target,
 /* Shaped for muster_transport_class. Thread: any. */
 void muster__grpc_config_ref(void *config);
 void muster__grpc_config_unref(void *config);
+
+/* NULL without TLS options. Borrowed from config. Thread: any. */
+muster__tls *muster__grpc_config_tls(const muster__grpc_config *config);
 
 /* The channel's target, for messages. Borrowed from config. */
 const char *muster__grpc_config_target(const muster__grpc_config *config);

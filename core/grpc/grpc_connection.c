@@ -16,6 +16,8 @@
 #include "grpc_target.h"
 #include "poller.h"
 #include "runtime.h"
+#include "tls_explain.h"
+#include "tls_options.h"
 
 #define DEFAULT_CONNECT_TIMEOUT_MS UINT64_C(20000)
 #define PROBE_TIMEOUT_MS INT64_C(1000)
@@ -47,6 +49,7 @@ struct muster__grpc_connection {
     grpc_completion_queue_functor watch;
     probe probe;
     muster__grpc_placed calls; /* head of a ring */
+    muster__tls_user tls_user; /* entered when the config has TLS */
     uint64_t connect_timeout_ms;
     gpr_timespec connect_deadline;
     /* Constant. */
@@ -113,6 +116,16 @@ static void watch_locked(muster__grpc_connection *connection,
         muster__grpc_watch_queue(), &connection->watch);
 }
 
+static void fail_locked(muster__grpc_connection *connection, const char *reason)
+{
+    const muster__tls *tls = muster__grpc_config_tls(connection->config);
+    char text[1024];
+
+    die_locked(connection, MUSTER_TRANSIENT_FAILURE,
+               muster__tls_explain(muster__tls_options_of(tls), reason, text,
+                                   sizeof text));
+}
+
 static void on_probe(grpc_completion_queue_functor *self, int ok)
 {
     probe *p = (probe *)self;
@@ -123,8 +136,7 @@ static void on_probe(grpc_completion_queue_functor *self, int ok)
 
     (void)ok;
     pthread_mutex_lock(&connection->mutex);
-    die_locked(connection, MUSTER_TRANSIENT_FAILURE,
-               reason[0] == '\0' ? "connecting failed" : reason);
+    fail_locked(connection, reason[0] == '\0' ? "connecting failed" : reason);
     gpr_free(reason);
     grpc_slice_unref(p->details);
     grpc_metadata_array_destroy(&p->trailing);
@@ -242,6 +254,22 @@ static void on_watch(grpc_completion_queue_functor *self, int ok)
     }
 }
 
+/* Without any other name it is that of the address in use. */
+static const char *authority_of(const muster_connection_env *env)
+{
+    muster_endpoint endpoint = *env->endpoint;
+
+    endpoint.address = muster_connection_env_address(env);
+    return muster__grpc_authority_of(&endpoint, env->authority);
+}
+
+static bool lacks_name(const muster__grpc_config *config,
+                       const muster_connection_env *env)
+{
+    return muster__grpc_config_tls(config) != NULL &&
+           !muster__tls_is_name(authority_of(env));
+}
+
 /* Fills what create() was told. */
 static muster__grpc_connection *allocate(muster__grpc_config *config,
                                          const muster_connection_env *env)
@@ -272,14 +300,14 @@ static muster__grpc_connection *allocate(muster__grpc_config *config,
     connection->config = config;
     muster__grpc_config_ref(config);
     muster__grpc_poller_hold();
+    muster__tls_enter(muster__grpc_config_tls(config), &connection->tls_user,
+                      env);
     return connection;
 }
 
 static muster_status open_channel(muster__grpc_connection *connection,
                                   const muster_connection_env *env)
 {
-    muster_endpoint endpoint = *env->endpoint;
-    const char *authority;
     char *target;
     muster_status status =
         muster__grpc_target_of_address(connection->address, &target);
@@ -287,12 +315,9 @@ static muster_status open_channel(muster__grpc_connection *connection,
     if (status != MUSTER_OK) {
         return status;
     }
-    /* Without any other name it is that of the address in use. */
-    endpoint.address = connection->address;
-    authority = muster__grpc_authority_of(&endpoint, env->authority);
-    status = muster__grpc_config_connect(connection->config, target, authority,
-                                         connection->connect_timeout_ms,
-                                         &connection->channel);
+    status = muster__grpc_config_connect(
+        connection->config, target, authority_of(env),
+        connection->connect_timeout_ms, &connection->channel);
     free(target);
     return status;
 }
@@ -317,9 +342,16 @@ static muster_status create(void *arg, const muster_connection_env *env,
                                 muster_status_text(MUSTER_FORKED));
     }
     muster__grpc_mark_control_thread();
+    if (lacks_name(arg, env)) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "TLS has no name to check in \"%s\"",
+                                authority_of(env));
+    }
     connection = allocate(arg, env);
     if (connection == NULL || open_channel(connection, env) != MUSTER_OK) {
         if (connection != NULL) {
+            muster__tls_leave(muster__grpc_config_tls(arg),
+                              &connection->tls_user);
             free_connection(connection);
         }
         return muster_error_set(err, MUSTER_NOMEM, "%s: %s",
@@ -344,6 +376,8 @@ static void destroy(void *arg)
         return;
     }
     muster__grpc_mark_control_thread();
+    muster__tls_leave(muster__grpc_config_tls(connection->config),
+                      &connection->tls_user);
     pthread_mutex_lock(&connection->mutex);
     connection->host = NULL;
     /* C core 1.51 leaks the socket of an attempt that is given up before the

@@ -21,6 +21,45 @@ extern "C" {
 
 /* ---- Channels ---- */
 
+/* TLS. All zero but struct_size: servers are checked against the default roots
+ * of C core, and the client shows no certificate.
+ *
+ * A server's certificate is checked against the name that :authority has: the
+ * host name of the endpoint, else the channel's option `authority`, else the
+ * target's own name (dns: and consul: have one), else the endpoint's address,
+ * which is "localhost" for a unix: path. TLS is 1.2 or 1.3: C core 1.51 lets
+ * nobody choose. */
+typedef struct muster_grpc_tls_options {
+    uint32_t struct_size;
+    uint32_t reserved;
+
+    /* Authorities, PEM; at most one of the two. Neither: the default roots
+     * (GRPC_DEFAULT_SSL_ROOTS_FILE_PATH, grpc_set_ssl_roots_override_callback()
+     * or the system's), which the process parses once and never reads again.
+     * Given ones are parsed for each connection: more than 16 KB of them are
+     * warned of in the log. */
+    const char *ca_file;
+    const char *ca_pem;
+
+    /* The client's certificate, with what leads to its authority, and its key
+     * without a password, PEM. Both or neither; each as a file or as text. */
+    const char *certificate_file;
+    const char *certificate_pem;
+    const char *key_file;
+    const char *key_pem;
+
+    /* 0: 10 000. How often the files are looked at; MUSTER_FOREVER: only when
+     * the channel is created. When they have changed, new connections use what
+     * is in them, and those there are are replaced by new ones, max_connecting
+     * at a time, without a call lost. Files that cannot be read, are cut off or
+     * are not of one pair are said so in the log, and change nothing. */
+    uint64_t reload_interval_ms;
+
+    /* Go with every call beside its own; NULL: none. A reference is taken:
+     * release yours at any time. */
+    grpc_call_credentials *call_credentials;
+} muster_grpc_tls_options;
+
 /* All zero but struct_size means insecure and C core's defaults.
  *
  * args are added to every connection. They win over muster's own
@@ -35,14 +74,17 @@ extern "C" {
 typedef struct muster_grpc_options {
     uint32_t struct_size;
     uint32_t reserved;
-    /* NULL: insecure. A reference is taken: release yours at any time. */
+    /* NULL, and no tls: insecure. A reference is taken: release yours at any
+     * time. What they hold is never reloaded. */
     grpc_channel_credentials *credentials;
-    const grpc_channel_args *args; /* copied; NULL: none */
+    const grpc_channel_args *args;      /* copied; NULL: none */
+    const muster_grpc_tls_options *tls; /* copied; NULL, or no credentials */
 } muster_grpc_options;
 
 /* muster_channel_create() with gRPC C core as the transport: what options says
  * of transport and transport_arg is ignored. Both options may be NULL. Thread:
- * any. Statuses as muster_channel_create(). */
+ * any; files are read on it. Statuses as muster_channel_create(); MUSTER_INVAL
+ * also when TLS cannot use what it is given, or has no name to check. */
 MUSTER_API muster_status muster_grpc_channel_create(
     const char *target, const muster_channel_options *options,
     const muster_grpc_options *grpc_options, muster_channel **ret_channel,

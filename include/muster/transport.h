@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <muster/endpoint.h>
+#include <muster/export.h>
+#include <muster/log.h>
 #include <muster/status.h>
 
 #ifdef __cplusplus
@@ -90,6 +92,11 @@ typedef struct muster_transport_class {
     /* May. Thread: control. The drain deadline passed: cancel the calls. */
     void (*cancel)(void *connection);
 } muster_transport_class;
+
+/* Logs an event, as muster's own: where muster_log_set() says, rate-limited.
+ * message is copied. Thread: any. */
+MUSTER_API void muster_transport_log(muster_log_level level,
+                                     const char *message);
 
 #ifdef __cplusplus
 }
