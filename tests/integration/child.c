@@ -29,6 +29,22 @@ static void on_watch(void *arg, const muster_watch_event *event)
     abort();
 }
 
+static void on_state(void *arg, const muster_state_event *event)
+{
+    (void)arg;
+    (void)event;
+    abort();
+}
+
+static void on_shutdown(void *arg, int number,
+                        const muster_shutdown_numbers *numbers)
+{
+    (void)arg;
+    (void)number;
+    (void)numbers;
+    abort();
+}
+
 static void on_plugin(void *arg, const muster_plugin_info *info)
 {
     (void)arg;
@@ -48,6 +64,12 @@ static bool channel_close(child_world *world)
     return muster_channel_close(world->channel) == MUSTER_FORKED;
 }
 
+static bool channel_connect(child_world *world)
+{
+    muster_channel_connect(world->channel);
+    return true;
+}
+
 static bool channel_create(child_world *world)
 {
     muster_channel *channel = NULL;
@@ -62,6 +84,38 @@ static bool channel_destroy(child_world *world)
 {
     muster_channel_destroy(world->channel);
     return true;
+}
+
+static bool channel_reset_backoff(child_world *world)
+{
+    muster_channel_reset_backoff(world->channel);
+    return true;
+}
+
+static bool channel_shutdown(child_world *world)
+{
+    return muster_channel_shutdown(world->channel, 0, NULL) == MUSTER_FORKED;
+}
+
+static bool channel_wait_for_change(child_world *world)
+{
+    return muster_channel_wait_for_change(world->channel, MUSTER_READY, 0) ==
+           MUSTER_FORKED;
+}
+
+static bool channel_wait_for_state(child_world *world)
+{
+    return muster_channel_wait_for_state(world->channel, MUSTER_IDLE, 0) ==
+           MUSTER_FORKED;
+}
+
+static bool channel_watch_state(child_world *world)
+{
+    muster_state_watcher *watcher = NULL;
+
+    return muster_channel_watch_state(world->channel, NULL, on_state, NULL,
+                                      &watcher) == MUSTER_FORKED &&
+           watcher == NULL;
 }
 
 static bool channel_dump_json(child_world *world)
@@ -186,6 +240,32 @@ static bool shutdown_all(child_world *world)
 {
     (void)world;
     return muster_shutdown() == MUSTER_FORKED;
+}
+
+static bool shutdown_all_channels(child_world *world)
+{
+    (void)world;
+    return muster_shutdown_all(0, NULL) == MUSTER_FORKED;
+}
+
+static bool shutdown_off_signals(child_world *world)
+{
+    (void)world;
+    muster_shutdown_off_signals();
+    return true;
+}
+
+static bool shutdown_on_signals(child_world *world)
+{
+    (void)world;
+    return muster_shutdown_on_signals(0, on_shutdown, NULL, NULL) ==
+           MUSTER_FORKED;
+}
+
+static bool state_watcher_destroy(child_world *world)
+{
+    muster_state_watcher_destroy(world->state_watcher);
+    return true;
 }
 
 static bool status_name(child_world *world)
@@ -321,6 +401,7 @@ static bool lease_grpc_channel(child_world *world)
 
 /* Those that destroy come last. */
 static const child_case cases[] = {
+    {"muster_channel_connect", channel_connect},
     {"muster_channel_create", channel_create},
     {"muster_channel_dump_json", channel_dump_json},
     {"muster_channel_get_stats", channel_get_stats},
@@ -329,7 +410,11 @@ static const child_case cases[] = {
     {"muster_channel_pick_cancel", channel_pick_cancel},
     {"muster_channel_pick_wait", channel_pick_wait},
     {"muster_channel_refresh", channel_refresh},
+    {"muster_channel_reset_backoff", channel_reset_backoff},
     {"muster_channel_state", channel_state},
+    {"muster_channel_wait_for_change", channel_wait_for_change},
+    {"muster_channel_wait_for_state", channel_wait_for_state},
+    {"muster_channel_watch_state", channel_watch_state},
     {"muster_lease_connection", lease_connection},
     {"muster_lease_endpoint", lease_endpoint},
     {"muster_lease_grpc_channel", lease_grpc_channel},
@@ -359,6 +444,11 @@ static const child_case cases[] = {
     {"muster_call_queue_shutdown", call_queue_shutdown},
     {"muster_call_queue_destroy", call_queue_destroy},
     {"muster_watch_destroy", watch_destroy},
+    {"muster_state_watcher_destroy", state_watcher_destroy},
+    {"muster_shutdown_on_signals", shutdown_on_signals},
+    {"muster_shutdown_off_signals", shutdown_off_signals},
+    {"muster_shutdown_all", shutdown_all_channels},
+    {"muster_channel_shutdown", channel_shutdown},
     {"muster_channel_close", channel_close},
     {"muster_channel_destroy", channel_destroy},
     {"muster_shutdown", shutdown_all},

@@ -14,6 +14,7 @@ typedef struct child_world {
     muster_call *call; /* not started */
     muster_call_queue *queue;
     muster_watch *watch;
+    muster_state_watcher *state_watcher;
 } child_world;
 
 /* How many functions did not answer as they should; names them on stderr. */

@@ -20,6 +20,12 @@ static void on_event(void *arg, const muster_watch_event *event)
     (void)event;
 }
 
+static void on_state(void *arg, const muster_state_event *event)
+{
+    (void)arg;
+    (void)event;
+}
+
 static void world_init(child_world *world, muster_channel *channel)
 {
     *world = (child_world){.channel = channel};
@@ -29,13 +35,16 @@ static void world_init(child_world *world, muster_channel *channel)
                            NULL) != MUSTER_OK ||
         muster_call_queue_create(&world->queue, NULL) != MUSTER_OK ||
         muster_watch_create("static:///127.0.0.1:1", on_event, NULL,
-                            &world->watch, NULL) != MUSTER_OK) {
+                            &world->watch, NULL) != MUSTER_OK ||
+        muster_channel_watch_state(channel, NULL, on_state, NULL,
+                                   &world->state_watcher) != MUSTER_OK) {
         cluster_die("cannot prepare what the child will call with");
     }
 }
 
 static void world_fini(child_world *world)
 {
+    muster_state_watcher_destroy(world->state_watcher);
     muster_watch_destroy(world->watch);
     muster_call_queue_destroy(world->queue);
     muster_call_destroy(world->call);
