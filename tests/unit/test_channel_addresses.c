@@ -103,11 +103,6 @@ static void report(const char *const *addresses, unsigned n)
 
 static const char *const three[] = {"10.0.0.1:1", "[::1]:1", "10.0.0.2:1"};
 
-static void report_three(void)
-{
-    report(three, 3);
-}
-
 static muster_testkit_transport_counts counts_of(const char *address)
 {
     muster_testkit_transport_counts counts;
@@ -231,7 +226,7 @@ static void expect_delay(uint64_t given_ms, uint64_t least_ms)
     muster_testkit_transport_set_delay(kit, MUSTER_FOREVER);
     open_channel(
         (muster_channel_options){.connection_attempt_delay_ms = given_ms});
-    report_three();
+    report(three, 3);
     await_made(three[2]);
     (void)stats(); /* what is recorded is recorded */
     cr_expect_geq(begun_ns[1] - begun_ns[0], least_ms * 1000000);
@@ -254,6 +249,18 @@ Test(addresses, follow_each_other_after_2_s_at_most)
 {
     muster__timing_scale_waits_for_test(10);
     expect_delay(UINT64_MAX, 200);
+}
+
+Test(addresses, wait_for_the_latest_when_an_earlier_one_fails)
+{
+    muster_testkit_transport_set_delay(kit, MUSTER_FOREVER);
+    open_channel((muster_channel_options){0});
+    report(three, 3);
+    await_made(three[1]);
+    cr_assert_eq(muster_testkit_transport_fail(kit, three[0], "no"), 1);
+    await_made(three[2]);
+    (void)stats();
+    cr_expect_geq(begun_ns[2] - begun_ns[1], 250 * UINT64_C(1000000));
 }
 
 /* By the clock this would take longer than a pick waits. */
@@ -282,7 +289,7 @@ Test(addresses, have_a_connect_timeout_each)
     muster_testkit_transport_set_delay(kit, 60000);
     open_channel((muster_channel_options){.connect_timeout_ms = 20,
                                           .connection_attempt_delay_ms = 2000});
-    report_three();
+    report(three, 3);
     cr_assert_eq(pick(false, &err), MUSTER_UNAVAILABLE);
     cr_expect(strstr(err.message, "10.0.0.1:1: connect timed out; "
                                   "[::1]:1: connect timed out; "
@@ -337,7 +344,7 @@ Test(addresses, that_are_ready_late_lose)
 {
     muster_testkit_transport_set_delay(kit, MUSTER_FOREVER);
     open_channel((muster_channel_options){.connection_attempt_delay_ms = 100});
-    report_three();
+    report(three, 3);
     await_made(three[2]);
     cr_assert_eq(muster_testkit_transport_connect(kit, NULL), 3);
     expect_pick();
@@ -350,7 +357,7 @@ Test(addresses, may_win_after_later_ones_failed)
 {
     muster_testkit_transport_set_delay(kit, MUSTER_FOREVER);
     open_channel((muster_channel_options){.connection_attempt_delay_ms = 100});
-    report_three();
+    report(three, 3);
     await_made(three[2]);
     cr_assert_eq(muster_testkit_transport_fail(kit, three[1], "no"), 1);
     cr_assert_eq(muster_testkit_transport_fail(kit, three[2], "no"), 1);
@@ -379,7 +386,7 @@ Test(addresses, keep_their_connection_when_only_their_order_changes)
     const char *const other[] = {three[2], three[0], three[1]};
 
     open_channel((muster_channel_options){0});
-    report_three();
+    report(three, 3);
     expect_pick();
     report(other, 3);
     (void)stats();
@@ -397,7 +404,7 @@ Test(addresses, that_all_fail_are_one_failure_with_a_reason_each)
     (void)muster_testkit_transport_set_failure(kit, NULL, "refused");
     (void)muster_testkit_transport_set_failure(kit, three[1], "no route");
     open_channel((muster_channel_options){0});
-    report_three();
+    report(three, 3);
     cr_assert_eq(pick(false, &err), MUSTER_UNAVAILABLE);
     cr_expect(strstr(err.message,
                      "10.0.0.1:1: none of 3 addresses connects: 10.0.0.1:1: "
@@ -445,13 +452,17 @@ Test(addresses, have_reasons_that_are_bounded)
 
 /* ---- ends in the middle ---- */
 
-/* n attempts are under way; n over 3: one of three is READY. */
+/* In a world of its own n attempts are under way; n over 3: one of three is
+ * READY. */
 static void come_to_phase(unsigned n)
 {
+    tear_down();
+    set_up();
+    begun[n_begun = 0] = '\0';
     muster_testkit_transport_set_delay(kit, MUSTER_FOREVER);
     open_channel((muster_channel_options){.connection_attempt_delay_ms =
                                               n == 1 ? 2000 : 100});
-    report_three();
+    report(three, 3);
     await_made(three[n > 3 ? 2 : n - 1]);
     if (n > 3) {
         cr_assert_eq(muster_testkit_transport_connect(kit, three[1]), 1);
@@ -466,24 +477,15 @@ static void end_all(void)
     cr_expect_eq(counts_of(NULL).connected, 0);
 }
 
-/* Another world in the same test. */
-static void start_again(void)
-{
-    tear_down();
-    set_up();
-    n_begun = 0;
-    begun[0] = '\0';
-}
-
 Test(addresses, are_given_up_with_their_endpoint)
 {
     for (unsigned n = 1; n <= 4; n++) {
         come_to_phase(n);
         script_report(TARGET, NULL, 0);
+        (void)stats();
         end_all();
         cr_expect_eq(stats().connections_destroyed, 1);
         cr_expect_eq(stats().endpoints, 0);
-        start_again();
     }
 }
 
@@ -493,6 +495,5 @@ Test(addresses, are_given_up_with_their_channel)
         come_to_phase(n);
         cr_assert_eq(muster_channel_close(channel), MUSTER_OK);
         end_all();
-        start_again();
     }
 }
