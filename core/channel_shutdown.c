@@ -93,18 +93,31 @@ static uint64_t left_ms(uint64_t deadline_ns)
     return deadline_ns > now_ns ? (deadline_ns - now_ns) / 1000000 + 1 : 0;
 }
 
+/* Calls that end while the channel closes are in flight before, those that
+ * begin until then are after. */
+static uint64_t close_and_count(muster_channel *channel)
+{
+    uint64_t n_before = n_in_flight(channel);
+    uint64_t n_after;
+
+    muster__channel_begin_close(channel);
+    n_after = n_in_flight(channel);
+    return n_before > n_after ? n_before : n_after;
+}
+
 static void begin(muster_channel *channel)
 {
     muster__shutdown *shutdown = &channel->shutdown;
     uint64_t deadline_ns;
+    uint64_t n_begun;
 
     pthread_mutex_lock(&channel->close_lock);
     deadline_ns = shutdown->deadline_ns;
     pthread_mutex_unlock(&channel->close_lock);
-    muster__channel_begin_close(channel);
+    n_begun = close_and_count(channel);
     if (!shutdown->is_begun) {
         shutdown->is_begun = true;
-        shutdown->n_begun = n_in_flight(channel);
+        shutdown->n_begun = n_begun;
     }
     if (channel->is_done) { /* it was closed long ago */
         end(channel, 0);

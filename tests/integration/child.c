@@ -86,6 +86,28 @@ static bool channel_destroy(child_world *world)
     return true;
 }
 
+static bool channel_get_method_config(child_world *world)
+{
+    muster_method_config config = {.struct_size = sizeof config};
+
+    return muster_channel_get_method_config(world->channel, "/echo.Echo/Unary",
+                                            &config) == 0;
+}
+
+static bool service_config_check(child_world *world)
+{
+    (void)world;
+    return muster_service_config_check("{}", 2, NULL, NULL, NULL) ==
+           MUSTER_FORKED;
+}
+
+static bool transport_log(child_world *world)
+{
+    (void)world;
+    muster_transport_log(MUSTER_LOG_DEBUG, "by a transport in a fork child");
+    return true;
+}
+
 static bool channel_reset_backoff(child_world *world)
 {
     muster_channel_reset_backoff(world->channel);
@@ -404,6 +426,7 @@ static const child_case cases[] = {
     {"muster_channel_connect", channel_connect},
     {"muster_channel_create", channel_create},
     {"muster_channel_dump_json", channel_dump_json},
+    {"muster_channel_get_method_config", channel_get_method_config},
     {"muster_channel_get_stats", channel_get_stats},
     {"muster_channel_pick", channel_pick},
     {"muster_channel_pick_async", channel_pick_async},
@@ -425,8 +448,10 @@ static const child_case cases[] = {
     {"muster_plugin_load", plugin_load},
     {"muster_plugin_path_add", plugin_path_add},
     {"muster_plugin_register", plugin_register},
+    {"muster_service_config_check", service_config_check},
     {"muster_status_name", status_name},
     {"muster_status_text", status_text},
+    {"muster_transport_log", transport_log},
     {"muster_version", version},
     {"muster_watch_create", watch_create},
     {"muster_watch_refresh", watch_refresh},

@@ -57,6 +57,17 @@ static void die(const char *what)
     exit(1);
 }
 
+static bool has_newest(const muster_endpoint *endpoint)
+{
+    bool is_there = strncmp(endpoint->address, newest, sizeof newest - 1) == 0;
+
+    for (uint32_t i = 0; i < endpoint->n_more_addresses; i++) {
+        is_there = is_there || strncmp(endpoint->more_addresses[i], newest,
+                                       sizeof newest - 1) == 0;
+    }
+    return is_there;
+}
+
 static void on_event(void *arg, const muster_watch_event *event)
 {
     (void)arg;
@@ -65,8 +76,7 @@ static void on_event(void *arg, const muster_watch_event *event)
     n_endpoints = event->n_endpoints;
     is_newest = false;
     for (size_t i = 0; i < n_endpoints; i++) {
-        is_newest = is_newest || strncmp(event->endpoints[i].address, newest,
-                                         sizeof newest - 1) == 0;
+        is_newest = is_newest || has_newest(&event->endpoints[i]);
     }
     (void)pthread_cond_signal(&changed);
     (void)pthread_mutex_unlock(&mutex);
