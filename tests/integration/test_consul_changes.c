@@ -130,7 +130,7 @@ static void change(size_t step)
 
 Test(consul_changes, lose_no_call)
 {
-    const size_t n_changes = scale(48, 500);
+    const size_t n_changes = scale(24, 500);
     load *calls = load_start_queued(channel, N_IN_FLIGHT);
 
     (void)await_calls_on(calls, 0);
