@@ -47,6 +47,7 @@ void muster__channel_begin_close(muster_channel *channel)
     channel->shutdown.n_parked = channel->parking.n;
     pthread_mutex_unlock(&channel->parking.lock);
     channel->is_closing = true;
+    channel->is_resync_due = false; /* or its timer would never end */
     muster__timer_stop(channel->held.timer);
     muster__timer_stop(channel->priorities.timer);
     disconnect_all(channel);
