@@ -55,9 +55,9 @@ muster_grpc_channel_create(const char *target,
     if (status != MUSTER_OK) {
         return status;
     }
-    status = muster__grpc_config_create(target, grpc_options,
-                                        with_transport.drain_deadline_ms != 0,
-                                        &config, err);
+    /* Calls are to be found: any channel may be shut down. */
+    status =
+        muster__grpc_config_create(target, grpc_options, true, &config, err);
     if (status != MUSTER_OK) {
         return status;
     }

@@ -13,7 +13,7 @@
 typedef struct muster__grpc_config muster__grpc_config;
 
 /* Copies options (may be NULL) and target. finds_calls: connections can find
- * the calls on them, for a drain deadline. *ret_config is the caller's
+ * the calls on them, to cancel them. *ret_config is the caller's
  * reference. Thread: any. MUSTER_INVAL, MUSTER_NOMEM. */
 muster_status muster__grpc_config_create(const char *target,
                                          const muster_grpc_options *options,

@@ -410,7 +410,7 @@ static void cancel(void *arg)
         }
         (void)grpc_call_cancel_with_status(
             placed->call, GRPC_STATUS_UNAVAILABLE,
-            "the endpoint was removed and its drain deadline passed", NULL);
+            "the connection was given up and the time to drain is over", NULL);
     }
     pthread_mutex_unlock(&connection->mutex);
 }

@@ -13,7 +13,7 @@ extern const muster_transport_class muster__grpc_transport;
 
 typedef struct muster__grpc_connection muster__grpc_connection;
 
-/* A call placed on a connection, so that the drain deadline finds it. Embedded
+/* A call placed on a connection, so that cancelling finds it. Embedded
  * in what places it. */
 typedef struct muster__grpc_placed muster__grpc_placed;
 struct muster__grpc_placed {
@@ -21,7 +21,7 @@ struct muster__grpc_placed {
     /* All guarded by the connection while the call is linked. */
     muster__grpc_placed *next;
     muster__grpc_placed *previous;
-    /* What it was when the drain deadline cancelled it, or NULL; gpr_free(). */
+    /* What it was when it was cancelled from there, or NULL; gpr_free(). */
     char *peer;
 };
 
@@ -41,8 +41,8 @@ char *muster__grpc_peer_of(grpc_call *call);
  * that. */
 void muster__grpc_connection_check(muster__grpc_connection *connection);
 
-/* Around the life of placed->call. Does nothing while there is no drain
- * deadline. Thread: any. */
+/* Around the life of placed->call. Does nothing when the config does not
+ * find calls. Thread: any. */
 void muster__grpc_connection_link(muster__grpc_connection *connection,
                                   muster__grpc_placed *placed);
 void muster__grpc_connection_unlink(muster__grpc_connection *connection,

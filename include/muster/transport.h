@@ -89,7 +89,8 @@ typedef struct muster_transport_class {
     void (*ref)(void *arg);
     void (*unref)(void *arg);
 
-    /* May. Thread: control. The drain deadline passed: cancel the calls. */
+    /* May. Thread: control. The drain deadline passed, or the grace period of a
+     * shutdown: cancel the calls. May be told again. */
     void (*cancel)(void *connection);
 } muster_transport_class;
 

@@ -242,6 +242,8 @@ Test(connectivity, tells_what_a_callback_changes_after_it)
     cr_assert_eq(muster_channel_wait_for_state(b.channel, MUSTER_SHUTDOWN,
                                                in_ms(LONG_MS)),
                  MUSTER_OK);
+    /* Returns when the watcher has heard of it, too. */
+    cr_assert_eq(muster_channel_close(b.channel), MUSTER_OK);
     muster_state_watcher_destroy(self.watcher);
     cr_expect_not_null(strstr(self.text, " CONNECTING>READY\n"
                                          "channel CONNECTING>READY\n"),
