@@ -160,7 +160,8 @@ static muster_status take_credentials(muster__grpc_config *config,
                                 "other",
                                 config->target);
     }
-    if (name != NULL && !muster__tls_is_name(name->value.string)) {
+    if (name != NULL && name->type == GRPC_ARG_STRING &&
+        !muster__tls_is_name(name->value.string)) {
         return muster_error_set(
             err, MUSTER_INVAL, "%s: TLS has no name to check: %s is \"%s\"",
             config->target, GRPC_ARG_DEFAULT_AUTHORITY, name->value.string);
