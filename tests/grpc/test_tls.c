@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <muster/log.h>
+
 #include "backend.h"
 #include "calling.h"
 #include "certificates.h"
@@ -180,6 +182,56 @@ Test(grpc_tls, says_that_the_name_is_another)
                    "Peer name nobody.test is not in peer certificate");
 }
 
+/* The server as an endpoint with that host name, in a channel that has another
+ * name. How a call ends. */
+static grpc_status_code call_endpoint_named(const char *hostname,
+                                            char **ret_text)
+{
+    const muster_channel_options options = {.struct_size = sizeof options,
+                                            .authority = "channel.test"};
+    const certificates_path ca = certificates_find(&made, "ca");
+    const certificates_path list = certificates_find(&made, "list");
+    const muster_grpc_tls_options tls = with_ca(&ca);
+    const muster_grpc_options grpc_options = {
+        .struct_size = sizeof grpc_options, .tls = &tls};
+    muster_channel *channel = NULL;
+    grpc_status_code status;
+    muster_error err;
+    char text[256];
+
+    (void)snprintf(text, sizeof text,
+                   "{\"endpoints\": [{\"address\": \"%s\", "
+                   "\"hostname\": \"%s\"}]}",
+                   server.address, hostname);
+    cr_assert(certificates_write(&made, "list", text));
+    (void)snprintf(text, sizeof text, "file://%s", list.text);
+    cr_assert_eq(muster_grpc_channel_create(text, &options, &grpc_options,
+                                            &channel, &err),
+                 MUSTER_OK, "%s", err.message);
+    status = ask(channel, "hello", NULL, ret_text);
+    muster_channel_destroy(channel);
+    return status;
+}
+
+Test(grpc_tls, checks_the_host_name_of_an_endpoint_first)
+{
+    char *text;
+
+    serve("server", NULL);
+    cr_expect_eq(call_endpoint_named("server.dc1.consul:443", &text),
+                 GRPC_STATUS_OK, "%s", text);
+    free(text);
+    cr_expect_eq(call_endpoint_named("nobody.test", &text),
+                 GRPC_STATUS_UNAVAILABLE);
+    cr_expect_not_null(strstr(text, "Peer name nobody.test is not in"), "%s",
+                       text);
+    free(text);
+    cr_expect_eq(call_endpoint_named(":443", &text), GRPC_STATUS_UNAVAILABLE);
+    cr_expect_not_null(strstr(text, "TLS has no name to check in \":443\""),
+                       "%s", text);
+    free(text);
+}
+
 /* ---- certificates of clients ---- */
 
 static muster_grpc_tls_options with_client(const certificates_path *ca,
@@ -243,6 +295,40 @@ Test(grpc_tls, says_that_there_are_no_default_roots)
     cr_assert_eq(setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", key.text, 1), 0);
     serve("server", NULL);
     expect_failure(NULL, &tls, "no usable certificate in the default roots");
+}
+
+/* ---- large bundles ---- */
+
+static unsigned n_warnings;
+
+static void count_warnings(void *arg, muster_log_level level,
+                           const char *message)
+{
+    (void)arg;
+    n_warnings += level == MUSTER_LOG_WARNING &&
+                  strstr(message, "each connection parses the 17 KB of "
+                                  "ca_pem anew") != NULL;
+}
+
+Test(grpc_tls, warns_of_the_price_of_a_large_bundle)
+{
+    static const char block[] =
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    static char large[17 * 1024 + sizeof block];
+    const muster_grpc_tls_options tls = {.struct_size = sizeof tls,
+                                         .ca_pem = large};
+    muster_channel *channel = NULL;
+    muster_error err;
+
+    while (strlen(large) < 17 * 1024) {
+        strcat(large, block);
+    }
+    muster_log_set(count_warnings, NULL, MUSTER_LOG_WARNING);
+    (void)snprintf(server.address, sizeof server.address, "127.0.0.1:1");
+    cr_assert_eq(open_with(NULL, &tls, &channel, &err), MUSTER_OK, "%s",
+                 err.message);
+    muster_channel_destroy(channel);
+    cr_expect_eq(n_warnings, 1);
 }
 
 /* ---- options that are refused ---- */
