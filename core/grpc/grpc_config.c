@@ -11,8 +11,10 @@
 
 #include <grpc/grpc_security.h>
 
+#include "grpc_target.h"
 #include "runtime.h"
 #include "sized.h"
+#include "tls_diagnosis.h"
 #include "tls_options.h"
 
 struct muster__grpc_config {
@@ -44,6 +46,8 @@ static const char *const fixed_keys[] = {
 
 /* Arguments that muster adds, at most. */
 #define MAX_ADDED_ARGS 10
+
+#define DIAGNOSIS_TIMEOUT_MS UINT64_C(5000)
 
 static bool is_fixed(const char *key)
 {
@@ -308,17 +312,17 @@ static void add_rules(grpc_channel_args *args, uint64_t connect_timeout_ms)
     add_integer(args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, backoff_ms);
 }
 
-muster_status muster__grpc_config_connect(const muster__grpc_config *config,
-                                          const char *grpc_target,
-                                          const char *authority,
-                                          uint64_t connect_timeout_ms,
-                                          grpc_channel **ret_channel)
+/* Of C core's own arguments and the user's, which win. The caller's. NULL: no
+ * memory. */
+static grpc_arg *list_args(const muster__grpc_config *config,
+                           const char *authority, uint64_t connect_timeout_ms,
+                           grpc_channel_args *ret_args)
 {
     grpc_channel_args args = {0};
 
     args.args = calloc(config->n_args + MAX_ADDED_ARGS, sizeof *args.args);
     if (args.args == NULL) {
-        return MUSTER_NOMEM;
+        return NULL;
     }
     add_rules(&args, connect_timeout_ms);
     if (!config->has_authority) {
@@ -332,10 +336,61 @@ muster_status muster__grpc_config_connect(const muster__grpc_config *config,
                config->n_args * sizeof *args.args);
         args.num_args += config->n_args;
     }
+    *ret_args = args;
+    return args.args;
+}
+
+/* credentials NULL: those of the config. */
+static muster_status connect_with(const muster__grpc_config *config,
+                                  grpc_channel_credentials *credentials,
+                                  const char *address, const char *authority,
+                                  uint64_t connect_timeout_ms,
+                                  grpc_channel **ret_channel)
+{
+    grpc_channel_args args;
+    grpc_arg *list;
+    char *target;
+    muster_status status = muster__grpc_target_of_address(address, &target);
+
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    list = list_args(config, authority, connect_timeout_ms, &args);
+    if (list == NULL) {
+        free(target);
+        return MUSTER_NOMEM;
+    }
     *ret_channel =
-        config->tls != NULL
-            ? muster__tls_connect(config->tls, grpc_target, &args)
-            : grpc_channel_create(grpc_target, config->credentials, &args);
-    free(args.args);
+        credentials == NULL && config->tls != NULL
+            ? muster__tls_connect(config->tls, target, &args)
+            : grpc_channel_create(target,
+                                  credentials == NULL ? config->credentials
+                                                      : credentials,
+                                  &args);
+    free(list);
+    free(target);
     return MUSTER_OK;
+}
+
+muster_status muster__grpc_config_connect(const muster__grpc_config *config,
+                                          const char *address,
+                                          const char *authority,
+                                          uint64_t connect_timeout_ms,
+                                          grpc_channel **ret_channel)
+{
+    return connect_with(config, NULL, address, authority, connect_timeout_ms,
+                        ret_channel);
+}
+
+muster_status muster__grpc_config_diagnose(const muster__grpc_config *config,
+                                           const char *address,
+                                           const char *authority,
+                                           grpc_channel **ret_channel)
+{
+    grpc_channel_credentials *credentials = muster__tls_diagnosis_credentials();
+    muster_status status = connect_with(config, credentials, address, authority,
+                                        DIAGNOSIS_TIMEOUT_MS, ret_channel);
+
+    grpc_channel_credentials_release(credentials);
+    return status;
 }

@@ -34,12 +34,18 @@ const char *muster__grpc_config_target(const muster__grpc_config *config);
 /* Constant. */
 bool muster__grpc_config_finds_calls(const muster__grpc_config *config);
 
-/* A channel to one C core target that keeps muster's rules (design section 7).
+/* A channel to one address that keeps muster's rules (design section 7).
  * *ret_channel is the caller's. Thread: any. MUSTER_NOMEM. */
 muster_status muster__grpc_config_connect(const muster__grpc_config *config,
-                                          const char *grpc_target,
+                                          const char *address,
                                           const char *authority,
                                           uint64_t connect_timeout_ms,
                                           grpc_channel **ret_channel);
+
+/* The same, but of muster__tls_diagnosis_credentials(): it never connects. */
+muster_status muster__grpc_config_diagnose(const muster__grpc_config *config,
+                                           const char *address,
+                                           const char *authority,
+                                           grpc_channel **ret_channel);
 
 #endif

@@ -13,26 +13,20 @@
 #include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
 
+#include "grpc_probe.h"
 #include "grpc_target.h"
 #include "poller.h"
 #include "runtime.h"
+#include "tls_diagnosis.h"
 #include "tls_explain.h"
 #include "tls_options.h"
 
 #define DEFAULT_CONNECT_TIMEOUT_MS UINT64_C(20000)
 #define PROBE_TIMEOUT_MS INT64_C(1000)
+#define DIAGNOSIS_TIMEOUT_MS INT64_C(5000)
 #define CONNECTION_MAGIC UINT32_C(0x6d63306e)
 
 typedef enum phase { PHASE_CONNECTING, PHASE_READY, PHASE_DEAD } phase;
-
-/* The call that asks C core why a connection failed. */
-typedef struct probe {
-    grpc_completion_queue_functor completion;
-    grpc_call *call;
-    grpc_status_code status;
-    grpc_slice details;
-    grpc_metadata_array trailing;
-} probe;
 
 struct muster__grpc_connection {
     uint32_t magic;
@@ -47,7 +41,10 @@ struct muster__grpc_connection {
     bool is_watched;   /* on_watch() is still to come */
     bool is_lingering; /* destroyed, and waits for its attempt's end */
     grpc_completion_queue_functor watch;
-    probe probe;
+    muster__grpc_probe probe;
+    grpc_channel *diagnosis; /* probed after the connection's own; or NULL */
+    char *reason;            /* why that is; gpr_free() */
+    const char *name; /* TLS checks it; borrowed, while there is a host */
     muster__grpc_placed calls; /* head of a ring */
     muster__tls_user tls_user; /* entered when the config has TLS */
     uint64_t connect_timeout_ms;
@@ -119,57 +116,70 @@ static void watch_locked(muster__grpc_connection *connection,
 static void fail_locked(muster__grpc_connection *connection, const char *reason)
 {
     const muster__tls *tls = muster__grpc_config_tls(connection->config);
+    const bool is_diagnosed = connection->reason != NULL;
+    char found[160];
     char text[1024];
+    const bool has_found =
+        is_diagnosed && muster__tls_diagnosis_read(reason, found, sizeof found);
 
     die_locked(connection, MUSTER_TRANSIENT_FAILURE,
-               muster__tls_explain(muster__tls_options_of(tls), reason, text,
+               muster__tls_explain(muster__tls_options_of(tls),
+                                   is_diagnosed ? connection->reason : reason,
+                                   has_found ? found : NULL, text,
                                    sizeof text));
+    gpr_free(connection->reason);
+    connection->reason = NULL;
+}
+
+static void on_probe(grpc_completion_queue_functor *self, int ok);
+
+static void start_probe_locked(muster__grpc_connection *connection,
+                               grpc_channel *channel, int64_t timeout_ms)
+{
+    connection->n_refs++;
+    muster__grpc_probe_start(&connection->probe, channel, timeout_ms, on_probe);
+}
+
+/* When C core's reason leaves open what is wrong with a certificate. Takes over
+ * reason then. */
+static bool start_diagnosis_locked(muster__grpc_connection *connection,
+                                   char *reason)
+{
+    if (connection->host == NULL || connection->reason != NULL ||
+        muster__grpc_config_tls(connection->config) == NULL ||
+        !muster__tls_diagnosis_is_due(reason) ||
+        muster__grpc_config_diagnose(connection->config, connection->address,
+                                     connection->name,
+                                     &connection->diagnosis) != MUSTER_OK) {
+        return false;
+    }
+    connection->reason = reason;
+    start_probe_locked(connection, connection->diagnosis, DIAGNOSIS_TIMEOUT_MS);
+    return true;
 }
 
 static void on_probe(grpc_completion_queue_functor *self, int ok)
 {
-    probe *p = (probe *)self;
     muster__grpc_connection *connection =
-        (muster__grpc_connection *)((char *)p -
+        (muster__grpc_connection *)((char *)self -
                                     offsetof(muster__grpc_connection, probe));
-    char *reason = grpc_slice_to_c_string(p->details);
+    grpc_channel *ended = NULL;
+    char *reason;
 
     (void)ok;
     pthread_mutex_lock(&connection->mutex);
-    fail_locked(connection, reason[0] == '\0' ? "connecting failed" : reason);
-    gpr_free(reason);
-    grpc_slice_unref(p->details);
-    grpc_metadata_array_destroy(&p->trailing);
-    grpc_call_unref(p->call);
+    reason = muster__grpc_probe_finish(&connection->probe);
+    if (!start_diagnosis_locked(connection, reason)) {
+        fail_locked(connection,
+                    reason[0] == '\0' ? "connecting failed" : reason);
+        gpr_free(reason);
+        ended = connection->diagnosis;
+        connection->diagnosis = NULL;
+    }
     unref_and_unlock(connection);
-}
-
-/* Connectivity states carry no reason. A fail-fast call fails with it at once,
- * without leaving the process. */
-static void start_probe_locked(muster__grpc_connection *connection)
-{
-    probe *p = &connection->probe;
-    const gpr_timespec deadline =
-        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                     gpr_time_from_millis(PROBE_TIMEOUT_MS, GPR_TIMESPAN));
-    grpc_op ops[2];
-
-    memset(ops, 0, sizeof ops);
-    ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
-    ops[1].op = GRPC_OP_RECV_STATUS_ON_CLIENT;
-    ops[1].data.recv_status_on_client.trailing_metadata = &p->trailing;
-    ops[1].data.recv_status_on_client.status = &p->status;
-    ops[1].data.recv_status_on_client.status_details = &p->details;
-    p->completion.functor_run = on_probe;
-    p->details = grpc_empty_slice();
-    grpc_metadata_array_init(&p->trailing);
-    p->call = grpc_channel_create_call(
-        connection->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
-        muster__grpc_watch_queue(),
-        grpc_slice_from_static_string("/muster.reserved/Probe"), NULL, deadline,
-        NULL);
-    connection->n_refs++;
-    (void)grpc_call_start_batch(p->call, ops, 2, &p->completion, NULL);
+    if (ended != NULL) {
+        grpc_channel_destroy(ended);
+    }
 }
 
 /* Not READY yet. */
@@ -181,7 +191,7 @@ static void advance_connecting_locked(muster__grpc_connection *connection,
         report_locked(connection, MUSTER_READY, NULL);
         watch_locked(connection, state);
     } else if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
-        start_probe_locked(connection);
+        start_probe_locked(connection, connection->channel, PROBE_TIMEOUT_MS);
     } else if (state == GRPC_CHANNEL_IDLE && connection->has_moved) {
         /* It was READY between two looks: nothing else leads back to IDLE. */
         report_locked(connection, MUSTER_READY, NULL);
@@ -297,6 +307,7 @@ static muster__grpc_connection *allocate(muster__grpc_config *config,
     connection->connect_timeout_ms = env->connect_timeout_ms == 0
                                          ? DEFAULT_CONNECT_TIMEOUT_MS
                                          : env->connect_timeout_ms;
+    connection->name = authority_of(env);
     connection->config = config;
     muster__grpc_config_ref(config);
     muster__grpc_poller_hold();
@@ -305,21 +316,11 @@ static muster__grpc_connection *allocate(muster__grpc_config *config,
     return connection;
 }
 
-static muster_status open_channel(muster__grpc_connection *connection,
-                                  const muster_connection_env *env)
+static muster_status open_channel(muster__grpc_connection *connection)
 {
-    char *target;
-    muster_status status =
-        muster__grpc_target_of_address(connection->address, &target);
-
-    if (status != MUSTER_OK) {
-        return status;
-    }
-    status = muster__grpc_config_connect(
-        connection->config, target, authority_of(env),
+    return muster__grpc_config_connect(
+        connection->config, connection->address, connection->name,
         connection->connect_timeout_ms, &connection->channel);
-    free(target);
-    return status;
 }
 
 static gpr_timespec deadline_after_ms(uint64_t timeout_ms)
@@ -348,7 +349,7 @@ static muster_status create(void *arg, const muster_connection_env *env,
                                 authority_of(env));
     }
     connection = allocate(arg, env);
-    if (connection == NULL || open_channel(connection, env) != MUSTER_OK) {
+    if (connection == NULL || open_channel(connection) != MUSTER_OK) {
         if (connection != NULL) {
             muster__tls_leave(muster__grpc_config_tls(arg),
                               &connection->tls_user);

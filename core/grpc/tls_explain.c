@@ -29,17 +29,30 @@ static const char *after_the_handshake(const muster_grpc_tls_options *options)
                : "the server may not accept the client certificate";
 }
 
+static void explain_certificate(const muster_grpc_tls_options *options,
+                                const char *reason, const char *found,
+                                char *text, size_t size)
+{
+    if (found != NULL && found[0] != '\0') {
+        (void)snprintf(text, size, "%s: %s", reason, found);
+    } else {
+        (void)snprintf(text, size,
+                       "%s: the server's certificate is not signed by an "
+                       "authority of %s%s",
+                       reason, authorities(options),
+                       found == NULL ? ", or is out of its time" : "");
+    }
+}
+
 const char *muster__tls_explain(const muster_grpc_tls_options *options,
-                                const char *reason, char *text, size_t size)
+                                const char *reason, const char *found,
+                                char *text, size_t size)
 {
     if (options == NULL) {
         return reason;
     }
     if (has(reason, "certificate verify failed")) {
-        (void)snprintf(text, size,
-                       "%s: the server's certificate is not signed by an "
-                       "authority of %s, or is past its time",
-                       reason, authorities(options));
+        explain_certificate(options, reason, found, text, size);
     } else if (has(reason, "wrong version number")) {
         (void)snprintf(text, size, "%s: the server does not speak TLS", reason);
     } else if (has(reason, "Socket closed") ||

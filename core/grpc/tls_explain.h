@@ -7,9 +7,11 @@
 
 #include <muster/grpc.h>
 
-/* reason is C core's. Returns it, or text, which has it and what a reader of it
- * should look at. options NULL: reason. Thread: any. */
+/* reason is C core's; found is what muster__tls_diagnosis_read() has of the
+ * server's certificate, or NULL. Returns reason, or text, which has it and what
+ * a reader of it should look at. options NULL: reason. Thread: any. */
 const char *muster__tls_explain(const muster_grpc_tls_options *options,
-                                const char *reason, char *text, size_t size);
+                                const char *reason, const char *found,
+                                char *text, size_t size);
 
 #endif
