@@ -26,7 +26,7 @@ static void end(void)
     certificates_remove(&made);
 }
 
-TestSuite(grpc_tls, .init = begin, .fini = end, .timeout = 60);
+TestSuite(grpc_tls, .init = begin, .fini = end, .timeout = 120);
 
 /* A server with the certificate name; with client_ca it wants the certificate
  * of a client that this signed. */

@@ -23,7 +23,7 @@ static void end(void)
     certificates_remove(&made);
 }
 
-TestSuite(tls_pem, .init = begin, .fini = end, .timeout = 60);
+TestSuite(tls_pem, .init = begin, .fini = end, .timeout = 120);
 
 /* For free(3). */
 static char *text_of(const char *name)
