@@ -3,6 +3,7 @@
 #include <muster/connectivity.h>
 
 #include "channel_internal.h"
+#include "connection.h"
 #include "fork.h"
 
 void muster__channel_wake(void *arg)
@@ -21,6 +22,9 @@ static void forget_backoff(muster_channel *channel)
         muster__subchannel *subchannel = muster__table_at(&channel->table, i);
         if (subchannel->endpoint != NULL) {
             muster__subchannel_reset_backoff(channel, subchannel);
+        }
+        if (subchannel->connection != NULL) {
+            muster__renewal_reset_backoff(subchannel->connection);
         }
     }
     if (channel->subscriber.resolution != NULL) {

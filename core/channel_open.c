@@ -163,6 +163,7 @@ static void on_connect(void *arg)
     if (changed != NULL) {
         muster__channel_reconcile(channel, changed);
     }
+    muster__connector_run(channel); /* renewals come one at a time */
     if (muster__asked_was_full(&channel->asked) && !channel->is_closing) {
         channel->publisher.is_dirty = true; /* a new picker asks again */
         muster__channel_poll_soon(channel);

@@ -96,7 +96,9 @@ static void went_away(muster__connection *connection, const char *reason)
     subchannel->connection = NULL;
     subchannel->is_in_view = false;
     muster__subchannel_move(channel, subchannel, MUSTER_IDLE, reason);
-    muster__renewal_adopt(connection);
+    if (subchannel->is_listed) {
+        muster__renewal_adopt(connection);
+    }
     muster__connection_give_up(connection);
     muster__subchannel_connect(channel, subchannel);
     muster__channel_reconcile(channel, subchannel);

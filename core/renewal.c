@@ -153,6 +153,17 @@ void muster__renewal_adopt(muster__connection *connection)
     }
 }
 
+void muster__renewal_reset_backoff(muster__connection *connection)
+{
+    muster__renewal *renewal = connection->renewal;
+
+    if (renewal != NULL && muster__timer_is_active(renewal->timer)) {
+        muster__timer_stop(renewal->timer);
+        muster__backoff_reset(&renewal->backoff);
+        enqueue(renewal);
+    }
+}
+
 /* ---- attempts ---- */
 
 static void put_off(muster__renewal *renewal, const char *reason)
@@ -183,12 +194,16 @@ static void attempt(muster__renewal *renewal)
 
 void muster__renewals_run(muster_channel *channel)
 {
-    while (channel->renewals.first != NULL &&
-           channel->connector.n_connecting < channel->options.max_connecting) {
-        muster__renewal *renewal = channel->renewals.first;
+    muster__renewal *renewal = channel->renewals.first;
 
-        dequeue(renewal);
-        attempt(renewal);
+    if (renewal == NULL ||
+        channel->connector.n_connecting >= channel->options.max_connecting) {
+        return;
+    }
+    dequeue(renewal);
+    attempt(renewal);
+    if (channel->renewals.first != NULL) {
+        muster__nudge_post(&channel->connect_nudge);
     }
 }
 

@@ -22,7 +22,8 @@ typedef struct muster__renewals {
  * is under way. Out of memory it stays as it is, which is logged. */
 void muster__renewal_begin(muster__connection *connection);
 
-/* Makes those new connections there is room for. */
+/* Makes a new connection when there is room, and has itself called again for
+ * the next: to read the authorities for one may take a transport a while. */
 void muster__renewals_run(muster_channel *channel);
 
 /* Whether connection is being made to replace another one. */
@@ -39,6 +40,9 @@ void muster__renewal_failed(muster__connection *successor, const char *reason);
 /* connection went away by itself: if its successor is under way, that becomes
  * the subchannel's connection, like any that is being made. */
 void muster__renewal_adopt(muster__connection *connection);
+
+/* Ends the backoff after a successor that failed. Nothing when none runs. */
+void muster__renewal_reset_backoff(muster__connection *connection);
 
 /* connection is given up: so is its successor. Nothing when there is none. */
 void muster__renewal_end(muster__connection *connection);

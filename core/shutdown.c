@@ -38,10 +38,12 @@ void muster__shutdown_enrol(muster_channel *channel)
     atomic_fetch_add_explicit(&n_channels, 1, memory_order_relaxed);
 }
 
+/* Runs that begin later do not count it, and must not be told of it. */
 void muster__shutdown_dismiss(muster_channel *channel)
 {
-    const muster__shutdown *shutdown = &channel->shutdown;
+    muster__shutdown *shutdown = &channel->shutdown;
 
+    shutdown->is_counted = true;
     *shutdown->link = shutdown->next;
     if (shutdown->next != NULL) {
         shutdown->next->shutdown.link = shutdown->link;
@@ -191,7 +193,8 @@ static all_request *all_new(uint64_t deadline_ns)
     return request;
 }
 
-static muster_status wait_complete(all_request *request)
+static muster_status wait_complete(all_request *request,
+                                   muster_shutdown_numbers *ret_numbers)
 {
     const muster__shutdown_run *run = &request->run;
     muster_status status = MUSTER_OK;
@@ -210,6 +213,7 @@ static muster_status wait_complete(all_request *request)
     if (status == MUSTER_OK) {
         status = run->status;
     }
+    muster__shutdown_give(&run->numbers, ret_numbers);
     pthread_mutex_unlock(&runs_lock);
     return status;
 }
@@ -227,8 +231,7 @@ static muster_status shut_all_down(uint64_t deadline_ns,
     if (status != MUSTER_OK) {
         return status; /* the request is the control thread's now */
     }
-    status = wait_complete(request);
-    muster__shutdown_give(&request->run.numbers, ret_numbers);
+    status = wait_complete(request, ret_numbers);
     all_free(&request->request);
     return status;
 }

@@ -88,7 +88,9 @@ static bool is_ours(int number)
 
 static void install_handlers(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    /* On the other stack where a thread has one: its own may be too small. */
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags = SA_RESTART | SA_ONSTACK};
 
     owner = getpid();
     (void)sigemptyset(&action.sa_mask);

@@ -69,6 +69,14 @@ static bool read_bytes(int descriptor, char *text, size_t size)
     return true;
 }
 
+void muster__tls_wipe(char *text, size_t length)
+{
+    if (text != NULL) {
+        explicit_bzero(text, length);
+        free(text);
+    }
+}
+
 static muster_status read_open(int descriptor, const char *path,
                                char **ret_text, muster__tls_stamp *ret_stamp,
                                muster_error *err)
@@ -93,7 +101,7 @@ static muster_status read_open(int descriptor, const char *path,
     if (!read_bytes(descriptor, text, stamp.size) ||
         memchr(text, 0, stamp.size) != NULL ||
         muster__tls_file_has_changed(path, &stamp)) {
-        free(text);
+        muster__tls_wipe(text, stamp.size);
         return failed(err, path, "cannot be read, or is being written");
     }
     text[stamp.size] = '\0';

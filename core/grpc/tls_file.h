@@ -4,6 +4,7 @@
 #define MUSTER_CORE_GRPC_TLS_FILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <muster/status.h>
@@ -16,6 +17,10 @@ typedef struct muster__tls_stamp {
     uint64_t modified_ns;
     uint64_t changed_ns; /* its inode: also set when a time is set back */
 } muster__tls_stamp;
+
+/* Frees what may be a key, and leaves nothing of it in memory. NULL is ignored.
+ */
+void muster__tls_wipe(char *text, size_t length);
 
 /* Reads path, following links. *ret_text is the caller's, zero-terminated, to
  * be given to free(3). MUSTER_INVAL: it cannot be read, is too long, or changed

@@ -97,7 +97,8 @@ void muster__tls_material_fini(muster__tls_material *material)
 {
     free(material->ca);
     free(material->certificate);
-    free(material->key);
+    muster__tls_wipe(material->key,
+                     material->key == NULL ? 0 : strlen(material->key));
     memset(material, 0, sizeof *material);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sized.h"
+#include "tls_file.h"
 
 enum { N_STRINGS = 6 };
 
@@ -80,7 +81,9 @@ void muster__tls_options_fini(muster_grpc_tls_options *options)
 
     list_strings(options, strings);
     for (int i = 0; i < N_STRINGS; i++) {
-        free((void *)(uintptr_t)*strings[i]);
+        char *text = (void *)(uintptr_t)*strings[i];
+
+        muster__tls_wipe(text, text == NULL ? 0 : strlen(text));
         *strings[i] = NULL;
     }
 }

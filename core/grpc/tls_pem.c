@@ -3,12 +3,11 @@
 #include "tls_pem.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/random.h>
 
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
@@ -65,17 +64,17 @@ bool muster__tls_pem_is_whole(const char *text, const char *label)
 /* Whether a server of C core takes credentials, which this releases. */
 static bool server_takes(grpc_server_credentials *credentials)
 {
-    static _Atomic uint64_t n_tried;
     grpc_server *server = grpc_server_create(NULL, NULL);
     grpc_completion_queue *queue = grpc_completion_queue_create_for_next(NULL);
     char address[64];
+    uint64_t number = 0;
     bool is_taken;
 
-    /* Relaxed: the numbers only have to differ. */
-    (void)snprintf(
-        address, sizeof address, "unix-abstract:muster-%ld-%" PRIu64,
-        (long)getpid(),
-        atomic_fetch_add_explicit(&n_tried, 1, memory_order_relaxed));
+    /* Such names are those of the network, which others may share who know our
+     * process number. A number that cannot be had is zero. */
+    (void)getrandom(&number, sizeof number, GRND_NONBLOCK);
+    (void)snprintf(address, sizeof address, "unix-abstract:muster-%016" PRIx64,
+                   number);
     grpc_server_register_completion_queue(server, queue, NULL);
     is_taken = grpc_server_add_http2_port(server, address, credentials) != 0;
     grpc_server_credentials_release(credentials);

@@ -97,6 +97,18 @@ static muster_testkit_transport_counts counts_of(const bench *b)
     return counts;
 }
 
+/* Of one address: at least so many. */
+static void await_counts_of(const bench *b, const char *address,
+                            uint64_t created, uint64_t destroyed)
+{
+    muster_testkit_transport_counts least = {.created = created,
+                                             .destroyed = destroyed};
+
+    cr_assert_eq(muster_testkit_transport_await(b->transport, address,
+                                                has_counts, &least, LONG_MS),
+                 MUSTER_OK);
+}
+
 static muster_lease pick(const bench *b)
 {
     muster_lease lease = {0};
@@ -411,5 +423,50 @@ Test(renewal, of_a_lost_connection_fails_like_any_other)
     cr_assert_eq(muster_channel_pick_wait(b.channel, &call, &lease, NULL),
                  MUSTER_OK);
     muster_lease_finish(&lease, NULL);
+    bench_close(&b);
+}
+
+/* ---- beside other changes ---- */
+
+Test(renewal, leaves_its_room_to_others_when_it_ends)
+{
+    const muster_channel_options options = {.max_connecting = 1};
+    const char *const next[] = {addresses[0], addresses[2]};
+    bench b = bench_open("room", 2, &options);
+
+    muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
+    (void)muster_testkit_transport_renew(b.transport, addresses[1]);
+    await_counts(&b, 3, 0, 0);
+    script_report_addresses("room", next, 2);
+    await_counts_of(&b, addresses[2], 1, 0);
+    bench_close(&b);
+}
+
+Test(renewal, goes_with_an_endpoint_that_was_only_held)
+{
+    const muster_channel_options options = {.replace_timeout_ms = 300000};
+    bench b = bench_open("held", 1, &options);
+
+    muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
+    (void)muster_testkit_transport_renew(b.transport, addresses[0]);
+    await_counts(&b, 2, 0, 0);
+    script_report_addresses("held", &addresses[1], 1); /* 0 is held */
+    await_counts(&b, 3, 0, 0);
+    cr_assert_eq(muster_testkit_transport_disconnect(b.transport, addresses[0]),
+                 1);
+    await_counts_of(&b, addresses[0], 2, 2);
+    bench_close(&b);
+}
+
+Test(renewal, is_tried_again_when_backoff_is_reset)
+{
+    const muster_channel_options options = {.initial_backoff_ms = 600000};
+    bench b = bench_open("reset", 1, &options);
+
+    muster_testkit_transport_set_failure(b.transport, NULL, "no");
+    (void)muster_testkit_transport_renew(b.transport, NULL);
+    await_counts(&b, 2, 1, 1);
+    muster_channel_reset_backoff(b.channel);
+    await_counts(&b, 3, 2, 2);
     bench_close(&b);
 }

@@ -143,6 +143,34 @@ Test(shutdown, holds_to_the_earliest_end_and_gives_all_the_same_numbers)
     bench_close(&b);
 }
 
+static int is_destroyed(void *arg,
+                        const muster_testkit_transport_counts *counts)
+{
+    (void)arg;
+    return counts->destroyed == 1;
+}
+
+/* Whoever waits for all did not count it. */
+Test(shutdown, of_a_channel_that_closed_long_ago_ends_no_other_wait)
+{
+    bench old = open_ready();
+    bench b = open_ready();
+    closer all = {.bench = &b, .grace_ms = MUSTER_FOREVER, .is_all = true};
+    muster_lease lease = pick(&b);
+
+    cr_assert_eq(muster_channel_close(old.channel), MUSTER_OK);
+    cr_assert_eq(muster_testkit_transport_await(old.transport, NULL,
+                                                is_destroyed, NULL, LONG_MS),
+                 MUSTER_OK);
+    start_closing(&all);
+    shut_down(&old, 0, 0, 0);
+    muster_lease_finish(&lease, NULL);
+    expect_closed(&all, 1, 0);
+    muster_channel_destroy(old.channel);
+    bench_close(&b);
+    muster_testkit_transport_destroy(old.transport);
+}
+
 Test(shutdown, takes_no_time_when_nothing_is_in_flight)
 {
     bench b = open_ready();
