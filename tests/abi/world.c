@@ -12,9 +12,13 @@
 #include <unistd.h>
 
 #include "hostile/hang.h"
+#include "limit.h"
 #include "loop.h"
 #include "plugin_files.h"
 #include "timing.h"
+
+/* For what takes no time, but where a million endpoints are copied. */
+enum { PATIENCE_S = 10 * LIMIT_FACTOR };
 
 enum { MAX_LINES = 512, LINE_SIZE = 256 };
 
@@ -83,7 +87,7 @@ void world_release_hangs(void)
 
 void world_close(void)
 {
-    const struct timespec deadline = deadline_in(10);
+    const struct timespec deadline = deadline_in(PATIENCE_S);
     muster_status status = MUSTER_BUSY;
 
     world_release_hangs();
@@ -118,7 +122,7 @@ size_t world_count_lines(const char *text)
 
 void world_await_line(const char *text)
 {
-    const struct timespec deadline = deadline_in(10);
+    const struct timespec deadline = deadline_in(PATIENCE_S);
     int error = 0;
 
     (void)pthread_mutex_lock(&mutex);
