@@ -2,12 +2,18 @@
 /* One attempt at one address: what the transport is told, and what it tells. */
 #include "attempt.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "channel_internal.h"
 #include "connection.h"
+
+typedef struct attempt_health {
+    muster_health health;
+    char *reason; /* or NULL */
+} attempt_health;
 
 /* Outlives the connection while a report is on its way to the control thread.
  */
@@ -23,6 +29,13 @@ struct muster__attempt {
     atomic_bool is_renew_posted;
     atomic_uint refs; /* the owner's, and one a posted task */
     char *reason;     /* written before dead_task is posted */
+
+    attempt_health health;   /* control */
+    uint32_t health_version; /* control; of the service that is watched */
+    muster__task health_task;
+    pthread_mutex_t health_lock; /* guards the two below */
+    attempt_health reported;     /* latest, and not told yet if so posted */
+    bool is_health_posted;
 };
 
 static void attempt_unref(muster__attempt *attempt)
@@ -31,6 +44,9 @@ static void attempt_unref(muster__attempt *attempt)
     if (atomic_fetch_sub_explicit(&attempt->refs, 1, memory_order_acq_rel) ==
         1) {
         free(attempt->reason);
+        free(attempt->health.reason);
+        free(attempt->reported.reason);
+        (void)pthread_mutex_destroy(&attempt->health_lock);
         free(attempt);
     }
 }
@@ -73,10 +89,31 @@ static void attempt_renew(void *ctx)
     }
 }
 
+/* Reports that come faster than the control thread takes them are left out but
+ * for the last. */
+static void attempt_report_health(void *ctx, muster_health health,
+                                  const char *reason)
+{
+    muster__attempt *attempt = ctx;
+    char *copy = reason == NULL ? NULL : strdup(reason);
+    bool was_posted;
+
+    pthread_mutex_lock(&attempt->health_lock);
+    free(attempt->reported.reason);
+    attempt->reported = (attempt_health){health, copy};
+    was_posted = attempt->is_health_posted;
+    attempt->is_health_posted = true;
+    pthread_mutex_unlock(&attempt->health_lock);
+    if (!was_posted) {
+        attempt_post(attempt, &attempt->health_task);
+    }
+}
+
 static const muster_transport_host transport_host = {
     .struct_size = (uint32_t)sizeof transport_host,
     .state = attempt_state,
     .renew = attempt_renew,
+    .health = attempt_report_health,
 };
 
 /* ---- what the connection is told. Thread: control ---- */
@@ -120,6 +157,29 @@ static void renew_on_control(muster__task *task)
     attempt_unref(attempt);
 }
 
+static void take_reported(muster__attempt *attempt)
+{
+    free(attempt->health.reason);
+    pthread_mutex_lock(&attempt->health_lock);
+    attempt->health = attempt->reported;
+    attempt->reported.reason = NULL;
+    attempt->is_health_posted = false;
+    pthread_mutex_unlock(&attempt->health_lock);
+}
+
+static void health_on_control(muster__task *task)
+{
+    muster__attempt *attempt =
+        (muster__attempt *)(void *)((char *)task -
+                                    offsetof(muster__attempt, health_task));
+
+    take_reported(attempt);
+    if (attempt->connection != NULL) {
+        muster__connection_judge(attempt->connection, attempt);
+    }
+    attempt_unref(attempt);
+}
+
 /* ---- making and destroying ---- */
 
 static muster__attempt *attempt_new(muster__connection *connection,
@@ -139,9 +199,14 @@ static muster__attempt *attempt_new(muster__connection *connection,
     attempt->env.authority = connection->channel->authority;
     attempt->env.connect_timeout_ms = options->connect_timeout_ms;
     attempt->env.address = address;
+    attempt->env.health_service =
+        muster__channel_health_service(connection->channel);
+    attempt->health_version = connection->channel->config.health_version;
     attempt->ready_task.fn = ready_on_control;
     attempt->dead_task.fn = dead_on_control;
     attempt->renew_task.fn = renew_on_control;
+    attempt->health_task.fn = health_on_control;
+    (void)pthread_mutex_init(&attempt->health_lock, NULL);
     atomic_init(&attempt->is_ready_posted, false);
     atomic_init(&attempt->is_dead_posted, false);
     atomic_init(&attempt->is_renew_posted, false);
@@ -192,4 +257,41 @@ void *muster__attempt_transport(const muster__attempt *attempt)
 const char *muster__attempt_address(const muster__attempt *attempt)
 {
     return attempt->env.address;
+}
+
+/* ---- health ---- */
+
+static bool can_watch_health(const muster_transport_class *transport)
+{
+    size_t end = offsetof(muster_transport_class, set_health_service) +
+                 sizeof transport->set_health_service;
+
+    return transport->struct_size >= end &&
+           transport->set_health_service != NULL;
+}
+
+void muster__attempt_set_health_service(muster__attempt *attempt)
+{
+    const muster_channel *channel = attempt->connection->channel;
+
+    if (attempt->health_version == channel->config.health_version) {
+        return;
+    }
+    attempt->health_version = channel->config.health_version;
+    if (can_watch_health(channel->options.transport)) {
+        channel->options.transport->set_health_service(
+            attempt->transport_connection,
+            muster__channel_health_service(channel));
+    }
+}
+
+muster_health muster__attempt_health(const muster__attempt *attempt)
+{
+    return attempt->health.health;
+}
+
+const char *muster__attempt_health_reason(const muster__attempt *attempt)
+{
+    return attempt->health.reason != NULL ? attempt->health.reason
+                                          : "the server does not serve";
 }

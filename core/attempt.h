@@ -4,7 +4,7 @@
 #ifndef MUSTER_CORE_ATTEMPT_H
 #define MUSTER_CORE_ATTEMPT_H
 
-#include <muster/status.h>
+#include <muster/transport.h>
 
 struct muster__connection;
 
@@ -26,5 +26,12 @@ void muster__attempt_destroy(muster__attempt *attempt);
 void *muster__attempt_transport(const muster__attempt *attempt);
 
 const char *muster__attempt_address(const muster__attempt *attempt);
+
+/* What the transport last said of health, and why it is NOT_SERVING. */
+muster_health muster__attempt_health(const muster__attempt *attempt);
+const char *muster__attempt_health_reason(const muster__attempt *attempt);
+
+/* Tells the transport if another service is to be watched than before. */
+void muster__attempt_set_health_service(muster__attempt *attempt);
 
 #endif

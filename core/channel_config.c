@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "channel_internal.h"
+#include "connection.h"
 #include "log_internal.h"
 
 /* Makes the policy and lets it go: whether it is the one to serve, the list
@@ -65,10 +66,23 @@ void muster__channel_config_fini(muster_channel *channel)
 
 /* ---- what the resolver says ---- */
 
+static bool is_same(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static const char *health_service_of(const muster__service_config *config)
+{
+    return config == NULL ? NULL
+                          : muster__service_config_health_service(config);
+}
+
 /* Takes over chosen. */
 static void put_in_force(muster__channel_config *config,
                          muster__service_config *chosen, bool is_of_resolver)
 {
+    config->health_version +=
+        !is_same(health_service_of(config->current), health_service_of(chosen));
     muster__service_config_unref(config->current);
     config->current = chosen;
     config->is_of_resolver = is_of_resolver;
@@ -107,9 +121,19 @@ static muster_status take_text(muster_channel *channel, const char *text)
     return status;
 }
 
-static bool is_same(const char *a, const char *b)
+/* Those still being made are told when they are READY. */
+static void tell_health_service(muster_channel *channel)
 {
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+    for (uint32_t i = 0; i < channel->table.n_numbers; i++) {
+        muster__connection *connection =
+            muster__table_at(&channel->table, i)->connections;
+
+        for (; connection != NULL; connection = connection->older) {
+            if (connection->attempt != NULL && !connection->is_given_up) {
+                muster__attempt_set_health_service(connection->attempt);
+            }
+        }
+    }
 }
 
 muster_status muster__channel_config_update(muster_channel *channel)
@@ -117,6 +141,7 @@ muster_status muster__channel_config_update(muster_channel *channel)
     muster__channel_config *config = &channel->config;
     const char *text =
         muster__resolution_service_config(channel->subscriber.resolution);
+    const uint32_t told_version = config->health_version;
     char *copy = NULL;
     muster_status status = MUSTER_OK;
 
@@ -136,7 +161,15 @@ muster_status muster__channel_config_update(muster_channel *channel)
     free(config->text);
     config->text = copy;
     config->has_text = true;
+    if (config->health_version != told_version) {
+        tell_health_service(channel);
+    }
     return MUSTER_OK;
+}
+
+const char *muster__channel_health_service(const muster_channel *channel)
+{
+    return health_service_of(channel->config.current);
 }
 
 const muster__methods *

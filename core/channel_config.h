@@ -6,6 +6,7 @@
 #define MUSTER_CORE_CHANNEL_CONFIG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <muster/channel.h>
 
@@ -14,13 +15,14 @@
 typedef struct muster__channel_config {
     muster__service_config *own;     /* the application's, or NULL */
     muster__service_config *current; /* in force; NULL: nothing is said */
-    bool is_known;       /* current is what the resolver's answer came to */
-    bool is_of_resolver; /* current is the resolver's own */
-    bool is_blocked;     /* none was valid yet: nothing is picked */
-    bool was_blocked;    /* until now: what is wanted has to be said anew */
-    bool has_text;       /* text was looked at */
-    char *text;          /* the resolver's last, valid or not; NULL: none */
-    char *refusal;       /* why text is not in force; NULL: it is */
+    bool is_known;           /* current is what the resolver's answer came to */
+    bool is_of_resolver;     /* current is the resolver's own */
+    bool is_blocked;         /* none was valid yet: nothing is picked */
+    bool was_blocked;        /* until now: what is wanted has to be said anew */
+    bool has_text;           /* text was looked at */
+    char *text;              /* the resolver's last, valid or not; NULL: none */
+    char *refusal;           /* why text is not in force; NULL: it is */
+    uint32_t health_version; /* counts changes of the service to watch */
 } muster__channel_config;
 
 /* Takes the application's, from the channel's options. MUSTER_INVAL,
@@ -32,6 +34,10 @@ void muster__channel_config_fini(muster_channel *channel);
 /* Takes over what the resolver says now. MUSTER_NOMEM: try again later; nothing
  * changed. */
 muster_status muster__channel_config_update(muster_channel *channel);
+
+/* The service whose health connections watch; NULL: none. Borrowed until the
+ * next update. */
+const char *muster__channel_health_service(const muster_channel *channel);
 
 /* What it says of methods; NULL when that is nothing. */
 const muster__methods *

@@ -49,21 +49,34 @@ static const char *connected_address(const muster__subchannel *subchannel)
                : muster__connection_address(subchannel->connection);
 }
 
+/* null: it is not watched, or nothing is connected. */
+static json_t *dump_health(const muster__subchannel *subchannel)
+{
+    static const char *const names[] = {NULL, "unknown", "serving",
+                                        "not_serving"};
+
+    return text_or_null(
+        subchannel->connection == NULL
+            ? NULL
+            : names[muster__connection_health(subchannel->connection)]);
+}
+
 static json_t *dump_endpoint(const muster__subchannel *subchannel)
 {
     const muster_endpoint *endpoint = &subchannel->endpoint->data;
 
     return json_pack(
-        "{s:o, s:o, s:I, s:s, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I}",
+        "{s:o, s:o, s:I, s:s, s:o, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I}",
         "address", text_or_null(endpoint->address), "connected_address",
         text_or_null(connected_address(subchannel)), "id",
         (json_int_t)muster__subchannel_id(subchannel), "state",
-        state_name(subchannel->state), "weight", (json_int_t)endpoint->weight,
-        "priority", (json_int_t)endpoint->priority, "zone",
-        text_or_null(endpoint->zone), "listed", (int)subchannel->is_listed,
-        "ejected", (int)subchannel->is_ejected, "in_flight",
-        in_flight(subchannel), "last_failure",
-        text_or_null(muster__subchannel_failure(subchannel)), "backoff_left_ms",
+        state_name(subchannel->state), "health", dump_health(subchannel),
+        "weight", (json_int_t)endpoint->weight, "priority",
+        (json_int_t)endpoint->priority, "zone", text_or_null(endpoint->zone),
+        "listed", (int)subchannel->is_listed, "ejected",
+        (int)subchannel->is_ejected, "in_flight", in_flight(subchannel),
+        "last_failure", text_or_null(muster__subchannel_failure(subchannel)),
+        "backoff_left_ms",
         (json_int_t)muster__subchannel_backoff_left_ms(subchannel));
 }
 

@@ -10,19 +10,34 @@
 
 /* ---- what becomes of it ---- */
 
-/* READY now: in its own right, or in the place of another. */
+/* In its own right, or in the place of another; that one stays until it is
+ * known whether this one's server serves. */
+static void settle(muster__connection *connection)
+{
+    muster_channel *channel = connection->channel;
+    muster__subchannel *subchannel = connection->subchannel;
+
+    if (muster__renewal_is_successor(connection) &&
+        (muster__connection_health(connection) == MUSTER_HEALTH_UNKNOWN ||
+         !muster__renewal_succeeded(connection))) {
+        return; /* it waits, or is gone */
+    }
+    muster__subchannel_judge(channel, subchannel);
+    if (connection->is_renewal_due) {
+        connection->is_renewal_due = false;
+        muster__renewal_begin(connection);
+    }
+}
+
+/* READY now. */
 static void take_up(muster__connection *connection)
 {
     connection->is_ready = true;
     connection->channel->connections.ready++;
     if (!muster__renewal_is_successor(connection)) {
-        muster__subchannel_succeed(connection->channel, connection->subchannel);
-    } else if (!muster__renewal_succeeded(connection)) {
-        return; /* it is gone */
+        muster__subchannel_connected(connection->subchannel);
     }
-    if (connection->is_renewal_due) {
-        muster__renewal_begin(connection);
-    }
+    settle(connection);
 }
 
 void muster__connection_reached(muster__connection *connection,
@@ -36,7 +51,22 @@ void muster__connection_reached(muster__connection *connection,
     muster__race_destroy(connection->race);
     connection->race = NULL;
     channel->connector.n_connecting--;
+    muster__attempt_set_health_service(attempt);
     take_up(connection);
+    muster__channel_reconcile(channel, subchannel);
+    muster__connector_run(channel);
+}
+
+void muster__connection_judge(muster__connection *connection,
+                              const muster__attempt *attempt)
+{
+    muster_channel *channel = connection->channel;
+    muster__subchannel *subchannel = connection->subchannel;
+
+    if (connection->is_given_up || connection->attempt != attempt) {
+        return; /* it drains; or it is looked at when the attempt has won */
+    }
+    settle(connection);
     muster__channel_reconcile(channel, subchannel);
     muster__connector_run(channel);
 }
@@ -46,7 +76,7 @@ void muster__connection_renew(muster__connection *connection)
     if (connection->is_given_up) {
         return;
     }
-    if (connection->is_ready) {
+    if (connection->is_ready && !muster__renewal_is_successor(connection)) {
         muster__renewal_begin(connection);
     } else {
         connection->is_renewal_due = true;
@@ -115,7 +145,9 @@ void muster__connection_lost(muster__connection *connection,
     if (connection->is_given_up) {
         return;
     }
-    if (connection->is_ready) {
+    if (connection->is_ready && is_spare) {
+        muster__renewal_failed(connection, reason);
+    } else if (connection->is_ready) {
         went_away(connection, reason);
     } else if (muster__race_lose(connection->race, attempt, reason)) {
         return; /* others are under way */
@@ -257,6 +289,23 @@ const char *muster__connection_address(const muster__connection *connection)
     return connection->attempt == NULL
                ? NULL
                : muster__attempt_address(connection->attempt);
+}
+
+/* ---- health ---- */
+
+muster_health muster__connection_health(const muster__connection *connection)
+{
+    return connection->attempt == NULL
+               ? MUSTER_HEALTH_UNCHECKED
+               : muster__attempt_health(connection->attempt);
+}
+
+const char *
+muster__connection_health_reason(const muster__connection *connection)
+{
+    return muster__connection_health(connection) == MUSTER_HEALTH_NOT_SERVING
+               ? muster__attempt_health_reason(connection->attempt)
+               : NULL;
 }
 
 /* ---- the view ---- */

@@ -73,6 +73,17 @@ void muster__connection_reached(muster__connection *connection,
 void muster__connection_lost(muster__connection *connection,
                              muster__attempt *attempt, const char *reason);
 
+/* The transport said something of the health of an attempt of it. */
+void muster__connection_judge(muster__connection *connection,
+                              const muster__attempt *attempt);
+
+/* Of one that is READY; UNCHECKED for "none". */
+muster_health muster__connection_health(const muster__connection *connection);
+
+/* Why its health keeps it from serving; NULL when it does not. */
+const char *
+muster__connection_health_reason(const muster__connection *connection);
+
 /* The transport wants another in its place. */
 void muster__connection_renew(muster__connection *connection);
 

@@ -131,7 +131,8 @@ void muster__renewal_end(muster__connection *connection)
     successor = renewal->successor;
     renewal_destroy(renewal);
     if (successor != NULL) {
-        successor->channel->connector.n_connecting--;
+        successor->channel->connector.n_connecting -=
+            successor->is_ready ? 0 : 1;
         muster__connection_give_up(successor);
     }
 }
@@ -147,6 +148,7 @@ void muster__renewal_adopt(muster__connection *connection)
     successor = renewal->successor;
     renewal_destroy(renewal);
     if (successor != NULL) {
+        /* It may be READY, and wait for its health. */
         successor->subchannel->connection = successor;
         muster__subchannel_set_state(successor->channel, successor->subchannel,
                                      MUSTER_CONNECTING);

@@ -16,6 +16,14 @@ uint64_t muster__subchannel_id(const muster__subchannel *subchannel)
 
 const char *muster__subchannel_failure(const muster__subchannel *subchannel)
 {
+    const char *of_health =
+        subchannel->connection == NULL
+            ? NULL
+            : muster__connection_health_reason(subchannel->connection);
+
+    if (of_health != NULL) {
+        return of_health;
+    }
     return subchannel->retry == NULL ? NULL : subchannel->retry->reason;
 }
 
@@ -133,17 +141,30 @@ static void start_backoff(muster_channel *channel,
         muster__backoff_next(&subchannel->retry->backoff, muster__random()));
 }
 
-void muster__subchannel_fail(muster_channel *channel,
-                             muster__subchannel *subchannel, const char *reason)
+static void set_failing(muster_channel *channel, muster__subchannel *subchannel,
+                        bool is_failing)
+{
+    muster__priorities_subtract(&channel->priorities, subchannel);
+    subchannel->is_failing = is_failing;
+    muster__priorities_add(&channel->priorities, subchannel);
+}
+
+static void log_failure(muster_channel *channel,
+                        const muster__subchannel *subchannel,
+                        const char *reason)
 {
     muster__log(MUSTER_LOG_INFO, "channel %s: %s: %s",
                 muster__channel_name(channel),
                 subchannel->endpoint->data.address, reason);
     remember_failure(channel, subchannel, reason);
+}
+
+void muster__subchannel_fail(muster_channel *channel,
+                             muster__subchannel *subchannel, const char *reason)
+{
+    log_failure(channel, subchannel, reason);
     start_backoff(channel, subchannel, reason);
-    muster__priorities_subtract(&channel->priorities, subchannel);
-    subchannel->is_failing = true;
-    muster__priorities_add(&channel->priorities, subchannel);
+    set_failing(channel, subchannel, true);
     muster__subchannel_move(channel, subchannel, MUSTER_TRANSIENT_FAILURE,
                             reason);
 }
@@ -164,16 +185,41 @@ void muster__subchannel_reset_backoff(muster_channel *channel,
     }
 }
 
-void muster__subchannel_succeed(muster_channel *channel,
-                                muster__subchannel *subchannel)
+void muster__subchannel_connected(muster__subchannel *subchannel)
 {
-    muster__priorities_subtract(&channel->priorities, subchannel);
-    subchannel->is_failing = false;
-    subchannel->is_retry_due = false;
-    muster__priorities_add(&channel->priorities, subchannel);
     retry_destroy(subchannel->retry);
     subchannel->retry = NULL;
-    muster__subchannel_set_state(channel, subchannel, MUSTER_READY);
+    subchannel->is_retry_due = false;
+}
+
+static void refuse_health(muster_channel *channel,
+                          muster__subchannel *subchannel)
+{
+    const char *reason =
+        muster__connection_health_reason(subchannel->connection);
+
+    log_failure(channel, subchannel, reason);
+    set_failing(channel, subchannel, true);
+    muster__subchannel_move(channel, subchannel, MUSTER_TRANSIENT_FAILURE,
+                            reason);
+}
+
+void muster__subchannel_judge(muster_channel *channel,
+                              muster__subchannel *subchannel)
+{
+    switch (muster__connection_health(subchannel->connection)) {
+    case MUSTER_HEALTH_NOT_SERVING:
+        refuse_health(channel, subchannel);
+        break;
+    case MUSTER_HEALTH_UNKNOWN:
+        muster__subchannel_move(channel, subchannel, MUSTER_CONNECTING,
+                                "its health is not known yet");
+        break;
+    default:
+        set_failing(channel, subchannel, false);
+        muster__subchannel_set_state(channel, subchannel, MUSTER_READY);
+        break;
+    }
 }
 
 uint64_t

@@ -64,9 +64,13 @@ void muster__subchannel_fail(muster_channel *channel,
                              muster__subchannel *subchannel,
                              const char *reason);
 
-/* Is READY, and forgets failures. */
-void muster__subchannel_succeed(muster_channel *channel,
-                                muster__subchannel *subchannel);
+/* Has a connection that is READY: backoff starts anew. */
+void muster__subchannel_connected(muster__subchannel *subchannel);
+
+/* Its connection is READY, or the health of that has changed: by it, READY (and
+ * failures are forgotten), CONNECTING or TRANSIENT_FAILURE. */
+void muster__subchannel_judge(muster_channel *channel,
+                              muster__subchannel *subchannel);
 
 /* By the policy's want(), and by a CONNECT verdict. */
 void muster__subchannel_set_wanted(muster_channel *channel,

@@ -264,43 +264,6 @@ unsigned muster_testkit_transport_disconnect(muster_testkit_transport *kit,
     return run_command(kit, address, &what);
 }
 
-static unsigned renew_address_locked(const transport_address *address)
-{
-    unsigned n = 0;
-
-    for (const transport_connection *connection = address->connections;
-         connection != NULL; connection = connection->next) {
-        if (connection->state == MUSTER_READY ||
-            connection->state == MUSTER_CONNECTING) {
-            connection->env.host->renew(connection->env.ctx);
-            n++;
-        }
-    }
-    return n;
-}
-
-unsigned muster_testkit_transport_renew(muster_testkit_transport *kit,
-                                        const char *text)
-{
-    unsigned n = 0;
-
-    /* The lock keeps connections from being destroyed meanwhile; the core only
-     * takes note. */
-    (void)pthread_mutex_lock(&kit->mutex);
-    for (unsigned i = 0; i < TRANSPORT_N_CHAINS; i++) {
-        for (const transport_address *address = kit->chains[i]; address != NULL;
-             address = address->next) {
-            if (text == NULL || strcmp(address->text, text) == 0) {
-                n += renew_address_locked(address);
-            }
-        }
-    }
-    (void)pthread_mutex_unlock(&kit->mutex);
-    return n;
-}
-
-/* ---- counts ---- */
-
 static void get_counts_locked(muster_testkit_transport *kit, const char *text,
                               muster_testkit_transport_counts *ret_counts)
 {

@@ -47,6 +47,7 @@ struct transport_connection {
     transport_address *address;
     muster_connection_env env;
     char *reason;               /* of next_state */
+    char *health_service;       /* to be watched; NULL: none */
     transport_connection *next; /* of the address; of the destroyed */
     transport_connection **link;
     transport_connection *earlier; /* in the schedule */
@@ -103,6 +104,15 @@ void testkit_transport_wait_until(muster_testkit_transport *kit,
  * mutex. */
 void testkit_transport_count(transport_connection *connection,
                              transport_count count, int change);
+
+/* Remembers what connection is to watch. Holding the mutex, or before anybody
+ * else knows it. MUSTER_NOMEM. */
+muster_status testkit_transport_watch(transport_connection *connection,
+                                      const char *service);
+
+/* muster_transport_class.set_health_service. */
+void testkit_transport_set_health_service(void *connection,
+                                          const char *service);
 
 /* Releases addresses and connections. Its thread has ended. */
 void testkit_transport_release(muster_testkit_transport *kit);

@@ -56,15 +56,26 @@ static void unlink_connection(transport_connection *connection)
     }
 }
 
+static void free_connection(transport_connection *connection)
+{
+    free(connection->reason);
+    free(connection->health_service);
+    free(connection);
+}
+
 static muster_status create_locked(muster_testkit_transport *kit,
                                    transport_connection *connection)
 {
+    const char *service = connection->env.health_service;
+
     connection->canary = CANARY_ALIVE;
     connection->state = MUSTER_CONNECTING;
     connection->kit = kit;
     connection->address = testkit_transport_address(
         kit, muster_connection_env_address(&connection->env));
+    connection->env.health_service = NULL; /* ours lives longer */
     if (connection->address == NULL ||
+        testkit_transport_watch(connection, service) != MUSTER_OK ||
         plan_locked(kit, connection) != MUSTER_OK) {
         return MUSTER_NOMEM;
     }
@@ -90,23 +101,19 @@ static muster_status fake_create(void *arg, const muster_connection_env *env,
     status = create_locked(kit, connection);
     if (status == MUSTER_OK) {
         *ret_connection = connection;
+        if (connection->health_service != NULL) {
+            env->host->health(env->ctx, MUSTER_HEALTH_UNKNOWN, NULL);
+        }
         if (kit->is_inline && kit->delay_ms == 0) {
             testkit_transport_report(connection);
         }
     }
     (void)pthread_mutex_unlock(&kit->mutex);
     if (status != MUSTER_OK) {
-        free(connection->reason);
-        free(connection);
+        free_connection(connection);
         return muster_error_set(err, status, "fake transport: no memory");
     }
     return MUSTER_OK;
-}
-
-static void free_connection(transport_connection *connection)
-{
-    free(connection->reason);
-    free(connection);
 }
 
 /* Keeps it for a while, so that a use of it is noticed. */
@@ -178,6 +185,7 @@ const muster_transport_class *muster_testkit_transport_class(void)
         .create = fake_create,
         .destroy = fake_destroy,
         .cancel = fake_cancel,
+        .set_health_service = testkit_transport_set_health_service,
     };
 
     return &fake_class;

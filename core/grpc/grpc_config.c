@@ -28,6 +28,8 @@ struct muster__grpc_config {
     bool has_authority;
     bool needs_ping_limit;
     bool finds_calls;
+    char *health_service; /* NULL: the core's word goes */
+    atomic_bool has_unwatched;
 };
 
 /* Muster's rules rest on these: the user's are ignored. */
@@ -100,6 +102,13 @@ static muster_status copy_arg(const grpc_arg *from, grpc_arg *ret_arg)
     }
     *ret_arg = arg;
     return MUSTER_OK;
+}
+
+/* NULL stays NULL. */
+static muster_status copy_text(const char *text, char **ret_copy)
+{
+    *ret_copy = text == NULL ? NULL : strdup(text);
+    return text != NULL && *ret_copy == NULL ? MUSTER_NOMEM : MUSTER_OK;
 }
 
 static muster_status copy_args(muster__grpc_config *config,
@@ -183,6 +192,7 @@ static void destroy(muster__grpc_config *config)
         free_arg(&config->args[i]);
     }
     free(config->args);
+    free(config->health_service);
     free(config->target);
     free(config);
 }
@@ -213,8 +223,11 @@ muster_status muster__grpc_config_create(const char *target,
         goto no_memory;
     }
     atomic_init(&config->n_refs, 1);
+    atomic_init(&config->has_unwatched, false);
     config->target = strdup(target);
-    if (config->target == NULL || copy_args(config, known.args) != MUSTER_OK) {
+    if (config->target == NULL ||
+        copy_text(known.health_service, &config->health_service) != MUSTER_OK ||
+        copy_args(config, known.args) != MUSTER_OK) {
         destroy(config);
         goto no_memory;
     }
@@ -261,6 +274,25 @@ muster__tls *muster__grpc_config_tls(const muster__grpc_config *config)
 const char *muster__grpc_config_target(const muster__grpc_config *config)
 {
     return config->target;
+}
+
+const char *
+muster__grpc_config_health_service(const muster__grpc_config *config,
+                                   const char *wanted)
+{
+    if (config->health_service == NULL) {
+        return wanted;
+    }
+    return strcmp(config->health_service, MUSTER_GRPC_HEALTH_OFF) == 0
+               ? NULL
+               : config->health_service;
+}
+
+/* Relaxed: nothing hangs on it. */
+bool muster__grpc_config_is_first_unwatched(muster__grpc_config *config)
+{
+    return !atomic_exchange_explicit(&config->has_unwatched, true,
+                                     memory_order_relaxed);
 }
 
 bool muster__grpc_config_finds_calls(const muster__grpc_config *config)

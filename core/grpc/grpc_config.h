@@ -31,6 +31,16 @@ muster__tls *muster__grpc_config_tls(const muster__grpc_config *config);
 /* The channel's target, for messages. Borrowed from config. */
 const char *muster__grpc_config_target(const muster__grpc_config *config);
 
+/* The service whose health is watched, when the core says wanted (or NULL):
+ * the options win. NULL: none. Borrowed from config, or wanted itself. */
+const char *
+muster__grpc_config_health_service(const muster__grpc_config *config,
+                                   const char *wanted);
+
+/* True the first time: that servers do not let health be watched is said
+ * once. Thread: any. */
+bool muster__grpc_config_is_first_unwatched(muster__grpc_config *config);
+
 /* Constant. */
 bool muster__grpc_config_finds_calls(const muster__grpc_config *config);
 

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
 
 #include "grpc_probe.h"
 #include "grpc_target.h"
+#include "health.h"
 #include "poller.h"
 #include "runtime.h"
 #include "tls_diagnosis.h"
@@ -45,8 +45,9 @@ struct muster__grpc_connection {
     grpc_channel *diagnosis; /* probed after the connection's own; or NULL */
     char *reason;            /* why that is; gpr_free() */
     const char *name; /* TLS checks it; borrowed, while there is a host */
-    muster__grpc_placed calls; /* head of a ring */
-    muster__tls_user tls_user; /* entered when the config has TLS */
+    muster__grpc_health *health; /* NULL: it is not watched */
+    muster__grpc_placed calls;   /* head of a ring */
+    muster__tls_user tls_user;   /* entered when the config has TLS */
     uint64_t connect_timeout_ms;
     gpr_timespec connect_deadline;
     /* Constant. */
@@ -97,6 +98,9 @@ static void die_locked(muster__grpc_connection *connection,
 {
     if (connection->phase != PHASE_DEAD) {
         connection->phase = PHASE_DEAD;
+        /* Its stream would keep the old transport alive as a call does. */
+        muster__grpc_health_end(connection->health);
+        connection->health = NULL;
         report_locked(connection, state, reason);
     }
 }
@@ -189,6 +193,7 @@ static void advance_connecting_locked(muster__grpc_connection *connection,
     if (state == GRPC_CHANNEL_READY) {
         connection->phase = PHASE_READY;
         report_locked(connection, MUSTER_READY, NULL);
+        muster__grpc_health_begin(connection->health);
         watch_locked(connection, state);
     } else if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
         start_probe_locked(connection, connection->channel, PROBE_TIMEOUT_MS);
@@ -316,21 +321,71 @@ static muster__grpc_connection *allocate(muster__grpc_config *config,
     return connection;
 }
 
-static muster_status open_channel(muster__grpc_connection *connection)
+/* ---- health ---- */
+
+/* False: out of memory. */
+static bool watch_health_locked(muster__grpc_connection *connection,
+                                const char *service)
 {
-    return muster__grpc_config_connect(
-        connection->config, connection->address, connection->name,
-        connection->connect_timeout_ms, &connection->channel);
+    if (service == NULL ||
+        connection->host->struct_size < sizeof *connection->host) {
+        return true;
+    }
+    connection->health = muster__grpc_health_create(
+        connection->channel, connection->config, service, connection->host,
+        connection->host_ctx);
+    return connection->health != NULL;
 }
 
-static gpr_timespec deadline_after_ms(uint64_t timeout_ms)
+static void tell_health_locked(muster__grpc_connection *connection,
+                               muster_health health)
 {
-    if (timeout_ms > INT64_MAX) {
-        return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+    connection->host->health(connection->host_ctx, health, NULL);
+}
+
+/* Without memory it is as if nothing was to be watched. */
+static void set_health_service(void *arg, const char *given)
+{
+    muster__grpc_connection *connection = check(arg);
+    const char *service =
+        muster__grpc_config_health_service(connection->config, given);
+
+    muster__grpc_mark_control_thread();
+    pthread_mutex_lock(&connection->mutex);
+    if (connection->phase != PHASE_DEAD &&
+        !muster__grpc_health_is_of(connection->health, service)) {
+        muster__grpc_health_end(connection->health);
+        connection->health = NULL;
+        (void)watch_health_locked(connection, service);
+        if (connection->health == NULL) {
+            tell_health_locked(connection, MUSTER_HEALTH_UNCHECKED);
+        } else if (connection->phase == PHASE_READY) {
+            muster__grpc_health_begin(connection->health);
+        } else {
+            tell_health_locked(connection, MUSTER_HEALTH_UNKNOWN);
+        }
     }
-    return gpr_time_add(
-        gpr_now(GPR_CLOCK_MONOTONIC),
-        gpr_time_from_millis((int64_t)timeout_ms, GPR_TIMESPAN));
+    pthread_mutex_unlock(&connection->mutex);
+}
+
+/* ---- making and destroying ---- */
+
+static muster_status open_channel(muster__grpc_connection *connection,
+                                  const muster_connection_env *env)
+{
+    muster_status status = muster__grpc_config_connect(
+        connection->config, connection->address, connection->name,
+        connection->connect_timeout_ms, &connection->channel);
+
+    if (status == MUSTER_OK &&
+        !watch_health_locked(connection,
+                             muster__grpc_config_health_service(
+                                 connection->config,
+                                 muster_connection_env_health_service(env)))) {
+        grpc_channel_destroy(connection->channel);
+        return MUSTER_NOMEM;
+    }
+    return status;
 }
 
 static muster_status create(void *arg, const muster_connection_env *env,
@@ -349,7 +404,7 @@ static muster_status create(void *arg, const muster_connection_env *env,
                                 authority_of(env));
     }
     connection = allocate(arg, env);
-    if (connection == NULL || open_channel(connection) != MUSTER_OK) {
+    if (connection == NULL || open_channel(connection, env) != MUSTER_OK) {
         if (connection != NULL) {
             muster__tls_leave(muster__grpc_config_tls(arg),
                               &connection->tls_user);
@@ -360,9 +415,12 @@ static muster_status create(void *arg, const muster_connection_env *env,
                                 muster_status_text(MUSTER_NOMEM));
     }
     connection->connect_deadline =
-        deadline_after_ms(connection->connect_timeout_ms);
+        muster__grpc_after_ms(connection->connect_timeout_ms);
     *ret_connection = connection;
     pthread_mutex_lock(&connection->mutex);
+    if (connection->health != NULL) {
+        tell_health_locked(connection, MUSTER_HEALTH_UNKNOWN);
+    }
     advance_locked(connection);
     pthread_mutex_unlock(&connection->mutex);
     return MUSTER_OK;
@@ -380,6 +438,8 @@ static void destroy(void *arg)
     muster__tls_leave(muster__grpc_config_tls(connection->config),
                       &connection->tls_user);
     pthread_mutex_lock(&connection->mutex);
+    muster__grpc_health_end(connection->health);
+    connection->health = NULL;
     connection->host = NULL;
     /* C core 1.51 leaks the socket of an attempt that is given up before the
      * server's SETTINGS came (grpc/grpc#32071). So the channel of one under way
@@ -446,17 +506,6 @@ void muster__grpc_connection_check(muster__grpc_connection *connection)
     pthread_mutex_unlock(&connection->mutex);
 }
 
-char *muster__grpc_peer_of(grpc_call *call)
-{
-    char *peer = grpc_call_get_peer(call);
-
-    if (muster__grpc_is_target(peer)) {
-        gpr_free(peer);
-        return NULL;
-    }
-    return peer;
-}
-
 void muster__grpc_connection_link(muster__grpc_connection *connection,
                                   muster__grpc_placed *placed)
 {
@@ -491,4 +540,5 @@ const muster_transport_class muster__grpc_transport = {
     .ref = muster__grpc_config_ref,
     .unref = muster__grpc_config_unref,
     .cancel = cancel,
+    .set_health_service = set_health_service,
 };

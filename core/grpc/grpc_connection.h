@@ -33,10 +33,6 @@ muster__grpc_connection_address(const muster__grpc_connection *connection);
 const char *
 muster__grpc_connection_target(const muster__grpc_connection *connection);
 
-/* Whom a call talks to; NULL while it has not reached a transport, and when it
- * was cancelled: C core forgets it then. gpr_free() it. Thread: any. */
-char *muster__grpc_peer_of(grpc_call *call);
-
 /* A call never left on it: looks at once whether it was lost, and reports
  * that. */
 void muster__grpc_connection_check(muster__grpc_connection *connection);

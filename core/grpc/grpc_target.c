@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <grpc/support/alloc.h>
+
 /* A query, which C core ignores. */
 #define TARGET_MARK "?muster=1"
 
@@ -76,6 +78,17 @@ bool muster__grpc_is_target(const char *text)
     const size_t mark = sizeof TARGET_MARK - 1;
 
     return length >= mark && strcmp(text + length - mark, TARGET_MARK) == 0;
+}
+
+char *muster__grpc_peer_of(grpc_call *call)
+{
+    char *peer = grpc_call_get_peer(call);
+
+    if (muster__grpc_is_target(peer)) {
+        gpr_free(peer);
+        return NULL;
+    }
+    return peer;
 }
 
 const char *muster__grpc_authority_of(const muster_endpoint *endpoint,

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include <grpc/grpc.h>
 #include <muster/endpoint.h>
 #include <muster/status.h>
 
@@ -18,6 +19,10 @@ muster_status muster__grpc_target_of_address(const char *address,
 /* True for what the former made, false for the name of any peer: the query
  * tells them apart. Thread: any. */
 bool muster__grpc_is_target(const char *text);
+
+/* Whom a call talks to; NULL while it has not reached a transport, and when it
+ * was cancelled: C core forgets it then. gpr_free() it. Thread: any. */
+char *muster__grpc_peer_of(grpc_call *call);
 
 /* What :authority and the TLS name check use: the endpoint's host name, else
  * authority, else the address (a path is "localhost"). Borrowed from the

@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include <grpc/support/time.h>
+
 #include "poller.h"
 
 static pthread_mutex_t start_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -67,6 +69,15 @@ muster_status muster__grpc_thread(const char *name, void *(*run)(void *))
     (void)pthread_setname_np(thread, name);
     (void)pthread_detach(thread);
     return MUSTER_OK;
+}
+
+gpr_timespec muster__grpc_after_ms(uint64_t delay_ms)
+{
+    if (delay_ms > INT64_MAX) {
+        return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+    }
+    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                        gpr_time_from_millis((int64_t)delay_ms, GPR_TIMESPAN));
 }
 
 /* Where a polling thread serves only the descriptors of its own queue, the

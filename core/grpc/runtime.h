@@ -4,6 +4,7 @@
 #define MUSTER_CORE_GRPC_RUNTIME_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <grpc/grpc.h>
 #include <muster/status.h>
@@ -28,6 +29,9 @@ grpc_channel *muster__grpc_lame_channel(void);
 
 /* Starts a thread with all signals blocked. Thread: any. MUSTER_NOMEM. */
 muster_status muster__grpc_thread(const char *name, void *(*run)(void *));
+
+/* That long after now, on C core's monotonic clock. Thread: any. */
+gpr_timespec muster__grpc_after_ms(uint64_t delay_ms);
 
 /* libmuster's control thread is known by what it calls: the transport class.
  * Thread: control / any. */

@@ -60,6 +60,9 @@ typedef struct muster_grpc_tls_options {
     grpc_call_credentials *call_credentials;
 } muster_grpc_tls_options;
 
+/* No service has that name: see muster_grpc_options.health_service. */
+#define MUSTER_GRPC_HEALTH_OFF "-"
+
 /* All zero but struct_size means insecure and C core's defaults.
  *
  * args are added to every connection. They win over muster's own
@@ -79,6 +82,15 @@ typedef struct muster_grpc_options {
     grpc_channel_credentials *credentials;
     const grpc_channel_args *args;      /* copied; NULL: none */
     const muster_grpc_tls_options *tls; /* copied; NULL, or no credentials */
+    /* Health: the service that grpc.health.v1.Health/Watch is asked for, on
+     * every connection; "": the whole server. NULL: healthCheckConfig of the
+     * service config decides, and without it none is asked for;
+     * MUSTER_GRPC_HEALTH_OFF: none is, whatever that says. Copied. An endpoint
+     * that does not serve gets no further calls, keeps its connection and the
+     * calls on it, and comes back when it says so. A server without that method
+     * counts as healthy. The Watch is a call: while it is open, the server does
+     * not find the connection idle. */
+    const char *health_service;
 } muster_grpc_options;
 
 /* muster_channel_create() with gRPC C core as the transport: what options says

@@ -331,6 +331,20 @@ unsigned muster_testkit_transport_disconnect(muster_testkit_transport *kit,
 unsigned muster_testkit_transport_renew(muster_testkit_transport *kit,
                                         const char *address);
 
+/* Connections begin as UNKNOWN when a service is to be watched. Those to
+ * address that are being made or READY report health (a muster_health) with
+ * reason, which may be NULL. Returns how many. */
+unsigned muster_testkit_transport_report_health(muster_testkit_transport *kit,
+                                                const char *address,
+                                                muster_health health,
+                                                const char *reason);
+
+/* How many connections to address are being made or READY and were last asked
+ * to watch service; NULL: none. */
+unsigned muster_testkit_transport_count_watches(muster_testkit_transport *kit,
+                                                const char *address,
+                                                const char *service);
+
 void muster_testkit_transport_get_counts(
     muster_testkit_transport *kit, const char *address,
     muster_testkit_transport_counts *ret_counts);

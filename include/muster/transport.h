@@ -27,6 +27,15 @@ extern "C" {
  * went away). The core then makes another when its backoff allows. A dead
  * connection with calls in flight is destroyed when the last lease ends. */
 
+/* What the server says of itself over a connection that works, if it is asked
+ * (gRPC's doc/health-checking.md). */
+typedef enum muster_health {
+    MUSTER_HEALTH_UNCHECKED = 0, /* nobody asks: as good as SERVING */
+    MUSTER_HEALTH_UNKNOWN = 1,   /* asked, and not answered yet */
+    MUSTER_HEALTH_SERVING = 2,
+    MUSTER_HEALTH_NOT_SERVING = 3
+} muster_health;
+
 typedef struct muster_transport_host {
     uint32_t struct_size;
 
@@ -43,6 +52,14 @@ typedef struct muster_transport_host {
      * ended. While the new one fails this one stays, and the core tries again
      * after its backoff. Asking again meanwhile changes nothing. */
     void (*renew)(void *ctx);
+
+    /* Thread: any, also from inside create(). May be called at any time, and
+     * as often as it changes. Every connection begins as UNCHECKED; one whose
+     * health is asked for says UNKNOWN before it reports READY. No pick goes to
+     * a connection that is UNKNOWN (its endpoint counts as CONNECTING) or
+     * NOT_SERVING (TRANSIENT_FAILURE, with reason, which is copied; NULL in all
+     * other cases), but the connection stays, and the calls on it go on. */
+    void (*health)(void *ctx, muster_health health, const char *reason);
 } muster_transport_host;
 
 typedef struct muster_connection_env {
@@ -54,6 +71,9 @@ typedef struct muster_connection_env {
     const char *authority; /* channel's or resolver's name; NULL: the address */
     uint64_t connect_timeout_ms; /* give up, and report, after it */
     const char *address; /* of endpoint: the one to connect to; as long valid */
+    /* The service whose health is to be watched: the service config's; "": the
+     * whole server; NULL: none. Valid until create() returns. */
+    const char *health_service;
 } muster_connection_env;
 
 /* The address to connect to: that of the endpoint when the core is older than
@@ -67,6 +87,16 @@ muster_connection_env_address(const muster_connection_env *env)
     return env->struct_size >= end && env->address != NULL
                ? env->address
                : env->endpoint->address;
+}
+
+/* NULL when the core is older than the field. Thread: any. */
+static inline const char *
+muster_connection_env_health_service(const muster_connection_env *env)
+{
+    const size_t end = offsetof(muster_connection_env, health_service) +
+                       sizeof env->health_service;
+
+    return env->struct_size >= end ? env->health_service : NULL;
 }
 
 typedef struct muster_transport_class {
@@ -92,6 +122,12 @@ typedef struct muster_transport_class {
     /* May. Thread: control. The drain deadline passed, or the grace period of a
      * shutdown: cancel the calls. May be told again. */
     void (*cancel)(void *connection);
+
+    /* May, for transports that watch health. Thread: control; must not block.
+     * env's health_service has become service, which is valid until this
+     * returns. What was reported stays until the first answer about the new
+     * one; when nothing is to be watched any more, UNCHECKED is reported. */
+    void (*set_health_service)(void *connection, const char *service);
 } muster_transport_class;
 
 /* Logs an event, as muster's own: where muster_log_set() says, rate-limited.
