@@ -10,6 +10,7 @@
 #include <grpc/support/alloc.h>
 
 #include "call_pool.h"
+#include "grpc_target.h"
 #include "runtime.h"
 #include "sized.h"
 

@@ -290,7 +290,6 @@ static void randomize_list(world *w)
     }
 }
 
-/* The list as it is, in another order and with repetitions. */
 /* With a service config, or without. An invalid one changes nothing, but as the
  * first. */
 static void report(world *w, const muster_endpoint *list, size_t n)
@@ -300,15 +299,18 @@ static void report(world *w, const muster_endpoint *list, size_t n)
         "{\"methodConfig\": [{\"name\": [{\"service\": \"a\"}]}]}",
         "{\"loadBalancingConfig\": [{\"round_robin\": {\"strict\": true}}]}",
         "{\"loadBalancingConfig\": [{\"weighted_round_robin\": {}}]}",
+        "{\"healthCheckConfig\": {\"serviceName\": \"a\"}}",
+        "{\"healthCheckConfig\": {\"serviceName\": \"\"}}",
         "{\"loadBalancingConfig\": []}",
     };
 
     script_report_config(
         TARGET, list, n,
-        configs[below(&w->random, w->has_valid_config ? 5 : 4)]);
+        configs[below(&w->random, w->has_valid_config ? 7 : 6)]);
     w->has_valid_config = true;
 }
 
+/* The list as it is, in another order and with repetitions. */
 static void report_shuffled(world *w)
 {
     muster_endpoint list[2 * ADDRESSES];
@@ -391,6 +393,21 @@ static void break_promise(world *w)
     atomic_store(&w->must_serve, 0);
 }
 
+/* It serves, or soon does not. */
+static void disturb_health(world *w, const char *address)
+{
+    muster_health health = (muster_health)below(&w->random, 4);
+
+    if (health == MUSTER_HEALTH_UNKNOWN ||
+        health == MUSTER_HEALTH_NOT_SERVING) {
+        break_promise(w);
+        w->is_unsure = true;
+    }
+    (void)muster_testkit_transport_report_health(
+        w->transport, address, health,
+        below(&w->random, 2) == 0 ? "it is tired" : NULL);
+}
+
 static void disturb_connections(world *w)
 {
     unsigned endpoint = below(&w->random, ADDRESSES);
@@ -398,7 +415,7 @@ static void disturb_connections(world *w)
     const char *address =
         which == 0 ? addresses[endpoint] : more_texts[endpoint][which - 1];
 
-    switch (below(&w->random, 6)) {
+    switch (below(&w->random, 9)) {
     case 0:
         muster_testkit_transport_set_delay(
             w->transport,
@@ -417,6 +434,11 @@ static void disturb_connections(world *w)
     case 4:
         muster_testkit_transport_set_inline(w->transport,
                                             (int)below(&w->random, 2));
+        break;
+    case 5:
+    case 6:
+    case 7:
+        disturb_health(w, address);
         break;
     default:
         break_promise(w);
@@ -486,6 +508,8 @@ static void heal(world *w)
     muster_testkit_transport_set_delay(w->transport, 0);
     (void)muster_testkit_transport_set_failure(w->transport, NULL, NULL);
     (void)muster_testkit_transport_connect(w->transport, NULL);
+    (void)muster_testkit_transport_report_health(w->transport, NULL,
+                                                 MUSTER_HEALTH_SERVING, NULL);
 }
 
 /* Whether picks cover exactly the READY endpoints of the best priority. */
