@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
 
 #include "grpc_probe.h"
