@@ -334,6 +334,24 @@ Test(health, of_a_successor_goes_with_the_endpoint)
     bench_close(&b);
 }
 
+/* It is the latest word about the server, which is the same one. */
+Test(health, of_a_successor_counts_whatever_it_is)
+{
+    bench b = open_serving(2);
+
+    cr_assert_eq(muster_testkit_transport_renew(b.transport, abc[0]), 1);
+    AWAIT(stats_of(&b).connections_ready == 3);
+    tell(&b, abc[0], MUSTER_HEALTH_NOT_SERVING);
+    AWAIT((stats_of(&b), counts_of(&b, abc[0]).destroyed == 1));
+    AWAIT(stats_of(&b).ready == 1);
+    cr_expect(has_health(&b, 0, "not_serving"));
+    cr_expect_eq(share_of(&b, abc[1], 10), 10);
+    tell(&b, abc[0], MUSTER_HEALTH_SERVING);
+    AWAIT(stats_of(&b).ready == 2);
+    cr_expect_eq(counts_of(&b, abc[0]).connected, 1);
+    bench_close(&b);
+}
+
 /* ---- the service ---- */
 
 static void report_config(const char *config)
