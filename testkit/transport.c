@@ -264,6 +264,8 @@ unsigned muster_testkit_transport_disconnect(muster_testkit_transport *kit,
     return run_command(kit, address, &what);
 }
 
+/* ---- counts ---- */
+
 static void get_counts_locked(muster_testkit_transport *kit, const char *text,
                               muster_testkit_transport_counts *ret_counts)
 {
