@@ -15,7 +15,7 @@ typedef struct muster__backoff {
     uint64_t base_ms;             /* of the next delay; 0: from the start */
 } muster__backoff;
 
-/* As gRPC does it: x1.6, +-20 %. */
+/* As gRPC does it: x1.6, +-20 %, which the caller may change. */
 void muster__backoff_init(muster__backoff *backoff, uint64_t initial_ms,
                           uint64_t max_ms);
 

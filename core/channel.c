@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "channel_options.h"
 #include "fork.h"
 
 const char *muster__channel_name(const muster_channel *channel)
@@ -30,10 +31,7 @@ static void timers_destroy(muster_channel *channel)
 
 void muster__channel_discard(muster_channel *channel)
 {
-    free((char *)channel->options.policy);
-    free((char *)channel->options.policy_config_json);
-    free((char *)channel->options.authority);
-    free((char *)channel->options.service_config);
+    muster__channel_options_fini(&channel->options);
     free(channel->name);
     muster__states_fini(&channel->states);
     (void)pthread_cond_destroy(&channel->close_changed);

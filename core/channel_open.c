@@ -1,93 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making a channel: options, parts, and what reaches it from its surroundings.
- */
+/* Making a channel: its parts, and what reaches it from its surroundings. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "channel_internal.h"
+#include "channel_options.h"
 #include "connection.h"
 #include "draining.h"
 #include "fork.h"
 #include "policy_choice.h"
 #include "request.h"
-#include "sized.h"
 #include "thread.h"
 #include "timing.h"
-
-/* ---- options ---- */
-
-static void default_to(uint64_t *value, uint64_t fallback)
-{
-    if (*value == 0) {
-        *value = fallback;
-    }
-}
-
-static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
-{
-    if (value < least) {
-        return least;
-    }
-    return value > most ? most : value;
-}
-
-static muster_status copy_string(const char **text)
-{
-    if (*text != NULL) {
-        *text = strdup(*text);
-        return *text == NULL ? MUSTER_NOMEM : MUSTER_OK;
-    }
-    return MUSTER_OK;
-}
-
-static void options_defaults(muster_channel_options *options)
-{
-    if (options->max_parked == 0) {
-        options->max_parked = 10000;
-    }
-    if (options->max_connecting == 0) {
-        options->max_connecting = 32;
-    }
-    default_to(&options->replace_timeout_ms, 10000);
-    default_to(&options->failover_timeout_ms, 10000);
-    default_to(&options->initial_backoff_ms, 1000);
-    default_to(&options->max_backoff_ms, 120000);
-    default_to(&options->connect_timeout_ms, 20000);
-    default_to(&options->connection_attempt_delay_ms, 250);
-    options->connection_attempt_delay_ms =
-        clamp(options->connection_attempt_delay_ms, 100, 2000);
-}
-
-static muster_status options_copy(muster_channel_options *copy,
-                                  const muster_channel_options *options)
-{
-    muster_channel_options given;
-
-    muster__sized_read(&given, sizeof given, options);
-    *copy = given;
-    copy->policy = NULL;
-    copy->policy_config_json = NULL;
-    copy->authority = NULL;
-    copy->service_config = NULL;
-    options_defaults(copy);
-    if (copy_string(&given.policy) != MUSTER_OK) {
-        return MUSTER_NOMEM;
-    }
-    copy->policy = given.policy;
-    if (copy_string(&given.policy_config_json) != MUSTER_OK) {
-        return MUSTER_NOMEM;
-    }
-    copy->policy_config_json = given.policy_config_json;
-    if (copy_string(&given.authority) != MUSTER_OK) {
-        return MUSTER_NOMEM;
-    }
-    copy->authority = given.authority;
-    if (copy_string(&given.service_config) != MUSTER_OK) {
-        return MUSTER_NOMEM;
-    }
-    copy->service_config = given.service_config;
-    return MUSTER_OK;
-}
 
 /* ---- what reaches it. Thread: control, unless said otherwise ---- */
 
@@ -391,7 +315,7 @@ static muster_status channel_new(const char *name,
     channel->name = strdup(name);
     channel->free_task.fn = muster__channel_free_task;
     if (channel->name == NULL ||
-        options_copy(&channel->options, options) != MUSTER_OK) {
+        muster__channel_options_copy(&channel->options, options) != MUSTER_OK) {
         muster__channel_discard(channel);
         return MUSTER_NOMEM;
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "channel_internal.h"
+#include "channel_options.h"
 #include "log_internal.h"
 
 /* Both connections point to it, so that whichever changes first finds it. */
@@ -72,7 +73,6 @@ static void try_again(void *arg)
 
 static muster__renewal *renewal_create(muster__connection *connection)
 {
-    const muster_channel_options *options = &connection->channel->options;
     muster__renewal *renewal = calloc(1, sizeof *renewal);
 
     if (renewal == NULL) {
@@ -84,8 +84,8 @@ static muster__renewal *renewal_create(muster__connection *connection)
         return NULL;
     }
     renewal->old = connection;
-    muster__backoff_init(&renewal->backoff, options->initial_backoff_ms,
-                         options->max_backoff_ms);
+    muster__channel_backoff_init(&renewal->backoff,
+                                 &connection->channel->options);
     return renewal;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "channel_internal.h"
+#include "channel_options.h"
 #include "connection.h"
 #include "log_internal.h"
 
@@ -95,8 +96,7 @@ static muster__retry *retry_create(muster_channel *channel,
     }
     retry->channel = channel;
     retry->subchannel = subchannel;
-    muster__backoff_init(&retry->backoff, channel->options.initial_backoff_ms,
-                         channel->options.max_backoff_ms);
+    muster__channel_backoff_init(&retry->backoff, &channel->options);
     return retry;
 }
 

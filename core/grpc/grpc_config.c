@@ -11,6 +11,7 @@
 
 #include <grpc/grpc_security.h>
 
+#include "grpc_args.h"
 #include "grpc_target.h"
 #include "runtime.h"
 #include "sized.h"
@@ -23,120 +24,22 @@ struct muster__grpc_config {
     grpc_channel_credentials *credentials; /* kept alive by keeper */
     grpc_channel *keeper;
     muster__tls *tls; /* then neither of the two */
-    grpc_arg *args;   /* n_args, the user's but for those in fixed_keys */
-    size_t n_args;
-    bool has_authority;
-    bool needs_ping_limit;
+    muster__grpc_args args;
     bool finds_calls;
     char *health_service; /* NULL: the core's word goes */
     atomic_bool has_unwatched;
 };
 
-/* Muster's rules rest on these: the user's are ignored. */
-static const char *const fixed_keys[] = {
-    GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
-    GRPC_ARG_ENABLE_HTTP_PROXY,
-    GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS,
-    GRPC_ARG_ENABLE_RETRIES,
-    GRPC_ARG_SERVICE_CONFIG,
-    GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION,
-    GRPC_ARG_LB_POLICY_NAME,
-    GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
-    GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
-    GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
-};
-
 /* Arguments that muster adds, at most. */
-#define MAX_ADDED_ARGS 10
+#define MAX_ADDED_ARGS 9
 
 #define DIAGNOSIS_TIMEOUT_MS UINT64_C(5000)
-
-static bool is_fixed(const char *key)
-{
-    for (size_t i = 0; i < sizeof fixed_keys / sizeof fixed_keys[0]; i++) {
-        if (strcmp(key, fixed_keys[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const grpc_arg *find_arg(const muster__grpc_config *config,
-                                const char *key)
-{
-    for (size_t i = 0; i < config->n_args; i++) {
-        if (strcmp(config->args[i].key, key) == 0) {
-            return &config->args[i];
-        }
-    }
-    return NULL;
-}
-
-static void free_arg(grpc_arg *arg)
-{
-    free(arg->key);
-    if (arg->type == GRPC_ARG_STRING) {
-        free(arg->value.string);
-    } else if (arg->type == GRPC_ARG_POINTER) {
-        arg->value.pointer.vtable->destroy(arg->value.pointer.p);
-    }
-}
-
-static muster_status copy_arg(const grpc_arg *from, grpc_arg *ret_arg)
-{
-    grpc_arg arg = *from;
-
-    arg.key = strdup(from->key);
-    if (arg.key == NULL) {
-        return MUSTER_NOMEM;
-    }
-    if (from->type == GRPC_ARG_STRING) {
-        arg.value.string = strdup(from->value.string);
-        if (arg.value.string == NULL) {
-            free(arg.key);
-            return MUSTER_NOMEM;
-        }
-    } else if (from->type == GRPC_ARG_POINTER) {
-        arg.value.pointer.p =
-            from->value.pointer.vtable->copy(from->value.pointer.p);
-    }
-    *ret_arg = arg;
-    return MUSTER_OK;
-}
 
 /* NULL stays NULL. */
 static muster_status copy_text(const char *text, char **ret_copy)
 {
     *ret_copy = text == NULL ? NULL : strdup(text);
     return text != NULL && *ret_copy == NULL ? MUSTER_NOMEM : MUSTER_OK;
-}
-
-static muster_status copy_args(muster__grpc_config *config,
-                               const grpc_channel_args *args)
-{
-    if (args == NULL || args->num_args == 0) {
-        return MUSTER_OK;
-    }
-    config->args = calloc(args->num_args, sizeof *config->args);
-    if (config->args == NULL) {
-        return MUSTER_NOMEM;
-    }
-    for (size_t i = 0; i < args->num_args; i++) {
-        if (is_fixed(args->args[i].key)) {
-            continue;
-        }
-        if (copy_arg(&args->args[i], &config->args[config->n_args]) !=
-            MUSTER_OK) {
-            return MUSTER_NOMEM;
-        }
-        config->n_args++;
-    }
-    config->has_authority =
-        find_arg(config, GRPC_ARG_DEFAULT_AUTHORITY) != NULL;
-    config->needs_ping_limit =
-        find_arg(config, GRPC_ARG_KEEPALIVE_TIME_MS) != NULL &&
-        find_arg(config, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA) == NULL;
-    return MUSTER_OK;
 }
 
 /* C core has no public function that takes a reference to credentials, but a
@@ -161,7 +64,8 @@ static muster_status take_credentials(muster__grpc_config *config,
                                       const muster_grpc_options *options,
                                       muster_error *err)
 {
-    const grpc_arg *name = find_arg(config, GRPC_ARG_DEFAULT_AUTHORITY);
+    const grpc_arg *name =
+        muster__grpc_args_find(&config->args, GRPC_ARG_DEFAULT_AUTHORITY);
 
     if (options->tls == NULL) {
         keep_credentials(config, options->credentials);
@@ -188,10 +92,7 @@ static void destroy(muster__grpc_config *config)
         grpc_channel_destroy(config->keeper);
     }
     muster__tls_destroy(config->tls);
-    for (size_t i = 0; i < config->n_args; i++) {
-        free_arg(&config->args[i]);
-    }
-    free(config->args);
+    muster__grpc_args_fini(&config->args);
     free(config->health_service);
     free(config->target);
     free(config);
@@ -226,13 +127,15 @@ muster_status muster__grpc_config_create(const char *target,
     atomic_init(&config->has_unwatched, false);
     config->target = strdup(target);
     if (config->target == NULL ||
-        copy_text(known.health_service, &config->health_service) != MUSTER_OK ||
-        copy_args(config, known.args) != MUSTER_OK) {
+        copy_text(known.health_service, &config->health_service) != MUSTER_OK) {
         destroy(config);
         goto no_memory;
     }
     config->finds_calls = finds_calls;
-    status = take_credentials(config, &known, err);
+    status = muster__grpc_args_copy(&config->args, &known, err);
+    if (status == MUSTER_OK) {
+        status = take_credentials(config, &known, err);
+    }
     if (status != MUSTER_OK) {
         destroy(config);
         return status;
@@ -352,21 +255,19 @@ static grpc_arg *list_args(const muster__grpc_config *config,
 {
     grpc_channel_args args = {0};
 
-    args.args = calloc(config->n_args + MAX_ADDED_ARGS, sizeof *args.args);
+    args.args = calloc(config->args.n + MAX_ADDED_ARGS, sizeof *args.args);
     if (args.args == NULL) {
         return NULL;
     }
     add_rules(&args, connect_timeout_ms);
-    if (!config->has_authority) {
+    if (muster__grpc_args_find(&config->args, GRPC_ARG_DEFAULT_AUTHORITY) ==
+        NULL) {
         add_string(&args, GRPC_ARG_DEFAULT_AUTHORITY, authority);
     }
-    if (config->needs_ping_limit) {
-        add_integer(&args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-    }
-    if (config->n_args > 0) {
-        memcpy(args.args + args.num_args, config->args,
-               config->n_args * sizeof *args.args);
-        args.num_args += config->n_args;
+    if (config->args.n > 0) {
+        memcpy(args.args + args.num_args, config->args.items,
+               config->args.n * sizeof *args.args);
+        args.num_args += config->args.n;
     }
     *ret_args = args;
     return args.args;

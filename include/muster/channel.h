@@ -55,6 +55,10 @@ typedef struct muster_channel_options {
      * the last valid one stays in force; while there has been none, an invalid
      * one puts the channel into TRANSIENT_FAILURE. */
     const char *service_config;
+    /* How far each backoff strays from its nominal length, either way: 1 to 100
+     * percent. 0: 20; more than 100 reads as that. */
+    uint32_t backoff_jitter_percent;
+    uint32_t reserved_1;
 } muster_channel_options;
 
 /* A call in flight: pins one connection, never a whole list. Made by a pick,

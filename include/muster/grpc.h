@@ -65,9 +65,10 @@ typedef struct muster_grpc_tls_options {
 
 /* All zero but struct_size means insecure and C core's defaults.
  *
- * args are added to every connection. They win over muster's own
- * (grpc.default_authority, and grpc.http2.max_pings_without_data=0, which is
- * given with grpc.keepalive_time_ms so that a frozen peer is noticed on an idle
+ * args are added to every connection. They win over the fields below and over
+ * muster's own (grpc.default_authority, and
+ * grpc.http2.max_pings_without_data=0, which is given with
+ * grpc.keepalive_time_ms so that a frozen peer is noticed on an idle
  * connection), but for those muster's rules rest on, which are ignored:
  * grpc.use_local_subchannel_pool, grpc.enable_http_proxy,
  * grpc.client_idle_timeout_ms, grpc.enable_retries, grpc.service_config,
@@ -91,6 +92,33 @@ typedef struct muster_grpc_options {
      * counts as healthy. The Watch is a call: while it is open, the server does
      * not find the connection idle. */
     const char *health_service;
+
+    /* Keepalive (gRFC A8). Times over 24 days read as never. A connection on
+     * which nothing has come for keepalive_time_ms is pinged; when nothing
+     * comes for keepalive_timeout_ms more it is lost, with its calls. C core
+     * pings at most once a second, and not without a call unless permitted: a
+     * server that does not permit it, or not as often, ends the connection with
+     * too_many_pings. */
+    uint64_t keepalive_time_ms;              /* 0: never */
+    uint64_t keepalive_timeout_ms;           /* 0: 20 000 */
+    uint32_t keepalive_permit_without_calls; /* 1: also without a call */
+    uint32_t max_pings_without_data; /* pings between data; 0: no limit. C
+                                        core's own default, 2, does not notice
+                                        a peer that freezes later */
+
+    /* Bytes of a message. 0: C core's defaults, no limit to send and 4 MB to
+     * receive; over INT_MAX, like UINT64_MAX: no limit. */
+    uint64_t max_send_message_bytes;
+    uint64_t max_receive_message_bytes;
+
+    /* The user-agent header is these around C core's own text; copied. */
+    const char *user_agent_prefix; /* NULL: none */
+    const char *user_agent_suffix; /* NULL: none */
+
+    /* Of what calls send, where they do not say otherwise. C core answers
+     * whatever a server chooses. */
+    grpc_compression_algorithm compression;
+    uint32_t reserved_1;
 } muster_grpc_options;
 
 /* muster_channel_create() with gRPC C core as the transport: what options says

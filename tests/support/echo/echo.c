@@ -73,6 +73,21 @@ static grpc_byte_buffer *describe_peer(const session *self)
     return answer;
 }
 
+/* What the client says it is; empty when it says nothing. */
+static grpc_byte_buffer *describe_user_agent(const session *self)
+{
+    grpc_slice text = grpc_empty_slice();
+
+    for (size_t i = 0; i < self->request_metadata.count; i++) {
+        const grpc_metadata *item = &self->request_metadata.metadata[i];
+
+        if (grpc_slice_str_cmp(item->key, "user-agent") == 0) {
+            text = item->value;
+        }
+    }
+    return grpc_raw_byte_buffer_create(&text, 1);
+}
+
 static void answer_other(session *self)
 {
     const grpc_slice method = self->details.method;
@@ -81,6 +96,8 @@ static void answer_other(session *self)
         answer_with(self, grpc_raw_byte_buffer_create(&self->details.host, 1));
     } else if (grpc_slice_str_cmp(method, "/echo.Echo/Peer") == 0) {
         answer_with(self, describe_peer(self));
+    } else if (grpc_slice_str_cmp(method, "/echo.Echo/UserAgent") == 0) {
+        answer_with(self, describe_user_agent(self));
     } else {
         self->status = GRPC_STATUS_UNIMPLEMENTED;
         self->text = grpc_slice_from_static_string("no such method");

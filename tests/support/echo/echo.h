@@ -4,6 +4,7 @@
  *   Unary      answers "ID:request", with x-server-id in its initial metadata
  *   Stream     sends each message back as it is
  *   Authority  answers the call's :authority
+ *   UserAgent  answers the call's user-agent
  *   Peer       answers "ADDRESS NAME": the client's address, and under TLS the
  *              common name in its certificate, if any */
 #ifndef MUSTER_TESTS_ECHO_ECHO_H

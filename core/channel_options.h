@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A channel's options: copied, with the defaults filled in. Thread: any. */
+#ifndef MUSTER_CORE_CHANNEL_OPTIONS_H
+#define MUSTER_CORE_CHANNEL_OPTIONS_H
+
+#include <muster/channel.h>
+
+#include "backoff.h"
+
+/* *copy becomes what options (may be NULL) says. In any case it is to be given
+ * to fini. MUSTER_NOMEM. */
+muster_status
+muster__channel_options_copy(muster_channel_options *copy,
+                             const muster_channel_options *options);
+void muster__channel_options_fini(muster_channel_options *options);
+
+/* The backoff of a connection of such a channel. */
+void muster__channel_backoff_init(muster__backoff *backoff,
+                                  const muster_channel_options *options);
+
+#endif
