@@ -393,6 +393,7 @@ static muster_status take_options(struct parse *parse, muster__uri *uri,
     if (uriDissectQueryMallocExA(&parse->query, &n, query->first,
                                  query->afterLast, URI_FALSE,
                                  URI_BR_DONT_TOUCH) != URI_SUCCESS) {
+        parse->query = NULL; /* uriparser has freed it, and left it there */
         return MUSTER_NOMEM;
     }
     uri->options = calloc((size_t)n + 1, sizeof *uri->options);
