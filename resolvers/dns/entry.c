@@ -66,12 +66,14 @@ static bool is_enough(const muster__dns_known *known)
 
 /* The servers of many networks do not answer for AAAA at all. A family that
  * never had an answer does not matter when the other's is enough, and is then
- * asked for along with that, not on its own. */
+ * asked for along with that, not on its own. What failed here, for want of
+ * memory, says nothing of the servers. */
 static bool is_companion(const muster__dns_entry *entry, size_t i)
 {
     const muster__dns_known *known = known_of(entry, i);
 
     return entry->n > 1 && known->answer == NULL && is_troubled(known) &&
+           known->trouble != MUSTER__DNS_LOCAL &&
            is_enough(known_of(entry, 1 - i));
 }
 
