@@ -23,7 +23,7 @@ enum {
     WHOLE_MS = 1000,
     SHORTEST_MS = 100,
     RETRY_MS = 1000,
-    ASKING_MS = 5000,
+    ASKING_MS = 500,
     COOLDOWN_MS = 100, /* the least ttl_min, which is what hints go by */
     /* Also when there is nothing to wait for: memory may have been short. */
     LONGEST_MS = 3600 * 1000

@@ -2,11 +2,13 @@
 /* Every allocation of a watch on dns fails once, those of c-ares too: nothing
  * crashes, hangs or leaks, every error is an error, and when memory is back the
  * next list comes, to the same watch.
- *   dns_watch_oom [STEP]   waits for that in every STEP-th run; 1: in all
+ *   dns_watch_oom name|services [STEP]
+ * waits for that in every STEP-th run; 1: in all
  */
 #include <muster/muster.h>
 #include <muster/plugin.h>
 
+#include <ares.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -21,14 +23,18 @@
 
 const muster_plugin *muster_builtin_dns(void);
 
-enum { HANG_S = 20, STEP_DEFAULT = 16, ENDPOINTS = 2 };
+enum { HANG_S = 20, STEP_DEFAULT = 20, ENDPOINTS = 2 };
 
 #define ZONE "oom.test"
-#define OPTIONS "ttl_min=100ms&timeout=500ms&tries=1&service_config=on"
+#define OPTIONS                                                                \
+    "ttl_min=100ms&ttl_max=100ms&timeout=50ms&tries=1&service_config=on"
 
-/* A name, and services; both come to two endpoints. */
-static const char *const paths[] = {"both." ZONE "?" OPTIONS,
-                                    "_web._tcp." ZONE "?" OPTIONS};
+/* Both come to two endpoints. */
+static const struct {
+    const char *name;
+    const char *path;
+} kinds[] = {{"name", "both." ZONE "?" OPTIONS},
+             {"services", "_web._tcp." ZONE "?" OPTIONS}};
 
 static const char records[] =
     "both A 10.0.0.1\n"
@@ -148,25 +154,17 @@ static bool run(const char *target, uint64_t countdown, uint64_t n_failing,
     return has_failed;
 }
 
-static uint64_t run_all(uint64_t n_failing, uint64_t step)
+static uint64_t run_all(const char *target, uint64_t n_failing, uint64_t step)
 {
-    uint64_t n = 0;
-    char target[256];
-
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        (void)snprintf(target, sizeof target, "dns://%s/%s", zone.address,
-                       paths[i]);
-        for (run_number = 1;
-             run(target, run_number, n_failing, run_number % step == 0);
-             run_number++) {
-            n++;
-        }
+    for (run_number = 1;
+         run(target, run_number, n_failing, run_number % step == 0);
+         run_number++) {
     }
-    return n;
+    return run_number - 1;
 }
 
 /* The first passes also warm up what is kept for good. */
-static bool leaks(uint64_t step)
+static bool leaks(const char *target, uint64_t step)
 {
     static const uint64_t n_failing[] = {1, 8, 1, 8};
     size_t before = 0;
@@ -175,7 +173,7 @@ static bool leaks(uint64_t step)
     for (int pass = 0; pass < 4; pass++) {
         before = pass == 2 ? mallinfo2().uordblks : before;
         (void)printf("%llu allocations failed, %llu at a time\n",
-                     (unsigned long long)run_all(n_failing[pass],
+                     (unsigned long long)run_all(target, n_failing[pass],
                                                  pass < 2 ? step : UINT64_MAX),
                      (unsigned long long)n_failing[pass]);
     }
@@ -186,16 +184,34 @@ static bool leaks(uint64_t step)
     return after > before + 4096;
 }
 
+static const char *find_path(const char *name)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kinds[i].name, name) == 0) {
+            return kinds[i].path;
+        }
+    }
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t step = argc > 1 ? strtoull(argv[1], NULL, 10) : STEP_DEFAULT;
+    const char *path = argc > 1 ? find_path(argv[1]) : NULL;
+    uint64_t step = argc > 2 ? strtoull(argv[2], NULL, 10) : STEP_DEFAULT;
+    char target[256];
     bool has_leaked;
 
-    if (muster_plugin_register(muster_builtin_dns, NULL) != MUSTER_OK ||
+    if (path == NULL) {
+        die("dns_watch_oom name|services [STEP]");
+    }
+    if (ares_library_init_mem(ARES_LIB_INIT_ALL, malloc, free, realloc) !=
+            ARES_SUCCESS ||
+        muster_plugin_register(muster_builtin_dns, NULL) != MUSTER_OK ||
         !knot_start(&zone, ZONE, records, NULL)) {
         die("cannot begin");
     }
-    has_leaked = leaks(step != 0 ? step : 1);
+    (void)snprintf(target, sizeof target, "dns://%s/%s", zone.address, path);
+    has_leaked = leaks(target, step != 0 ? step : 1);
     knot_fini(&zone);
     return has_leaked ? 1 : 0;
 }
