@@ -79,8 +79,9 @@ void muster__consul_agent_ask(muster__consul_agent *agent,
 void muster__consul_agent_cancel(muster__consul_agent *agent,
                                  muster__consul_request *request);
 
-/* A transfer has ended: for muster__consul_http_init(). */
+/* A transfer has ended, or all are to be: for muster__consul_http. */
 void muster__consul_agent_ended(void *private, CURLcode code);
+void muster__consul_agents_lost(muster__consul_scope *scope);
 
 /* ---- agent*.c and turns.c for each other ---- */
 

@@ -289,7 +289,9 @@ static muster_status consul_init(const muster_plugin_host *host, void *ctx,
     }
     scope->host = host;
     scope->ctx = ctx;
-    status = muster__consul_http_init(scope, muster__consul_agent_ended, err);
+    scope->http.ended = muster__consul_agent_ended;
+    scope->http.lost = muster__consul_agents_lost;
+    status = muster__consul_http_init(scope, err);
     if (status != MUSTER_OK) {
         free(scope);
         return status;

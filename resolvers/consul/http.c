@@ -114,13 +114,21 @@ static int on_new_time(CURLM *multi, long timeout_ms, void *arg)
     return 0; /* anything else would end all transfers */
 }
 
+/* When libcurl finds no memory to note a socket, it calls neither on_socket()
+ * nor on_new_time(): nothing would wake that transfer, not even its time-out.
+ */
 static void act(muster__consul_scope *scope, curl_socket_t fd, int events)
 {
     int n_running;
+    CURLMcode code =
+        curl_multi_socket_action(scope->http.multi, fd, events, &n_running);
 
-    (void)curl_multi_socket_action(scope->http.multi, fd, events, &n_running);
     end_unwatched(scope);
     hand_out_ended(scope);
+    if (code != CURLM_OK) {
+        scope->http.lost(scope);
+        scope->http.is_broken = true;
+    }
 }
 
 /* ---- life ---- */
@@ -135,9 +143,40 @@ static void forget_unwatched(muster__consul_scope *scope, const CURL *easy)
     }
 }
 
+static muster_status open_multi(muster__consul_scope *scope, muster_error *err)
+{
+    CURLM *multi = curl_multi_init();
+
+    if (multi == NULL) {
+        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    }
+    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, scope);
+    (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_new_time);
+    (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, scope);
+    (void)curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    scope->http.multi = multi;
+    return MUSTER_OK;
+}
+
+/* libcurl 7.88.1 may have kept a socket's entry without its table, and divides
+ * by zero when the next socket has that number. No transfer is left. */
+static bool mend(muster__consul_scope *scope)
+{
+    CURLM *former = scope->http.multi;
+    muster_error err;
+
+    if (scope->http.is_broken && open_multi(scope, &err) == MUSTER_OK) {
+        (void)curl_multi_cleanup(former);
+        scope->http.is_broken = false;
+    }
+    return !scope->http.is_broken;
+}
+
 bool muster__consul_http_add(muster__consul_scope *scope, CURL *easy)
 {
-    return curl_multi_add_handle(scope->http.multi, easy) == CURLM_OK;
+    return mend(scope) &&
+           curl_multi_add_handle(scope->http.multi, easy) == CURLM_OK;
 }
 
 void muster__consul_http_remove(muster__consul_scope *scope, CURL *easy)
@@ -173,25 +212,7 @@ static void close_timer(const muster__consul_scope *scope)
     (void)close(scope->http.timer);
 }
 
-static muster_status open_multi(muster__consul_scope *scope, muster_error *err)
-{
-    CURLM *multi = curl_multi_init();
-
-    if (multi == NULL) {
-        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
-    }
-    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, scope);
-    (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_new_time);
-    (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, scope);
-    (void)curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-    scope->http.multi = multi;
-    return MUSTER_OK;
-}
-
 muster_status muster__consul_http_init(muster__consul_scope *scope,
-                                       void (*ended)(void *private,
-                                                     CURLcode code),
                                        muster_error *err)
 {
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -210,10 +231,8 @@ muster_status muster__consul_http_init(muster__consul_scope *scope,
     }
     if (status != MUSTER_OK) {
         curl_global_cleanup();
-        return status;
     }
-    scope->http.ended = ended;
-    return MUSTER_OK;
+    return status;
 }
 
 void muster__consul_http_fini(muster__consul_scope *scope)

@@ -22,16 +22,18 @@ typedef struct muster__consul_http {
                                                       their sockets could not be
                                                       watched */
     unsigned n_unwatched;
+    bool is_broken; /* multi has lost track: it is to be replaced */
     /* A transfer has ended; private is the easy handle's CURLOPT_PRIVATE. It is
      * out of the multi handle, and may be cleaned up. */
     void (*ended)(void *private, CURLcode code);
+    /* For want of memory libcurl has lost track of what some transfer waits
+     * for, and does not say of which: all are to be removed. */
+    void (*lost)(struct muster__consul_scope *scope);
 } muster__consul_http;
 
-/* scope->host and scope->ctx are set; ended is copied. MUSTER_NOMEM,
- * MUSTER_UNAVAILABLE. */
+/* scope->host and scope->ctx are set, ended and lost of scope->http, too.
+ * MUSTER_NOMEM, MUSTER_UNAVAILABLE. */
 muster_status muster__consul_http_init(struct muster__consul_scope *scope,
-                                       void (*ended)(void *private,
-                                                     CURLcode code),
                                        muster_error *err);
 
 /* No transfer is left. */

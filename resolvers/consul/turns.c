@@ -373,3 +373,22 @@ void muster__consul_agent_ended(void *private, CURLcode code)
     request->done(request);
     muster__consul_agent_pump(agent);
 }
+
+static void fail_begun(muster__consul_queue *queue)
+{
+    while (queue->first != NULL) {
+        muster__consul_request *request = queue->first;
+
+        end(request->agent, request);
+        fail_later(request, MUSTER__CONSUL_LOCAL, words_of(MUSTER_NOMEM));
+    }
+}
+
+void muster__consul_agents_lost(muster__consul_scope *scope)
+{
+    for (muster__consul_agent *agent = scope->agents; agent != NULL;
+         agent = agent->next) {
+        fail_begun(&agent->blocking);
+        fail_begun(&agent->reading);
+    }
+}

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation of a watch on consul fails once, but for those inside of
- * libraries, and eight in a row: nothing crashes, hangs or leaks, every error
- * is an error, and when memory is back the next list comes, to the same watch.
+/* Every allocation of a watch on consul fails once, those of libcurl too, and
+ * eight in a row: nothing crashes, hangs or leaks, every error is an error, and
+ * when memory is back the next list comes, to the same watch.
  * The agent is a process of its own, whose allocations do not fail.
  *   consul_watch_oom [STEP]   waits for that in every STEP-th run; 1: in all
  */
 #include <muster/muster.h>
 #include <muster/plugin.h>
 
+#include <curl/curl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,7 +27,7 @@
 
 const muster_plugin *muster_builtin_consul(void);
 
-enum { HANG_S = 20, STEP_DEFAULT = 64, ADDRESS_SIZE = 32 };
+enum { HANG_S = 20, STEP_DEFAULT = 8, ADDRESS_SIZE = 32 };
 
 /* What both processes see. */
 typedef struct agent {
@@ -213,7 +214,9 @@ int main(int argc, char **argv)
     bool has_leaked;
 
     start_agent();
-    if (muster_plugin_register(muster_builtin_consul, NULL) != MUSTER_OK) {
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free, realloc, strdup,
+                             calloc) != CURLE_OK ||
+        muster_plugin_register(muster_builtin_consul, NULL) != MUSTER_OK) {
         die("cannot begin");
     }
     (void)snprintf(target, sizeof target, "consul://127.0.0.1:%d/web",

@@ -146,8 +146,9 @@ static void check(unsigned n)
     CURL *easy = NULL;
 
     n_timers = n;
-    cr_assert_eq(muster__consul_http_init(&scope, on_ended, &err), MUSTER_OK,
-                 "%s", err.message);
+    scope.http.ended = on_ended;
+    cr_assert_eq(muster__consul_http_init(&scope, &err), MUSTER_OK, "%s",
+                 err.message);
     easy = make_transfer();
     has_ended = !muster__consul_http_add(&scope, easy);
     if (has_ended) {
