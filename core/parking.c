@@ -28,6 +28,7 @@ struct muster__parked {
     bool has_waited;          /* it was counted */
     bool is_limited;          /* the service config has had its say */
     bool is_limit_new;        /* its thread sleeps to another deadline yet */
+    bool is_untimed;          /* its thread sleeps without a deadline */
     uint64_t since_ns;
     muster_status status;
     muster_lease lease;
@@ -174,12 +175,11 @@ static void end_locked(muster__parking *parking, muster__parked *parked,
 /* Those that were not done wait again. */
 static void wait_again_locked(muster__parking *parking)
 {
-    uint64_t now_ns = muster__now_ns();
-
     for (muster__parked *p = parking->first; p != NULL && p->phase == SERVING;
          p = p->next) {
         p->phase = WAITING;
-        if (p->fn == NULL && (is_over(p, now_ns) || p->is_limit_new)) {
+        if (p->fn == NULL && p->call.deadline_ns != 0 &&
+            (p->is_untimed || p->is_limit_new)) {
             p->is_limit_new = false;
             pthread_cond_signal(&p->done); /* it slept without its deadline */
         } else if (p->fn != NULL && !p->has_waited) {
@@ -314,7 +314,9 @@ static void wait_locked(muster_channel *channel, muster__parked *parked)
     while (parked->phase != DONE) { /* while it is served, the deadline may
                                        change */
         if (parked->phase == SERVING || parked->call.deadline_ns == 0) {
+            parked->is_untimed = true;
             pthread_cond_wait(&parked->done, &parking->lock);
+            parked->is_untimed = false;
         } else if (muster__cond_wait_until(&parked->done, &parking->lock,
                                            parked->call.deadline_ns) ==
                        ETIMEDOUT &&
