@@ -216,7 +216,6 @@ static bool start_all(muster__priorities *priorities)
         priorities->items[i].is_started = true;
         priorities->items[i].is_stopping = false;
     }
-    priorities->has_active = false;
     return has_changed;
 }
 
@@ -229,12 +228,33 @@ static void arm(muster__priorities *priorities, uint64_t wait_ms)
     }
 }
 
-static bool is_priority_aware(const muster_channel *channel)
+static bool is_aware(const muster__policy *policy)
 {
-    const muster__policy *policy = channel->publisher.policy;
-
     return policy != NULL &&
            (policy->class_->flags & MUSTER_BALANCER_PRIORITY_AWARE) != 0;
+}
+
+/* What is in the view is the affair of the policy that serves from it: of the
+ * former, as long as there is one. */
+static bool serves_all(const muster_channel *channel)
+{
+    const muster__publisher *publisher = &channel->publisher;
+
+    return is_aware(publisher->former != NULL ? publisher->former
+                                              : publisher->policy);
+}
+
+static bool set_active(muster__priorities *priorities,
+                       const muster__priority *served)
+{
+    bool has_changed =
+        served == NULL
+            ? priorities->has_active
+            : !priorities->has_active || priorities->active != served->priority;
+
+    priorities->has_active = served != NULL;
+    priorities->active = served != NULL ? served->priority : 0;
+    return has_changed;
 }
 
 bool muster__priorities_decide(muster_channel *channel)
@@ -245,8 +265,11 @@ bool muster__priorities_decide(muster_channel *channel)
     bool has_changed;
 
     drop_empty(priorities);
-    if (is_priority_aware(channel)) {
-        return start_all(priorities);
+    if (is_aware(channel->publisher.policy)) {
+        has_changed = start_all(priorities);
+        has_changed |= set_active(
+            priorities, serves_all(channel) ? NULL : best(priorities));
+        return has_changed;
     }
     if (priorities->n == 1 && priorities->items[0].is_started &&
         priorities->has_active &&
@@ -257,16 +280,12 @@ bool muster__priorities_decide(muster_channel *channel)
     has_changed = start_needed(channel, now_ms, &wait_ms);
     const muster__priority *served = best(priorities);
     if (served == NULL) {
-        has_changed |= priorities->has_active;
-        priorities->has_active = false;
+        has_changed |= set_active(priorities, NULL);
         arm(priorities, UINT64_MAX);
         return has_changed;
     }
     has_changed |= stop_idle(priorities, served, now_ms, &wait_ms);
-    has_changed |=
-        !priorities->has_active || priorities->active != served->priority;
-    priorities->has_active = true;
-    priorities->active = served->priority;
+    has_changed |= set_active(priorities, served);
     arm(priorities, wait_ms);
     return has_changed;
 }
@@ -309,9 +328,8 @@ void muster__priorities_stopped(muster__priorities *priorities)
 bool muster__priorities_is_active(const muster_channel *channel,
                                   uint32_t priority)
 {
-    return is_priority_aware(channel) ||
-           (channel->priorities.has_active &&
-            channel->priorities.active == priority);
+    return serves_all(channel) || (channel->priorities.has_active &&
+                                   channel->priorities.active == priority);
 }
 
 bool muster__priorities_may_serve(const muster__priorities *priorities)
