@@ -23,7 +23,7 @@ static muster_status check_policy(void *arg, const char *name,
     if (status != MUSTER_OK) {
         return status;
     }
-    status = muster__policy_create(arg, name, config_json, &policy, err);
+    status = muster__policy_create(arg, NULL, name, config_json, &policy, err);
     muster__policy_unref(policy);
     /* The policy is there: what it does not find is its own affair. */
     return status == MUSTER_NOTFOUND ? MUSTER_INVAL : status;

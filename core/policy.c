@@ -192,13 +192,16 @@ static void host_republish(void *ctx)
     muster__nudge_post(&policy->channel->republish_nudge);
 }
 
+/* Only the policy that is wanted ejects: what another says would never be taken
+ * back. */
 static void host_set_ejected(void *ctx, uint64_t id, int is_ejected)
 {
     muster__policy *policy = ctx;
     muster_channel *channel = policy->channel;
     muster__subchannel *subchannel = muster__table_by_id(&channel->table, id);
 
-    if (subchannel == NULL || subchannel->is_ejected == (is_ejected != 0)) {
+    if (policy->root != channel->publisher.policy || subchannel == NULL ||
+        subchannel->is_ejected == (is_ejected != 0)) {
         return;
     }
     muster__priorities_subtract(&channel->priorities, subchannel);
@@ -287,6 +290,7 @@ static void policy_free(muster__policy *policy)
 }
 
 static muster__policy *policy_new(muster_channel *channel,
+                                  const muster__policy *parent,
                                   const char *config_json)
 {
     muster__policy *policy = calloc(1, sizeof *policy);
@@ -300,6 +304,7 @@ static muster__policy *policy_new(muster_channel *channel,
         return NULL;
     }
     policy->channel = channel;
+    policy->root = parent == NULL ? policy : parent->root;
     policy->refs = 1;
     policy->next = channel->policies;
     channel->policies = policy;
@@ -329,12 +334,13 @@ static muster_status policy_start(muster__policy *policy, const char *name,
     return status;
 }
 
-muster_status muster__policy_create(muster_channel *channel, const char *name,
-                                    const char *config_json,
+muster_status muster__policy_create(muster_channel *channel,
+                                    const muster__policy *parent,
+                                    const char *name, const char *config_json,
                                     muster__policy **ret_policy,
                                     muster_error *err)
 {
-    muster__policy *policy = policy_new(channel, config_json);
+    muster__policy *policy = policy_new(channel, parent, config_json);
 
     if (policy == NULL) {
         return muster_error_set(err, MUSTER_NOMEM, "policy %s: out of memory",

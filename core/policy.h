@@ -22,6 +22,7 @@ typedef struct muster__policy_timer muster__policy_timer;
 typedef struct muster__policy {
     muster_channel *channel;
     const muster_balancer_class *class_;
+    const struct muster__policy *root; /* whose child it is, or itself */
     muster__plugin *plugin;
     void *self;
     char *config_json;
@@ -34,10 +35,12 @@ typedef struct muster__policy {
     uint32_t refs; /* the publisher's, and one a published table */
 } muster__policy;
 
-/* A policy by name. config_json is copied. MUSTER_NOTFOUND, MUSTER_INVAL,
- * MUSTER_NOMEM, and what the class's create answers. */
-muster_status muster__policy_create(muster_channel *channel, const char *name,
-                                    const char *config_json,
+/* A policy by name; parent is NULL but for a child. config_json is copied.
+ * MUSTER_NOTFOUND, MUSTER_INVAL, MUSTER_NOMEM, and what the class's create
+ * answers. */
+muster_status muster__policy_create(muster_channel *channel,
+                                    const muster__policy *parent,
+                                    const char *name, const char *config_json,
                                     muster__policy **ret_policy,
                                     muster_error *err);
 

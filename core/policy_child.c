@@ -19,8 +19,8 @@ muster_status muster__child_create(void *ctx, const char *name,
     muster__policy *child = NULL;
     muster_error ignored;
     muster_status status =
-        muster__policy_create(parent->channel, name, config_json, &child,
-                              err != NULL ? err : &ignored);
+        muster__policy_create(parent->channel, parent, name, config_json,
+                              &child, err != NULL ? err : &ignored);
 
     if (status == MUSTER_OK) {
         *ret_child = (muster_child *)(void *)child;

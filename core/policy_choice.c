@@ -109,7 +109,7 @@ muster_status muster__policy_choose(muster_channel *channel, muster_error *err)
 
     if (is_new) {
         muster_status status = muster__policy_create(
-            channel, wanted.name, wanted.config_json, &policy, err);
+            channel, NULL, wanted.name, wanted.config_json, &policy, err);
         if (status != MUSTER_OK) {
             return status;
         }

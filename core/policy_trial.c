@@ -63,8 +63,9 @@ static void try_on_control(muster__request *request)
     trial *self = (trial *)request;
     muster__policy *policy = NULL;
 
-    self->status = muster__policy_create(
-        self->channel, self->name, self->config_json, &policy, &self->err);
+    self->status =
+        muster__policy_create(self->channel, NULL, self->name,
+                              self->config_json, &policy, &self->err);
     muster__policy_unref(policy);
     stage_close(self->channel);
 }
