@@ -390,11 +390,19 @@ static bool must_wait_for_build(muster_channel *channel)
 
 static bool publish_or_build(muster_channel *channel)
 {
-    if (channel->publisher.build == NULL) {
+    const muster__build *build = channel->publisher.build;
+
+    /* One that builds is not told meanwhile; any other is, before it is asked
+     * for a pick. */
+    if (build == NULL || build->policy != channel->publisher.policy) {
         if (!tell_policy(channel)) {
             return false;
         }
         muster__policy_settle(channel);
+    }
+    if (must_wait_for_build(channel)) { /* another is to serve now */
+        channel->publisher.is_dirty = true;
+        return true;
     }
     if (muster__plane_should_merge(channel->plane) && !channel->is_closing) {
         return false;
