@@ -19,11 +19,13 @@ static void timers_destroy(muster_channel *channel)
     muster__timer_destroy(channel->poll_timer);
     muster__timer_destroy(channel->drain_timer);
     muster__timer_destroy(channel->held.timer);
+    muster__timer_destroy(channel->publisher.former_timer);
     muster__timer_destroy(channel->close_timer);
     muster__timer_destroy(channel->shutdown.timer);
     channel->poll_timer = NULL;
     channel->drain_timer = NULL;
     channel->held.timer = NULL;
+    channel->publisher.former_timer = NULL;
     channel->close_timer = NULL;
     channel->shutdown.timer = NULL;
     muster__priorities_fini(&channel->priorities);
@@ -106,15 +108,15 @@ static muster_connectivity aggregate(const muster_channel *channel)
     if (channel->config.is_blocked) {
         return MUSTER_TRANSIENT_FAILURE;
     }
+    if (channel->publisher.policy == NULL && channel->table.n_listed > 0) {
+        return MUSTER_TRANSIENT_FAILURE; /* whatever is READY: nobody picks */
+    }
     if (muster__view_size(channel->plane) > 0) {
         return MUSTER_READY;
     }
     if (!channel->has_list) {
         return channel->resolver_failure == NULL ? MUSTER_CONNECTING
                                                  : MUSTER_TRANSIENT_FAILURE;
-    }
-    if (channel->publisher.policy == NULL && channel->table.n_listed > 0) {
-        return MUSTER_TRANSIENT_FAILURE;
     }
     if (muster__priorities_may_serve(&channel->priorities) ||
         muster__priorities_n_eligible(channel) > 0) {

@@ -148,12 +148,13 @@ static void index_held(muster_channel *channel)
     }
 }
 
+/* Without a policy nothing is wanted yet: the first one says. */
 static bool wants_all(const muster_channel *channel)
 {
     const muster__policy *policy = channel->publisher.policy;
 
-    return !channel->config.is_blocked &&
-           (policy == NULL || policy->class_->want == NULL);
+    return !channel->config.is_blocked && policy != NULL &&
+           policy->class_->want == NULL;
 }
 
 static void add_one(muster_channel *channel, muster__endpoint *endpoint,
@@ -243,13 +244,21 @@ static void apply(muster_channel *channel, const muster__changes *changes,
 static void choose_policy(muster_channel *channel)
 {
     muster_error err;
+    muster_status status = MUSTER_OK;
 
-    if (!channel->config.is_blocked &&
-        muster__policy_choose(channel, &err) != MUSTER_OK) {
-        muster__log(MUSTER_LOG_ERROR, "channel %s: %s",
-                    muster__channel_name(channel), err.message);
-        free(channel->latest_failure);
-        channel->latest_failure = strdup(err.message);
+    if (!channel->config.is_blocked) {
+        status = muster__policy_choose(channel, &err);
+    }
+    if (status == MUSTER_OK) {
+        return;
+    }
+    muster__log(MUSTER_LOG_ERROR, "channel %s: %s",
+                muster__channel_name(channel), err.message);
+    free(channel->latest_failure);
+    channel->latest_failure = strdup(err.message);
+    if (status == MUSTER_NOMEM) {
+        channel->is_resync_due = true; /* there may be some later */
+        muster__channel_poll_soon(channel);
     }
 }
 

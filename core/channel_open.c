@@ -186,6 +186,10 @@ static muster_status make_parts(muster_channel *channel)
                                       &channel->held.timer);
     }
     if (status == MUSTER_OK) {
+        status = muster__timer_create(muster__policy_former_timeout, channel,
+                                      &channel->publisher.former_timer);
+    }
+    if (status == MUSTER_OK) {
         status = muster__timer_create(on_priority_timer, channel,
                                       &channel->priorities.timer);
     }

@@ -60,8 +60,18 @@ static void warn_of_weights(muster_channel *channel)
 
 /* ---- from one to the next ---- */
 
+/* CONNECT verdicts that are under way: whoever they were given to picks again
+ * when the next policy is published. */
+static void forget_asked(muster_channel *channel)
+{
+    while (muster__asked_take(&channel->asked) != 0) {
+    }
+    (void)muster__asked_was_full(&channel->asked);
+}
+
 /* What the former policy wished of endpoints is void. A policy that says itself
- * what it wants is asked soon; any other wants all. */
+ * what it wants is asked soon: until then nothing begins to connect, and what
+ * did goes on. Any other wants all. */
 static void forget_wishes(muster_channel *channel, bool wants_all)
 {
     for (uint32_t i = 0; i < channel->table.n_numbers; i++) {
@@ -69,13 +79,23 @@ static void forget_wishes(muster_channel *channel, bool wants_all)
 
         if (subchannel->endpoint != NULL) {
             muster__priorities_subtract(&channel->priorities, subchannel);
-            subchannel->is_wanted |= wants_all;
+            subchannel->is_wanted =
+                wants_all ||
+                (subchannel->is_wanted && subchannel->connection != NULL);
             subchannel->is_asked = false;
             subchannel->is_ejected = false;
             muster__priorities_add(&channel->priorities, subchannel);
         }
     }
+    forget_asked(channel);
     channel->is_reconcile_due = true;
+}
+
+static void drop_former(muster_channel *channel)
+{
+    muster__timer_stop(channel->publisher.former_timer);
+    muster__policy_unref(channel->publisher.former);
+    channel->publisher.former = NULL;
 }
 
 /* One that says what it wants may want others than those that are READY. */
@@ -90,12 +110,13 @@ static void replace(muster_channel *channel, muster__policy *policy)
     if (old != NULL && !wants_all && publisher->former == NULL &&
         muster__view_size(channel->plane) > 0) {
         publisher->former = old;
+        muster__timer_start(publisher->former_timer,
+                            channel->options.replace_timeout_ms);
     } else {
         muster__policy_unref(old);
     }
     if (wants_all) {
-        muster__policy_unref(publisher->former);
-        publisher->former = NULL;
+        drop_former(channel);
     }
 }
 
@@ -105,7 +126,6 @@ muster_status muster__policy_choose(muster_channel *channel, muster_error *err)
     choice wanted = choose(channel);
     muster__policy *policy = NULL;
     bool is_new = !is_chosen(publisher->policy, &wanted);
-    bool is_change = is_new && publisher->policy != NULL;
 
     if (is_new) {
         muster_status status = muster__policy_create(
@@ -115,12 +135,22 @@ muster_status muster__policy_choose(muster_channel *channel, muster_error *err)
         }
         replace(channel, policy);
     }
-    if (is_change || channel->config.was_blocked) {
+    if (is_new || channel->config.was_blocked) {
         forget_wishes(channel, publisher->policy->class_->want == NULL);
         channel->config.was_blocked = false;
     }
     warn_of_weights(channel);
     return MUSTER_OK;
+}
+
+/* Whether it may become eligible by itself. One that is READY and is not
+ * eligible waits for others: it is ejected, or its priority is not served. */
+static bool is_on_its_way(const muster_channel *channel,
+                          const muster__subchannel *subchannel)
+{
+    return subchannel->state != MUSTER_READY && !subchannel->is_failing &&
+           muster__priorities_is_started(&channel->priorities,
+                                         subchannel->endpoint->data.priority);
 }
 
 /* Something that is wanted is READY, or nothing is that may become so: as gRPC
@@ -140,23 +170,45 @@ static bool may_take_over(const muster_channel *channel)
         if (muster__channel_is_eligible(channel, subchannel)) {
             return true;
         }
-        is_connecting |= !subchannel->is_failing;
+        is_connecting |= is_on_its_way(channel, subchannel);
     }
     return !is_connecting || muster__view_size(channel->plane) == 0;
 }
 
+/* Nor is anything asked any more: only the former can have asked. */
 static void shed_unwanted(muster_channel *channel)
 {
+    forget_asked(channel);
     for (uint32_t i = 0; i < channel->table.n_numbers; i++) {
         muster__subchannel *subchannel = muster__table_at(&channel->table, i);
 
-        if (subchannel->endpoint != NULL && subchannel->is_listed &&
-            !subchannel->is_wanted && !subchannel->is_asked) {
+        if (subchannel->endpoint == NULL || !subchannel->is_listed) {
+            continue;
+        }
+        muster__subchannel_set_wanted(channel, subchannel,
+                                      subchannel->is_wanted, false);
+        if (!subchannel->is_wanted) {
             muster__subchannel_shed(channel, subchannel);
         }
     }
     channel->is_reconcile_due = true;
     muster__nudge_post(&channel->republish_nudge);
+}
+
+void muster__policy_former_timeout(void *arg)
+{
+    muster_channel *channel = arg;
+
+    if (channel->publisher.former != NULL && !channel->is_closing) {
+        muster__log(MUSTER_LOG_WARNING,
+                    "channel %s: nothing that policy %s wants became ready in "
+                    "time; policy %s is given up",
+                    muster__channel_name(channel),
+                    channel->publisher.policy->class_->name,
+                    channel->publisher.former->class_->name);
+        drop_former(channel);
+        shed_unwanted(channel);
+    }
 }
 
 void muster__policy_settle(muster_channel *channel)
@@ -165,8 +217,7 @@ void muster__policy_settle(muster_channel *channel)
 
     if (publisher->former != NULL &&
         (channel->is_closing || may_take_over(channel))) {
-        muster__policy_unref(publisher->former);
-        publisher->former = NULL;
+        drop_former(channel);
         shed_unwanted(channel);
     }
 }

@@ -12,6 +12,9 @@
  * while what the new one wants only begins to connect. */
 muster_status muster__policy_choose(muster_channel *channel, muster_error *err);
 
+/* The fn of the timer that bounds how long a former policy serves. */
+void muster__policy_former_timeout(void *channel);
+
 /* The policy was told: lets the former go when it is not needed any more. */
 void muster__policy_settle(muster_channel *channel);
 

@@ -15,12 +15,13 @@ typedef struct muster__build muster__build;
 typedef struct muster__publisher {
     muster__policy *policy; /* the one that is wanted; NULL before any list */
     muster__policy *former; /* serves until that one can; or NULL */
-    muster__build *build;   /* the one on the worker, or NULL */
-    uint32_t n_policies;    /* ever: numbers them */
-    bool is_dirty;          /* something changed since the last publication */
-    bool is_update_due;     /* the policy has not been told yet */
-    bool is_want_due;       /* it has not been asked what it wants */
-    bool is_running;        /* inside muster__publisher_run() */
+    muster__timer *former_timer; /* replace_timeout: not for longer */
+    muster__build *build;        /* the one on the worker, or NULL */
+    uint32_t n_policies;         /* ever: numbers them */
+    bool is_dirty;      /* something changed since the last publication */
+    bool is_update_due; /* the policy has not been told yet */
+    bool is_want_due;   /* it has not been asked what it wants */
+    bool is_running;    /* inside muster__publisher_run() */
 } muster__publisher;
 
 /* Publishes what changed, or begins to; is_update: the policy is told of it
@@ -39,7 +40,7 @@ void muster__publisher_garbage(void *ctx, void *garbage);
  * NULL when there is none. */
 const muster__policy *muster__publisher_builder(const muster_channel *channel);
 
-/* Drops the policy; the last publication was the closing one. */
+/* Drops the policies; the last publication was the closing one. */
 void muster__publisher_close(muster_channel *channel);
 
 #endif

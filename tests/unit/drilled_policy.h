@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plugin of policies that do what a test says: "drilled", "building",
- * "wanting", "lazy", "failing". One a process. */
+ * "wanting", "aware", "lazy", "failing". One a process. */
 #ifndef MUSTER_TESTS_DRILLED_POLICY_H
 #define MUSTER_TESTS_DRILLED_POLICY_H
 
@@ -17,6 +17,8 @@ static struct {
     atomic_uint n_dones;
     atomic_uint n_created;
     atomic_uint n_destroyed;
+    atomic_int create_fails_after; /* so many more; 0: it does not */
+    muster_status create_status;   /* how it fails then, once */
     atomic_uint n_tables;
     atomic_bool fails_to_build;
     atomic_bool hangs_in_build;
@@ -33,7 +35,10 @@ static struct {
 static muster_status drilled_create(const muster_balancer_env *env,
                                     void **ret_self, muster_error *err)
 {
-    (void)err;
+    if (atomic_load(&drill.create_fails_after) > 0 &&
+        atomic_fetch_sub(&drill.create_fails_after, 1) == 1) {
+        return muster_error_set(err, drill.create_status, "told to fail");
+    }
     drill.env = env;
     atomic_fetch_add(&drill.n_created, 1);
     env->host->republish(env->ctx);
@@ -177,6 +182,17 @@ static const muster_balancer_class wanting = {
     .destroy = drilled_destroy,
 };
 
+static const muster_balancer_class aware = {
+    .struct_size = sizeof aware,
+    .flags = MUSTER_BALANCER_PRIORITY_AWARE,
+    .name = "aware",
+    .create = drilled_create,
+    .update = drilled_update,
+    .want = drilled_want,
+    .pick = drilled_pick,
+    .destroy = drilled_destroy,
+};
+
 static const muster_balancer_class lazy = {
     .struct_size = sizeof lazy,
     .flags = MUSTER_BALANCER_PICKS_WHEN_EMPTY,
@@ -200,7 +216,7 @@ static const muster_balancer_class failing = {
 static const muster_plugin *drill_entry(void)
 {
     static const muster_balancer_class *const classes[] = {
-        &drilled, &building, &wanting, &lazy, &failing};
+        &drilled, &building, &wanting, &aware, &lazy, &failing};
     static const muster_plugin plugin = {
         .struct_size = sizeof plugin,
         .abi_major = MUSTER_ABI_MAJOR,
