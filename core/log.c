@@ -10,6 +10,7 @@
 
 #include "fork.h"
 #include "loop.h"
+#include "text.h"
 
 #define LOG_MESSAGE_SIZE 1024u
 #define LOG_WINDOW_NS 1000000000u
@@ -82,20 +83,6 @@ static void log_deliver(muster_log_level level, const char *message)
     pthread_mutex_unlock(&sink_lock);
     if ((int)level <= current.level) {
         current.fn(current.arg, level, message);
-    }
-}
-
-/* Bytes of a message come from the network and end up on terminals: no control
- * character survives, neither C0, DEL nor (as UTF-8) C1. */
-static void blank_controls(char *message)
-{
-    for (unsigned char *at = (unsigned char *)message; *at != '\0'; at++) {
-        if (*at < 0x20 || *at == 0x7f) {
-            *at = '?';
-        } else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0) {
-            at[0] = '?';
-            at[1] = '?';
-        }
     }
 }
 
@@ -181,6 +168,6 @@ void muster__log_write(muster__log_place *place, muster_log_level level,
     if ((size_t)n >= sizeof message) {
         trim_cut_sequence(message);
     }
-    blank_controls(message);
+    muster__blank_controls(message);
     log_deliver(level, message);
 }

@@ -95,6 +95,27 @@ static inline size_t muster__utf8_end(const char *text, size_t length)
     return at;
 }
 
+/* Cuts text where it stops being UTF-8: one that a buffer's end cut short
+ * inside a sequence loses that. */
+static inline void muster__utf8_trim(char *text)
+{
+    text[muster__utf8_end(text, strlen(text))] = '\0';
+}
+
+/* What comes from outside may end up on a terminal: no control character
+ * survives, neither C0, DEL nor (as UTF-8) C1. */
+static inline void muster__blank_controls(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at != '\0'; at++) {
+        if (*at < 0x20 || *at == 0x7f) {
+            *at = '?';
+        } else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0) {
+            at[0] = '?';
+            at[1] = '?';
+        }
+    }
+}
+
 /* Whether text is UTF-8 without control characters. */
 static inline bool muster__is_clean_text(const char *text, size_t length)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* muster config check: whether a file is a valid gRPC service config. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,14 +118,21 @@ static char *read_file(const char *path, size_t *ret_size)
 
 /* ---- checking ---- */
 
+typedef struct findings {
+    json_t *problems;
+    bool is_out_of_memory; /* not all are there */
+} findings;
+
 static void add(void *arg, const muster_config_problem *problem)
 {
-    json_t *problems = arg;
-
-    (void)json_array_append_new(
-        problems, json_pack("{s:i, s:i, s:s, s:s}", "line", problem->line,
+    findings *self = arg;
+    json_t *row = json_pack("{s:i, s:i, s:s, s:s}", "line", problem->line,
                             "column", problem->column, "path", problem->path,
-                            "text", problem->text));
+                            "text", problem->text);
+
+    if (json_array_append_new(self->problems, row) != 0) {
+        self->is_out_of_memory = true;
+    }
 }
 
 static void print_problems(const char *file, const json_t *problems)
@@ -163,19 +171,21 @@ static exit_code report(arguments *self, exit_code code, json_t *problems)
 
 static exit_code check(arguments *self, const char *text, size_t size)
 {
-    json_t *problems = json_array();
+    findings found = {json_array(), false};
     muster_error err = {.code = MUSTER_OK};
     muster_status status =
-        muster_service_config_check(text, size, add, problems, &err);
+        muster_service_config_check(text, size, add, &found, &err);
     exit_code code = EXIT_CODE_OK;
 
-    if (status == MUSTER_OK || status == MUSTER_INVAL) {
+    if (found.is_out_of_memory) {
+        code = command_fail(EXIT_CODE_FAILURE, self->file, "out of memory");
+    } else if (status == MUSTER_OK || status == MUSTER_INVAL) {
         code = status == MUSTER_OK ? EXIT_CODE_OK : EXIT_CODE_DATA;
-        code = report(self, code, problems);
+        code = report(self, code, found.problems);
     } else {
         code = command_fail(EXIT_CODE_FAILURE, self->file, err.message);
     }
-    json_decref(problems);
+    json_decref(found.problems);
     return code;
 }
 

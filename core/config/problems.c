@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <text.h>
+
 void muster__problems_init(muster__problems *problems)
 {
     memset(problems, 0, sizeof *problems);
@@ -21,21 +23,31 @@ void muster__problems_fini(muster__problems *problems)
     problems->n = 0;
 }
 
+/* Names and policies' words come from outside, and are cut: what is told is
+ * UTF-8 all the same, and steers no terminal. */
+static void make_clean(char *text)
+{
+    muster__utf8_trim(text);
+    muster__blank_controls(text);
+}
+
 /* ---- the path ---- */
 
 static size_t enter(muster__problems *problems, const char *format, ...)
 {
     size_t mark = problems->path_length;
-    size_t room = sizeof problems->path - mark;
+    size_t room = sizeof problems->path - mark; /* 1 at least */
     va_list args;
     int length;
 
     va_start(args, format);
     length = vsnprintf(problems->path + mark, room, format, args);
     va_end(args);
-    problems->path_length = length < 0 || (size_t)length >= room
-                                ? sizeof problems->path - 1
-                                : mark + (size_t)length;
+    if (length < 0) {
+        problems->path[mark] = '\0';
+    }
+    make_clean(problems->path + mark);
+    problems->path_length = mark + strlen(problems->path + mark);
     return mark;
 }
 
@@ -69,6 +81,7 @@ static void add(muster__problems *problems, char *text)
         problems->is_out_of_memory = true;
         return;
     }
+    make_clean(text);
     problems->n++;
 }
 
@@ -142,5 +155,6 @@ muster_status muster__problems_status(const muster__problems *problems,
     if (problems->n_more > 0) {
         append(text, sizeof text, "; and %u more", problems->n_more);
     }
+    muster__utf8_trim(text);
     return muster_error_set(err, MUSTER_INVAL, "%s", text);
 }

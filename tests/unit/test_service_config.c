@@ -4,6 +4,8 @@
 
 #include <muster/service_config.h>
 
+#include <text.h>
+
 TestSuite(service_config, .fini = forget_config);
 
 static const char *policy(void)
@@ -131,6 +133,29 @@ Test(service_config, falls_back_to_the_old_field)
            "loadBalancingPolicy: must be a policy that is known, not \"x\"");
     refuse("{'loadBalancingPolicy': 1}",
            "loadBalancingPolicy: must be a string");
+}
+
+/* ---- text from outside ---- */
+
+Test(service_config, cuts_long_names_between_characters)
+{
+    for (size_t n = 0; n < 2; n++) { /* one of them would end inside one */
+        char text[1024] = "{'loadBalancingConfig': [{'x";
+
+        strcat(text, n == 0 ? "" : "x");
+        for (int i = 0; i < 300; i++) {
+            strcat(text, "\xc3\xa9");
+        }
+        refuse(strcat(text, "': 5}]}"), "must be an object");
+        cr_assert_eq(muster__utf8_end(err.message, strlen(err.message)),
+                     strlen(err.message));
+    }
+}
+
+Test(service_config, blanks_the_control_characters_of_names)
+{
+    refuse("{'loadBalancingConfig': [{'a\\u001b[1mb\\u009b': 5}]}",
+           "it: loadBalancingConfig[0].a?[1mb??: must be an object");
 }
 
 /* ---- the rest ---- */
