@@ -50,6 +50,7 @@ void muster__channel_begin_close(muster_channel *channel)
     channel->is_resync_due = false; /* or its timer would never end */
     muster__timer_stop(channel->held.timer);
     muster__timer_stop(channel->publisher.former_timer);
+    muster__timer_stop(channel->config.retry_timer);
     muster__timer_stop(channel->priorities.timer);
     disconnect_all(channel);
     muster__publisher_run(channel, false);

@@ -47,6 +47,9 @@ static muster_status parse(muster_channel *channel, const char *text,
 muster_status muster__channel_config_init(muster_channel *channel,
                                           muster_error *err)
 {
+    muster__backoff_init(&channel->config.backoff,
+                         channel->options.initial_backoff_ms,
+                         channel->options.max_backoff_ms);
     if (channel->options.service_config == NULL) {
         return MUSTER_OK;
     }
@@ -58,6 +61,7 @@ void muster__channel_config_fini(muster_channel *channel)
 {
     muster__channel_config *config = &channel->config;
 
+    muster__timer_destroy(config->retry_timer);
     muster__service_config_unref(config->own);
     muster__service_config_unref(config->current);
     free(config->text);
@@ -97,13 +101,31 @@ static void refuse(muster_channel *channel, const muster_error *err)
 {
     muster__channel_config *config = &channel->config;
 
-    muster__log(MUSTER_LOG_ERROR, "channel %s: the resolver's %s; %s",
-                muster__channel_name(channel), err->message,
-                config->is_known ? "the last valid one stays"
-                                 : "there is no valid one yet");
+    if (config->refusal == NULL || strcmp(config->refusal, err->message) != 0) {
+        muster__log(MUSTER_LOG_ERROR, "channel %s: the resolver's %s; %s",
+                    muster__channel_name(channel), err->message,
+                    config->is_known ? "the last valid one stays"
+                                     : "there is no valid one yet");
+    }
     config->is_blocked = !config->is_known;
     free(config->refusal);
     config->refusal = strdup(err->message);
+}
+
+static void retry_later(muster__channel_config *config)
+{
+    muster__timer_start(
+        config->retry_timer,
+        muster__backoff_next(&config->backoff, muster__random()));
+}
+
+void muster__channel_config_retry(void *arg)
+{
+    muster_channel *channel = arg;
+
+    channel->config.has_text = false;
+    channel->is_resync_due = true;
+    muster__channel_poll_soon(channel);
 }
 
 static muster_status take_text(muster_channel *channel, const char *text)
@@ -116,6 +138,9 @@ static muster_status take_text(muster_channel *channel, const char *text)
         put_in_force(&channel->config, parsed, true);
     } else if (status != MUSTER_NOMEM) {
         refuse(channel, &err);
+        if (status != MUSTER_INVAL) {
+            retry_later(&channel->config);
+        }
         status = MUSTER_OK;
     }
     return status;
@@ -147,6 +172,10 @@ muster_status muster__channel_config_update(muster_channel *channel)
 
     if (config->has_text && is_same(config->text, text)) {
         return MUSTER_OK;
+    }
+    muster__timer_stop(config->retry_timer);
+    if (!is_same(config->text, text)) {
+        muster__backoff_reset(&config->backoff);
     }
     if (text != NULL) {
         copy = strdup(text);

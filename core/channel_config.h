@@ -10,7 +10,9 @@
 
 #include <muster/channel.h>
 
+#include "backoff.h"
 #include "config/service_config.h"
+#include "loop.h"
 
 typedef struct muster__channel_config {
     muster__service_config *own;     /* the application's, or NULL */
@@ -23,6 +25,8 @@ typedef struct muster__channel_config {
     char *text;              /* the resolver's last, valid or not; NULL: none */
     char *refusal;           /* why text is not in force; NULL: it is */
     uint32_t health_version; /* counts changes of the service to watch */
+    muster__backoff backoff; /* while text cannot be judged */
+    muster__timer *retry_timer; /* then it is looked at again */
 } muster__channel_config;
 
 /* Takes the application's, from the channel's options. MUSTER_INVAL,
@@ -31,7 +35,12 @@ muster_status muster__channel_config_init(muster_channel *channel,
                                           muster_error *err);
 void muster__channel_config_fini(muster_channel *channel);
 
-/* Takes over what the resolver says now. MUSTER_NOMEM: try again later; nothing
+/* The retry timer's fn. */
+void muster__channel_config_retry(void *channel);
+
+/* Takes over what the resolver says now. What cannot be judged now, since its
+ * policy's plugin cannot be loaded, is refused, and looked at again later.
+ * MUSTER_NOMEM: try again later; nothing
  * changed. */
 muster_status muster__channel_config_update(muster_channel *channel);
 

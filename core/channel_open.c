@@ -190,6 +190,10 @@ static muster_status make_parts(muster_channel *channel)
                                       &channel->publisher.former_timer);
     }
     if (status == MUSTER_OK) {
+        status = muster__timer_create(muster__channel_config_retry, channel,
+                                      &channel->config.retry_timer);
+    }
+    if (status == MUSTER_OK) {
         status = muster__timer_create(on_priority_timer, channel,
                                       &channel->priorities.timer);
     }

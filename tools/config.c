@@ -169,6 +169,15 @@ static exit_code report(arguments *self, exit_code code, json_t *problems)
     return code != EXIT_CODE_OK ? code : written;
 }
 
+/* It was not judged: its policy's plugin cannot be loaded, or worse. */
+static exit_code code_of(muster_status status)
+{
+    bool is_plugin = status == MUSTER_ABI || status == MUSTER_PERMISSION ||
+                     status == MUSTER_UNAVAILABLE;
+
+    return is_plugin ? EXIT_CODE_PLUGIN : EXIT_CODE_FAILURE;
+}
+
 static exit_code check(arguments *self, const char *text, size_t size)
 {
     findings found = {json_array(), false};
@@ -183,7 +192,7 @@ static exit_code check(arguments *self, const char *text, size_t size)
         code = status == MUSTER_OK ? EXIT_CODE_OK : EXIT_CODE_DATA;
         code = report(self, code, found.problems);
     } else {
-        code = command_fail(EXIT_CODE_FAILURE, self->file, err.message);
+        code = command_fail(code_of(status), self->file, err.message);
     }
     json_decref(found.problems);
     return code;

@@ -51,6 +51,7 @@ static bool try_policy(muster__problems *problems, const char *name,
     if (status == MUSTER_NOMEM) {
         no_memory(problems);
     } else if (status != MUSTER_OK) {
+        problems->trouble = status == MUSTER_INVAL ? problems->trouble : status;
         add_refusal(problems, err.message);
     } else {
         choice->name = strdup(name);

@@ -8,8 +8,9 @@
 #include "problems.h"
 
 /* Asks whether there is a policy called name, and whether it takes config_json,
- * an object. MUSTER_OK; MUSTER_NOTFOUND: there is none; anything else: it is
- * there and refuses, and err (never NULL) says why. */
+ * an object. MUSTER_OK; MUSTER_NOTFOUND: there is none; MUSTER_INVAL: it is
+ * there and refuses; anything else: it cannot be asked now. err (never NULL)
+ * says why. */
 typedef muster_status (*muster__policy_check_fn)(void *arg, const char *name,
                                                  const char *config_json,
                                                  muster_error *err);

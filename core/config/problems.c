@@ -156,5 +156,7 @@ muster_status muster__problems_status(const muster__problems *problems,
         append(text, sizeof text, "; and %u more", problems->n_more);
     }
     muster__utf8_trim(text);
-    return muster_error_set(err, MUSTER_INVAL, "%s", text);
+    return muster_error_set(
+        err, problems->trouble != MUSTER_OK ? problems->trouble : MUSTER_INVAL,
+        "%s", text);
 }

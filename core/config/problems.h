@@ -25,6 +25,7 @@ typedef struct muster__problems {
     uint32_t n;
     uint32_t n_more; /* that found no room */
     bool is_out_of_memory;
+    muster_status trouble; /* why it cannot be judged now; MUSTER_OK: it can */
     size_t path_length;
     char path[MUSTER__PROBLEM_PATH_SIZE]; /* of what is read now */
 } muster__problems;
@@ -46,8 +47,9 @@ void muster__problems_add(muster__problems *problems, const char *format, ...);
 void muster__problems_add_at(muster__problems *problems, const char *key,
                              const char *text);
 
-/* MUSTER_OK when there are none. Otherwise MUSTER_INVAL, or MUSTER_NOMEM, and
- * err (may be NULL) has as many as it has room for, after what. */
+/* MUSTER_OK when there are none. Otherwise MUSTER_INVAL, MUSTER_NOMEM, or the
+ * trouble: it may be valid, try again later. err (may be NULL) has as many as
+ * it has room for, after what. */
 muster_status muster__problems_status(const muster__problems *problems,
                                       const char *what, muster_error *err);
 

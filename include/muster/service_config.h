@@ -37,8 +37,8 @@ typedef void (*muster_config_problem_fn)(void *arg,
 /* Checks length bytes of JSON as a channel would, the policy's own
  * configuration included (plugins are loaded for that), and calls fn (may be
  * NULL) for each problem, 16 at most. MUSTER_OK; MUSTER_INVAL, and err (may be
- * NULL) has the problems in one text; MUSTER_NOMEM, MUSTER_FORKED. Thread: any.
- */
+ * NULL) has the problems in one text; MUSTER_NOMEM, MUSTER_FORKED; what else
+ * keeps the policy's plugin from being loaded. Thread: any but control. */
 MUSTER_API muster_status muster_service_config_check(
     const char *json, size_t length, muster_config_problem_fn fn, void *arg,
     muster_error *err);

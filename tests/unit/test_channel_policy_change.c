@@ -234,3 +234,46 @@ Test(channel_policy_change, forgets_what_the_former_policy_asked_for)
     cr_assert_eq(share_of(&b, abc[2], 10), 10);
     bench_close(&b);
 }
+
+/* ---- a policy that cannot be loaded now ---- */
+
+Test(channel_policy_change, looks_again_at_what_could_not_be_judged)
+{
+    bench b = open_as(0);
+
+    drill.create_status = MUSTER_TIMEOUT;
+    atomic_store(&drill.create_fails_after, 1); /* the check of it */
+    report_config(2, BALANCE("drilled"));
+    AWAIT(try_pick(&b, 0, NULL) == MUSTER_OK);
+    bench_close(&b);
+}
+
+Test(channel_policy_change, keeps_the_last_one_while_the_next_is_not_judged)
+{
+    bench b = open_as(0);
+    unsigned n_picks;
+
+    report_config(2, NULL);
+    AWAIT(stats_of(&b).ready == 2);
+    drill.create_status = MUSTER_PERMISSION;
+    atomic_store(&drill.create_fails_after, 1);
+    report_config(2, BALANCE("drilled"));
+    n_picks = atomic_load(&drill.next);
+    AWAIT(goes_to(&b, abc[0]) && atomic_load(&drill.next) > n_picks);
+    bench_close(&b);
+}
+
+Test(channel_policy_change, tells_that_it_could_not_be_judged)
+{
+    const char text[] = BALANCE("drilled");
+    bench b = open_as(0);
+    muster_error err;
+
+    drill.create_status = MUSTER_TIMEOUT;
+    atomic_store(&drill.create_fails_after, 1);
+    cr_assert_eq(
+        muster_service_config_check(text, strlen(text), NULL, NULL, &err),
+        MUSTER_TIMEOUT);
+    cr_assert_eq(err.code, MUSTER_TIMEOUT);
+    bench_close(&b);
+}
