@@ -11,6 +11,9 @@
 
 #include "value.h"
 
+/* Each name that is not known may cost a look at the plugin folders. */
+enum { MAX_POLICIES = 64 };
+
 static void no_memory(muster__problems *problems)
 {
     problems->is_out_of_memory = true;
@@ -101,6 +104,11 @@ static void read_list(muster__problems *problems, const json_t *list,
                       muster__balancer_choice *choice)
 {
     if (!muster__config_is_array(problems, list)) {
+        return;
+    }
+    if (json_array_size(list) > MAX_POLICIES) {
+        muster__problems_add(problems, "must have at most %d policies",
+                             (int)MAX_POLICIES);
         return;
     }
     for (size_t i = 0; i < json_array_size(list); i++) {

@@ -135,6 +135,20 @@ Test(service_config, falls_back_to_the_old_field)
            "loadBalancingPolicy: must be a string");
 }
 
+Test(service_config, bounds_the_policies_it_asks_for)
+{
+    char text[2048] = "{'loadBalancingConfig': [{'first': {}}";
+
+    for (int i = 1; i < 64; i++) {
+        strcat(text, ", {'first': {}}");
+    }
+    accept(strcat(text, "]}"));
+    text[strlen(text) - 2] = '\0';
+    refuse(strcat(text, ", {}]}"),
+           "it: loadBalancingConfig: must have at most 64 policies");
+    cr_assert_eq(n_checks, 1);
+}
+
 /* ---- text from outside ---- */
 
 Test(service_config, cuts_long_names_between_characters)
