@@ -186,11 +186,12 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
     start_batch(call);
 }
 
-/* The config came with the list that the pick waited for. */
+/* The config came with the list that the pick waited for. When it forbids the
+ * request, the pick is given back: that is not the endpoint's failure. */
 static void place_late(muster_call *call, muster_lease lease)
 {
     const muster_outcome outcome = {.struct_size = sizeof outcome,
-                                    .status = GRPC_STATUS_RESOURCE_EXHAUSTED};
+                                    .status = GRPC_STATUS_UNAVAILABLE};
     muster_error err;
 
     muster__call_configure(call);
