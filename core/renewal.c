@@ -131,8 +131,10 @@ void muster__renewal_end(muster__connection *connection)
     successor = renewal->successor;
     renewal_destroy(renewal);
     if (successor != NULL) {
-        successor->channel->connector.n_connecting -=
-            successor->is_ready ? 0 : 1;
+        muster_channel *channel = successor->channel;
+
+        channel->connector.n_connecting -= successor->is_ready ? 0 : 1;
+        muster__nudge_post(&channel->connect_nudge); /* there is room now */
         muster__connection_give_up(successor);
     }
 }

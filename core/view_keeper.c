@@ -130,7 +130,6 @@ static void settle_held(muster_channel *channel, uint32_t n_eligible)
         held->has_expired = false;
         muster__timer_stop(held->timer);
     }
-    muster__connector_run(channel); /* what left may have made room */
 }
 
 void muster__channel_replace_timeout(void *arg)

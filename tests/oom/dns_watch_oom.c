@@ -27,7 +27,7 @@ enum { HANG_S = 20, STEP_DEFAULT = 20, ENDPOINTS = 2 };
 
 #define ZONE "oom.test"
 #define OPTIONS                                                                \
-    "ttl_min=100ms&ttl_max=100ms&timeout=50ms&tries=1&service_config=on"
+    "ttl_min=100ms&ttl_max=100ms&timeout=100ms&tries=1&service_config=on"
 
 /* Both come to two endpoints. */
 static const struct {
