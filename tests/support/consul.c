@@ -24,6 +24,8 @@ enum {
     WAIT_S = 30,
     POLL_MS = 10,
     REQUEST_MS = 10000,
+    CATALOG_TRIES = 10,
+    CATALOG_PAUSE_MS = 200,
     PATH_SIZE = 128,
     URL_SIZE = 512,
     BODY_SIZE = 2048,
@@ -131,7 +133,17 @@ bool consul_put_catalog(const consul *self, const char *service,
                    "\"SkipNodeUpdate\": true, \"Service\": {\"Service\": "
                    "\"%s\", \"Address\": \"%s\", \"Port\": %d}}",
                    service, address, port);
-    return consul_request(self, "PUT", "/v1/catalog/register", body, NULL, 0);
+    /* An agent that is busy may be without a leader for a moment; to write the
+     * same again changes nothing. */
+    for (int i = 0; i < CATALOG_TRIES; i++) {
+        if (consul_request(self, "PUT", "/v1/catalog/register", body, NULL,
+                           0)) {
+            return true;
+        }
+        (void)fprintf(stderr, "consul: %s could not be written\n", service);
+        (void)poll(NULL, 0, CATALOG_PAUSE_MS);
+    }
+    return false;
 }
 
 bool consul_deregister(const consul *self, const char *id)
