@@ -68,6 +68,9 @@ static void set_up(const consul *self, CURL *easy, const char *method,
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)REQUEST_MS);
+    /* Another client than what is tested: an agent counts connections by
+     * address, and lets each have 200. */
+    (void)curl_easy_setopt(easy, CURLOPT_INTERFACE, "host!127.0.0.2");
     if (body != NULL) {
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
     }
