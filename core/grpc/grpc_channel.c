@@ -55,9 +55,7 @@ muster_grpc_channel_create(const char *target,
     if (status != MUSTER_OK) {
         return status;
     }
-    /* Calls are to be found: any channel may be shut down. */
-    status =
-        muster__grpc_config_create(target, grpc_options, true, &config, err);
+    status = muster__grpc_config_create(target, grpc_options, &config, err);
     if (status != MUSTER_OK) {
         return status;
     }

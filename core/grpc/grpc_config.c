@@ -25,7 +25,6 @@ struct muster__grpc_config {
     grpc_channel *keeper;
     muster__tls *tls; /* then neither of the two */
     muster__grpc_args args;
-    bool finds_calls;
     char *health_service; /* NULL: the core's word goes */
     atomic_bool has_unwatched;
 };
@@ -108,7 +107,6 @@ static muster_grpc_options read_options(const muster_grpc_options *options)
 
 muster_status muster__grpc_config_create(const char *target,
                                          const muster_grpc_options *options,
-                                         bool finds_calls,
                                          muster__grpc_config **ret_config,
                                          muster_error *err)
 {
@@ -131,7 +129,6 @@ muster_status muster__grpc_config_create(const char *target,
         destroy(config);
         goto no_memory;
     }
-    config->finds_calls = finds_calls;
     status = muster__grpc_args_copy(&config->args, &known, err);
     if (status == MUSTER_OK) {
         status = take_credentials(config, &known, err);
@@ -196,11 +193,6 @@ bool muster__grpc_config_is_first_unwatched(muster__grpc_config *config)
 {
     return !atomic_exchange_explicit(&config->has_unwatched, true,
                                      memory_order_relaxed);
-}
-
-bool muster__grpc_config_finds_calls(const muster__grpc_config *config)
-{
-    return config->finds_calls;
 }
 
 static void add_integer(grpc_channel_args *args, const char *key, int value)

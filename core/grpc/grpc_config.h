@@ -12,12 +12,10 @@
 
 typedef struct muster__grpc_config muster__grpc_config;
 
-/* Copies options (may be NULL) and target. finds_calls: connections can find
- * the calls on them, to cancel them. *ret_config is the caller's
+/* Copies options (may be NULL) and target. *ret_config is the caller's
  * reference. Thread: any. MUSTER_INVAL, MUSTER_NOMEM. */
 muster_status muster__grpc_config_create(const char *target,
                                          const muster_grpc_options *options,
-                                         bool finds_calls,
                                          muster__grpc_config **ret_config,
                                          muster_error *err);
 
@@ -40,9 +38,6 @@ muster__grpc_config_health_service(const muster__grpc_config *config,
 /* True the first time: that servers do not let health be watched is said
  * once. Thread: any. */
 bool muster__grpc_config_is_first_unwatched(muster__grpc_config *config);
-
-/* Constant. */
-bool muster__grpc_config_finds_calls(const muster__grpc_config *config);
 
 /* A channel to one address that keeps muster's rules (design section 7).
  * *ret_channel is the caller's. Thread: any. MUSTER_NOMEM. */

@@ -510,9 +510,6 @@ void muster__grpc_connection_check(muster__grpc_connection *connection)
 void muster__grpc_connection_link(muster__grpc_connection *connection,
                                   muster__grpc_placed *placed)
 {
-    if (!muster__grpc_config_finds_calls(connection->config)) {
-        return;
-    }
     pthread_mutex_lock(&connection->mutex);
     placed->next = connection->calls.next;
     placed->previous = &connection->calls;
@@ -524,9 +521,6 @@ void muster__grpc_connection_link(muster__grpc_connection *connection,
 void muster__grpc_connection_unlink(muster__grpc_connection *connection,
                                     muster__grpc_placed *placed)
 {
-    if (!muster__grpc_config_finds_calls(connection->config)) {
-        return;
-    }
     pthread_mutex_lock(&connection->mutex);
     placed->previous->next = placed->next;
     placed->next->previous = placed->previous;

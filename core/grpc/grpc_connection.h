@@ -37,8 +37,7 @@ muster__grpc_connection_target(const muster__grpc_connection *connection);
  * that. */
 void muster__grpc_connection_check(muster__grpc_connection *connection);
 
-/* Around the life of placed->call. Does nothing when the config does not
- * find calls. Thread: any. */
+/* Around the life of placed->call. Thread: any. */
 void muster__grpc_connection_link(muster__grpc_connection *connection,
                                   muster__grpc_placed *placed);
 void muster__grpc_connection_unlink(muster__grpc_connection *connection,

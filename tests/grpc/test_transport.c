@@ -91,9 +91,8 @@ static muster__grpc_config *make_config(void)
     muster__grpc_config *config = NULL;
     muster_error err;
 
-    cr_assert_eq(
-        muster__grpc_config_create("static:///x", NULL, true, &config, &err),
-        MUSTER_OK, "%s", err.message);
+    cr_assert_eq(muster__grpc_config_create("static:///x", NULL, &config, &err),
+                 MUSTER_OK, "%s", err.message);
     return config;
 }
 
