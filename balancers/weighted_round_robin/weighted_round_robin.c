@@ -43,10 +43,12 @@ static muster_status weighted_create(const muster_balancer_env *env,
                                      void **ret_self, muster_error *err)
 {
     bool is_strict = false;
-    muster_status status =
-        config_read_bool(env->config_json, "strict", &is_strict, err);
+    config settings = config_open(env->config_json, err);
+    muster_status status;
     weighted_round_robin *self;
 
+    config_bool(&settings, "strict", &is_strict);
+    status = config_close(&settings);
     if (status != MUSTER_OK) {
         return status;
     }

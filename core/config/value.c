@@ -7,12 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <json_duration.h>
 #include <json_error.h>
-
-#define NS_PER_S UINT64_C(1000000000)
-
-/* Of google.protobuf.Duration: 10 000 years. */
-#define DURATION_MAX_S UINT64_C(315576000000)
 
 const json_t *muster__config_get(const json_t *object, const char *key)
 {
@@ -127,58 +123,12 @@ bool muster__config_integer(muster__problems *problems, const json_t *value,
 
 /* ---- durations ---- */
 
-/* Digits, at most limit of them; moves *text behind them. False: none, or too
- * many. */
-static bool read_digits(const char **text, size_t limit, uint64_t *ret_value,
-                        size_t *ret_n)
-{
-    uint64_t value = 0;
-    size_t n = 0;
-
-    while (**text >= '0' && **text <= '9') {
-        if (++n > limit) {
-            return false;
-        }
-        value = value * 10 + (uint64_t)(*(*text)++ - '0');
-    }
-    *ret_value = value;
-    *ret_n = n;
-    return n > 0;
-}
-
-static bool parse_duration(const char *text, uint64_t *ret_ns)
-{
-    uint64_t seconds = 0;
-    uint64_t fraction = 0;
-    size_t n = 0;
-
-    if (!read_digits(&text, 12, &seconds, &n) || seconds > DURATION_MAX_S) {
-        return false;
-    }
-    if (*text == '.') {
-        text++;
-        if (!read_digits(&text, 9, &fraction, &n)) {
-            return false;
-        }
-        for (; n < 9; n++) {
-            fraction *= 10;
-        }
-    }
-    if (strcmp(text, "s") != 0) {
-        return false;
-    }
-    *ret_ns = seconds >= (uint64_t)INT64_MAX / NS_PER_S
-                  ? (uint64_t)INT64_MAX
-                  : seconds * NS_PER_S + fraction;
-    return true;
-}
-
 bool muster__config_duration(muster__problems *problems, const json_t *value,
                              uint64_t *ret_ns)
 {
     const char *text = json_string_value(value);
 
-    if (text == NULL || !parse_duration(text, ret_ns)) {
+    if (text == NULL || !muster__json_duration(text, ret_ns)) {
         muster__problems_add(problems, "must be a duration like \"1.5s\"");
         return false;
     }
