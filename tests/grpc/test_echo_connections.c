@@ -59,11 +59,12 @@ static uint32_t goaway_code_of(size_t number)
     return view.from_server.goaway_code;
 }
 
-/* ---- Idleness and age ---- */
+/* ---- Idleness and age: long enough for a call to begin in them ---- */
 
 Test(echo_connections, end_when_they_are_idle)
 {
-    static const char *const flags[] = {"--max-connection-idle-ms", "50", NULL};
+    static const char *const flags[] = {"--max-connection-idle-ms", "500",
+                                        NULL};
 
     start(flags, NULL, 0);
     cr_expect_eq(core_client_ask(&client), GRPC_STATUS_OK);
@@ -73,8 +74,8 @@ Test(echo_connections, end_when_they_are_idle)
 
 Test(echo_connections, end_by_age_after_their_calls)
 {
-    static const char *const flags[] = {"--max-connection-age-ms", "50", NULL};
-    grpc_metadata slow = core_header("x-delay-ms", "300");
+    static const char *const flags[] = {"--max-connection-age-ms", "500", NULL};
+    grpc_metadata slow = core_header("x-delay-ms", "1000");
     core_call made;
 
     start(flags, NULL, 0);
