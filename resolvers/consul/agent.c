@@ -35,6 +35,7 @@ static void destroy(muster__consul_agent *agent)
     if (agent->timer != 0) {
         scope->host->cancel(scope->ctx, agent->timer);
     }
+    muster__consul_http_fini(&agent->http);
     muster__consul_environment_free(&agent->environment);
     free(agent->addresses);
     free(agent);
@@ -111,6 +112,11 @@ create(muster__consul_scope *scope, const muster__consul_place *place,
     agent->place = *place;
     agent->version =
         place->is_tls ? MUSTER__CONSUL_UNKNOWN : MUSTER__CONSUL_HTTP_1;
+    agent->http = (muster__consul_http){.host = scope->host,
+                                        .ctx = scope->ctx,
+                                        .ended = muster__consul_agent_ended,
+                                        .lost = muster__consul_agent_lost,
+                                        .owner = agent};
     muster__consul_queue_init(&agent->blocking);
     muster__consul_queue_init(&agent->reading);
     muster__consul_queue_init(&agent->waiting);
@@ -121,29 +127,50 @@ create(muster__consul_scope *scope, const muster__consul_place *place,
     }
     muster__consul_place_text(place, agent->text, sizeof agent->text);
     write_url(agent);
+    return agent;
+}
+
+static muster_status add(muster__consul_scope *scope,
+                         const muster__consul_place *place,
+                         const muster__consul_environment *environment,
+                         muster__consul_agent **ret_agent, muster_error *err)
+{
+    muster__consul_agent *agent = create(scope, place, environment);
+    muster_status status;
+
+    if (agent == NULL) {
+        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    }
+    status = muster__consul_http_init(&agent->http, err);
+    if (status != MUSTER_OK) {
+        destroy(agent);
+        return status;
+    }
     tell_unverified(agent);
     agent->next = scope->agents;
     scope->agents = agent;
-    return agent;
+    *ret_agent = agent;
+    return MUSTER_OK;
 }
 
 muster_status muster__consul_agent_join(
     muster__consul_scope *scope, const muster__consul_place *place,
     const muster__consul_environment *environment, uint32_t max_connections,
-    muster__consul_agent **ret_agent)
+    muster__consul_agent **ret_agent, muster_error *err)
 {
     muster__consul_agent *agent = scope->agents;
     char text[MUSTER__CONSUL_URL_SIZE];
+    muster_status status = MUSTER_OK;
 
     muster__consul_place_text(place, text, sizeof text);
     while (agent != NULL && !is_same(agent, text, environment)) {
         agent = agent->next;
     }
     if (agent == NULL) {
-        agent = create(scope, place, environment);
+        status = add(scope, place, environment, &agent, err);
     }
-    if (agent == NULL) {
-        return MUSTER_NOMEM;
+    if (status != MUSTER_OK) {
+        return status;
     }
     muster__consul_agent_limit(agent, max_connections);
     agent->n_references++;

@@ -13,6 +13,7 @@
 
 #include "environment.h"
 #include "gone.h"
+#include "http.h"
 #include "place.h"
 #include "queue.h"
 #include "request.h"
@@ -34,6 +35,7 @@ typedef struct muster__consul_agent {
     uint32_t max_connections; /* 0: what its kind allows */
     uint32_t former_slots;    /* connections that it took before fewer were
                                  allowed, while it counts them; else 0 */
+    muster__consul_http http;
     muster__consul_place place;
     muster__consul_environment environment;   /* for TLS */
     char text[MUSTER__CONSUL_URL_SIZE];       /* for messages */
@@ -59,11 +61,12 @@ typedef struct muster__consul_agent {
 } muster__consul_agent;
 
 /* Finds the agent, or makes it. place and environment are copied. *ret_agent
- * takes a reference: see muster__consul_agent_leave(). MUSTER_NOMEM. */
+ * takes a reference: see muster__consul_agent_leave(). MUSTER_NOMEM,
+ * MUSTER_UNAVAILABLE. */
 muster_status muster__consul_agent_join(
     muster__consul_scope *scope, const muster__consul_place *place,
     const muster__consul_environment *environment, uint32_t max_connections,
-    muster__consul_agent **ret_agent);
+    muster__consul_agent **ret_agent, muster_error *err);
 void muster__consul_agent_leave(muster__consul_agent *agent);
 
 /* Those that a lookup kept. No target is left. */
@@ -79,16 +82,17 @@ void muster__consul_agent_ask(muster__consul_agent *agent,
 void muster__consul_agent_cancel(muster__consul_agent *agent,
                                  muster__consul_request *request);
 
-/* A transfer has ended, or all are to be: for muster__consul_http. */
+/* A transfer has ended, or all are to be: for muster__consul_http, whose owner
+ * the agent is. */
 void muster__consul_agent_ended(void *private, CURLcode code);
-void muster__consul_agents_lost(muster__consul_scope *scope);
+void muster__consul_agent_lost(void *owner);
 
 /* ---- agent*.c and turns.c for each other ---- */
 
 void muster__consul_agent_unref(muster__consul_agent *agent);
 
-/* From now on there are at most so many connections; 0: as many as before. Does
- * nothing when there are fewer. */
+/* From now on there are at most so many connections; 0, or more than before: as
+ * many as before. Lets libcurl know. */
 void muster__consul_agent_limit(muster__consul_agent *agent,
                                 uint32_t max_connections);
 

@@ -149,14 +149,16 @@ static muster_status set_up(muster__consul_instance *self,
                                 "is over %d bytes long",
                                 QUERY_MAX);
     }
-    if (self->query == NULL ||
-        muster__consul_agent_join(self->scope, &place, environment,
-                                  self->options.max_connections,
-                                  &self->agent) != MUSTER_OK ||
-        muster__consul_store_init(self) != MUSTER_OK) {
+    if (self->query == NULL) {
         return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
-    return MUSTER_OK;
+    status = muster__consul_agent_join(self->scope, &place, environment,
+                                       self->options.max_connections,
+                                       &self->agent, err);
+    if (status == MUSTER_OK && muster__consul_store_init(self) != MUSTER_OK) {
+        status = muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    }
+    return status;
 }
 
 static muster_status create_by(read_target_fn read_target,
@@ -281,21 +283,20 @@ static const muster_resolver_class socket_class = {
 static muster_status consul_init(const muster_plugin_host *host, void *ctx,
                                  void **ret_shared, muster_error *err)
 {
-    muster__consul_scope *scope = calloc(1, sizeof *scope);
-    muster_status status;
+    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    muster__consul_scope *scope;
 
+    if (code != CURLE_OK) {
+        return muster_error_set(err, MUSTER_UNAVAILABLE, "libcurl: %s",
+                                curl_easy_strerror(code));
+    }
+    scope = calloc(1, sizeof *scope);
     if (scope == NULL) {
+        curl_global_cleanup();
         return muster_error_set(err, MUSTER_NOMEM, "out of memory");
     }
     scope->host = host;
     scope->ctx = ctx;
-    scope->http.ended = muster__consul_agent_ended;
-    scope->http.lost = muster__consul_agents_lost;
-    status = muster__consul_http_init(scope, err);
-    if (status != MUSTER_OK) {
-        free(scope);
-        return status;
-    }
     *ret_shared = scope;
     return MUSTER_OK;
 }
@@ -305,7 +306,7 @@ static void consul_fini(void *shared)
     muster__consul_scope *scope = shared;
 
     muster__consul_agents_destroy(scope);
-    muster__consul_http_fini(scope);
+    curl_global_cleanup();
     free(scope);
 }
 

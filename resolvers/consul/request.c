@@ -254,6 +254,17 @@ static bool set_url(const muster__consul_request *request)
            curl_easy_setopt(request->easy, CURLOPT_URL, url) == CURLE_OK;
 }
 
+/* Without the empty one a proxy of the environment would be used, which would
+ * see the token; it may have a name, too. */
+static bool set_texts(CURL *easy)
+{
+    return curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") ==
+               CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ==
+               CURLE_OK;
+}
+
 static void set_behaviour(const muster__consul_request *request)
 {
     CURL *easy = request->easy;
@@ -261,10 +272,7 @@ static void set_behaviour(const muster__consul_request *request)
 
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    (void)curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* it may have a name */
-    (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
@@ -298,7 +306,8 @@ muster_status muster__consul_request_open(muster__consul_request *request,
     set_behaviour(request);
     set_callbacks(request);
     status =
-        set_url(request) && set_headers(request) && set_addresses(request)
+        set_texts(request->easy) && set_url(request) && set_headers(request) &&
+                set_addresses(request)
             ? muster__consul_agent_set_up(request->agent, request->easy, err)
             : muster_error_set(err, MUSTER_NOMEM, "out of memory");
     if (status != MUSTER_OK) {

@@ -8,14 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "http.h"
-
 struct muster__consul_agent;
 
 typedef struct muster__consul_scope {
     const muster_plugin_host *host;
-    void *ctx; /* first argument of every host call */
-    muster__consul_http http;
+    void *ctx;                           /* first argument of every host call */
     struct muster__consul_agent *agents; /* all there are */
     bool has_told_unverified; /* that a certificate is not looked at */
 } muster__consul_scope;

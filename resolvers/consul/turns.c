@@ -35,17 +35,19 @@ static const char *words_of(muster_status status)
 
 /* ---- turns ---- */
 
+static uint32_t connections_of(const muster__consul_agent *agent)
+{
+    if (agent->max_connections != 0) {
+        return agent->max_connections;
+    }
+    return agent->version == MUSTER__CONSUL_HTTP_1 ? CONNECTIONS_PLAIN
+                                                   : CONNECTIONS_HTTP_2;
+}
+
 static uint32_t slots_of(const muster__consul_agent *agent)
 {
-    uint32_t given = agent->max_connections;
-
-    if (agent->version == MUSTER__CONSUL_HTTP_1) {
-        return given != 0 ? given : CONNECTIONS_PLAIN;
-    }
-    if (given == 0) {
-        given = CONNECTIONS_HTTP_2;
-    }
-    return agent->version == MUSTER__CONSUL_HTTP_2 ? given * STREAMS : given;
+    return connections_of(agent) *
+           (agent->version == MUSTER__CONSUL_HTTP_2 ? STREAMS : 1);
 }
 
 /* Queries that block leave some slots to those that do not, which would wait
@@ -160,7 +162,7 @@ static void begin(muster__consul_agent *agent, muster__consul_request *request)
                    err.message);
         return;
     }
-    if (!muster__consul_http_add(agent->scope, request->easy)) {
+    if (!muster__consul_http_add(&agent->http, request->easy)) {
         muster__consul_request_close(request);
         fail_later(request, MUSTER__CONSUL_LOCAL, words_of(MUSTER_NOMEM));
         return;
@@ -174,7 +176,7 @@ static void end(muster__consul_agent *agent, muster__consul_request *request)
 {
     uint64_t granted_ms = request->granted_ms;
 
-    muster__consul_http_remove(agent->scope, request->easy);
+    muster__consul_http_remove(&agent->http, request->easy);
     if (request->wait_ms > 0 && agent->version != MUSTER__CONSUL_HTTP_2) {
         muster__consul_gone_add(
             &agent->gone, muster__consul_now_ms(agent->scope),
@@ -208,19 +210,27 @@ static uint32_t room_of(muster__consul_agent *agent)
     return most > n_used ? most - n_used : 0;
 }
 
+/* Slots alone do not bound connections: of many requests that are begun at once
+ * each that finds no room in one makes another (libcurl 7.88.1, though
+ * CURLOPT_PIPEWAIT is set: it waits for the first connection only). */
+static void bound(muster__consul_agent *agent)
+{
+    muster__consul_http_limit(&agent->http, connections_of(agent));
+}
+
 void muster__consul_agent_limit(muster__consul_agent *agent,
                                 uint32_t max_connections)
 {
     uint32_t before = slots_of(agent);
 
-    if (max_connections == 0 || (agent->max_connections != 0 &&
-                                 max_connections >= agent->max_connections)) {
-        return;
+    if (max_connections != 0 && (agent->max_connections == 0 ||
+                                 max_connections < agent->max_connections)) {
+        agent->max_connections = max_connections;
+        if (agent->former_slots < before) {
+            agent->former_slots = before;
+        }
     }
-    agent->max_connections = max_connections;
-    if (agent->former_slots < before) {
-        agent->former_slots = before;
-    }
+    bound(agent);
 }
 
 /* Ends a query that blocks for longer than a round, since before others came:
@@ -355,6 +365,7 @@ static void note_version(muster__consul_agent *agent,
     (void)curl_easy_getinfo(request->easy, CURLINFO_HTTP_VERSION, &version);
     agent->version = version >= CURL_HTTP_VERSION_2_0 ? MUSTER__CONSUL_HTTP_2
                                                       : MUSTER__CONSUL_HTTP_1;
+    bound(agent);
 }
 
 void muster__consul_agent_ended(void *private, CURLcode code)
@@ -384,11 +395,10 @@ static void fail_begun(muster__consul_queue *queue)
     }
 }
 
-void muster__consul_agents_lost(muster__consul_scope *scope)
+void muster__consul_agent_lost(void *owner)
 {
-    for (muster__consul_agent *agent = scope->agents; agent != NULL;
-         agent = agent->next) {
-        fail_begun(&agent->blocking);
-        fail_begun(&agent->reading);
-    }
+    muster__consul_agent *agent = owner;
+
+    fail_begun(&agent->blocking);
+    fail_begun(&agent->reading);
 }

@@ -4,7 +4,6 @@
 
 #include <http.h>
 #include <poll.h>
-#include <scope.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,7 +107,6 @@ static void run_once(void)
 /* ---- a transfer that nothing but its time ends ---- */
 
 static http_server *server;
-static muster__consul_scope scope;
 static bool has_ended;
 
 static void on_ended(void *private, CURLcode code)
@@ -142,15 +140,15 @@ static CURL *make_transfer(void)
 static void check(unsigned n)
 {
     uint64_t start_ns = watched_now_ns();
+    muster__consul_http http = {.host = &host, .ended = on_ended};
     muster_error err;
     CURL *easy = NULL;
 
     n_timers = n;
-    scope.http.ended = on_ended;
-    cr_assert_eq(muster__consul_http_init(&scope, &err), MUSTER_OK, "%s",
+    cr_assert_eq(muster__consul_http_init(&http, &err), MUSTER_OK, "%s",
                  err.message);
     easy = make_transfer();
-    has_ended = !muster__consul_http_add(&scope, easy);
+    has_ended = !muster__consul_http_add(&http, easy);
     if (has_ended) {
         curl_easy_cleanup(easy);
     }
@@ -159,16 +157,17 @@ static void check(unsigned n)
                      "after %u timers", n);
         run_once();
     }
-    muster__consul_http_fini(&scope);
+    muster__consul_http_fini(&http);
 }
 
 Test(consul_http, ends_transfers_without_timers, .timeout = 30)
 {
-    scope.host = &host;
+    cr_assert_eq(curl_global_init(CURL_GLOBAL_DEFAULT), CURLE_OK);
     server = http_server_start(never_answers, NULL);
     cr_assert_not_null(server);
     for (unsigned n = 0; n < 6; n++) {
         check(n);
     }
     http_server_stop(server);
+    curl_global_cleanup();
 }
