@@ -333,3 +333,22 @@ muster_status muster_plugin_path_add(const char *path)
     }
     return muster__plugin_path_add(path);
 }
+
+muster_status
+muster_plugin_find_balancer(const char *name,
+                            const muster_balancer_class **ret_class,
+                            muster_error *err)
+{
+    muster__plugin *plugin = NULL;
+
+    if (muster__loop_is_current()) {
+        return muster_error_set(err, MUSTER_WOULD_DEADLOCK,
+                                "muster_plugin_find_balancer: reads files, "
+                                "which the control thread must not wait for");
+    }
+    if (name == NULL || ret_class == NULL) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "muster_plugin_find_balancer: NULL");
+    }
+    return muster__registry_balancer(name, ret_class, &plugin, err);
+}

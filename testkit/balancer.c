@@ -238,8 +238,13 @@ unsigned muster_testkit_balancer_step(muster_testkit_balancer *kit)
 unsigned muster_testkit_balancer_advance(muster_testkit_balancer *kit,
                                          uint64_t delay_ms)
 {
-    uint64_t limit_ns =
-        testkit_agenda_now_ns(&kit->agenda) + delay_ms * 1000000;
+    return muster_testkit_balancer_advance_ns(kit, delay_ms * 1000000);
+}
+
+unsigned muster_testkit_balancer_advance_ns(muster_testkit_balancer *kit,
+                                            uint64_t delay_ns)
+{
+    uint64_t limit_ns = testkit_agenda_now_ns(&kit->agenda) + delay_ns;
     unsigned n_run = muster_testkit_balancer_step(kit);
 
     while (testkit_agenda_move(&kit->agenda, limit_ns)) {

@@ -22,6 +22,7 @@ typedef exit_code (*command_fn)(int argc, char **argv);
 exit_code command_config(int argc, char **argv);
 exit_code command_plugins(int argc, char **argv);
 exit_code command_resolve(int argc, char **argv);
+exit_code command_simulate(int argc, char **argv);
 exit_code command_version(int argc, char **argv);
 exit_code command_watch(int argc, char **argv);
 

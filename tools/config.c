@@ -9,6 +9,7 @@
 #include <muster/service_config.h>
 
 #include "command.h"
+#include "file.h"
 #include "options.h"
 
 typedef struct arguments {
@@ -72,49 +73,6 @@ static const output_column columns[] = {
 };
 
 static const char *const name[] = {"path", NULL};
-
-/* ---- reading ---- */
-
-/* All of it; NULL, and errno, when that fails. */
-static char *read_all(FILE *in, size_t *ret_size)
-{
-    char *buffer = NULL;
-    char chunk[4096];
-    FILE *out = open_memstream(&buffer, ret_size);
-    size_t n;
-
-    if (out == NULL) {
-        return NULL;
-    }
-    while ((n = fread(chunk, 1, sizeof chunk, in)) > 0) {
-        (void)fwrite(chunk, 1, n, out);
-    }
-    if (ferror(in) != 0 || ferror(out) != 0) {
-        int code = errno;
-        (void)fclose(out);
-        free(buffer);
-        errno = code;
-        return NULL;
-    }
-    if (fclose(out) != 0) {
-        free(buffer);
-        return NULL;
-    }
-    return buffer;
-}
-
-static char *read_file(const char *path, size_t *ret_size)
-{
-    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    char *text = in == NULL ? NULL : read_all(in, ret_size);
-    int code = errno;
-
-    if (in != NULL && in != stdin) {
-        (void)fclose(in);
-    }
-    errno = code;
-    return text;
-}
 
 /* ---- checking ---- */
 
@@ -207,7 +165,7 @@ exit_code command_config(int argc, char **argv)
 
     options_init(&self.options);
     (void)argp_parse(&argp, argc, argv, 0, NULL, &self);
-    text = read_file(self.file, &size);
+    text = file_read(self.file, &size);
     if (text == NULL) {
         return command_fail(EXIT_CODE_SOURCE, self.file, strerror(errno));
     }

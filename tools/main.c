@@ -20,6 +20,7 @@ static const verb verbs[] = {
     {"resolve", command_resolve, "list a target's endpoints once"},
     {"watch", command_watch, "follow the changes of a target's endpoints"},
     {"config", command_config, "check a gRPC service config"},
+    {"simulate", command_simulate, "compare policies in virtual time"},
     {"plugins", command_plugins, "list the resolvers and balancers there are"},
     {"version", command_version, "show the versions of library and plugin ABI"},
 };

@@ -33,6 +33,8 @@ static void write_value(FILE *out, const json_t *value)
         (void)fputs(json_string_value(value), out);
     } else if (json_is_integer(value)) {
         (void)fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    } else if (json_is_real(value)) {
+        (void)fprintf(out, "%.4g", json_real_value(value));
     } else if (!write_members(out, value)) {
         (void)fputc('-', out);
     }

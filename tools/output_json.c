@@ -2,10 +2,13 @@
 /* Formats json, the whole document, and ndjson, a row a line. */
 #include "output.h"
 
+/* Digits of real numbers: none of ours is known better. */
+#define PRECISION JSON_REAL_PRECISION(6)
+
 bool output_write_json(FILE *out, output *self, const output_report *report)
 {
     (void)self;
-    (void)json_dumpf(report->document, out, JSON_INDENT(2));
+    (void)json_dumpf(report->document, out, JSON_INDENT(2) | PRECISION);
     (void)fputc('\n', out);
     return true;
 }
@@ -37,7 +40,7 @@ bool output_write_ndjson(FILE *out, output *self, const output_report *report)
         if (line == NULL) {
             return false;
         }
-        (void)json_dumpf(line, out, JSON_COMPACT);
+        (void)json_dumpf(line, out, JSON_COMPACT | PRECISION);
         (void)fputc('\n', out);
         json_decref(line);
     }

@@ -258,6 +258,10 @@ unsigned muster_testkit_balancer_step(muster_testkit_balancer *kit);
 unsigned muster_testkit_balancer_advance(muster_testkit_balancer *kit,
                                          uint64_t delay_ms);
 
+/* The same, by nanoseconds. */
+unsigned muster_testkit_balancer_advance_ns(muster_testkit_balancer *kit,
+                                            uint64_t delay_ns);
+
 /* Virtual nanoseconds since the kit was created. Thread: any. */
 uint64_t muster_testkit_balancer_now_ns(muster_testkit_balancer *kit);
 

@@ -73,6 +73,23 @@ Test(registry, loads_a_plugin_when_its_scheme_is_named)
     cr_expect(good_ran());
 }
 
+Test(registry, gives_a_policy_to_programs)
+{
+    const muster_balancer_class *class_ = NULL;
+    muster_error err;
+
+    plugin_copy("muster_reentrant.so", folder, "muster_reentrant.so");
+    cr_assert_eq(muster_plugin_find_balancer("reentrant_first", &class_, &err),
+                 MUSTER_OK, "%s", err.message);
+    cr_expect_str_eq(class_->name, "reentrant_first");
+    cr_expect_eq(muster_plugin_find_balancer("nobody", &class_, &err),
+                 MUSTER_NOTFOUND);
+    cr_expect_not_null(strstr(err.message, "round_robin"), "%s", err.message);
+    cr_expect_str_eq(class_->name, "reentrant_first");
+    cr_expect_eq(muster_plugin_find_balancer(NULL, &class_, NULL),
+                 MUSTER_INVAL);
+}
+
 Test(registry, loads_a_plugin_when_its_policy_is_named)
 {
     plugin_copy("muster_reentrant.so", folder, "muster_reentrant.so");

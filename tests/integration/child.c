@@ -234,6 +234,15 @@ static bool log_to_stderr(child_world *world)
     return true;
 }
 
+static bool plugin_find_balancer(child_world *world)
+{
+    const muster_balancer_class *class_ = NULL;
+
+    (void)world;
+    return muster_plugin_find_balancer("round_robin", &class_, NULL) ==
+           MUSTER_FORKED;
+}
+
 static bool plugin_list(child_world *world)
 {
     (void)world;
@@ -444,6 +453,7 @@ static const child_case cases[] = {
     {"muster_lease_id", lease_id},
     {"muster_log_set", log_set},
     {"muster_log_to_stderr", log_to_stderr},
+    {"muster_plugin_find_balancer", plugin_find_balancer},
     {"muster_plugin_list", plugin_list},
     {"muster_plugin_load", plugin_load},
     {"muster_plugin_path_add", plugin_path_add},

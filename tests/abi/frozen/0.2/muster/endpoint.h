@@ -16,8 +16,9 @@ typedef struct muster_attribute {
 } muster_attribute;
 
 /* One thing that serves: one address, or several of the same thing (gRFC A61:
- * a dual-stack host is one endpoint). Plain data; all that it points to is
- * borrowed for the call that passes it, and copied by the core.
+ * a dual-stack host is one endpoint). They are tried in their order, families
+ * taking turns, and the first that is READY is used. Plain data; all that it
+ * points to is borrowed for the call that passes it, and copied by the core.
  *
  * An address is "10.0.0.1:50051", "[::1]:50051", "[fe80::1%eth0]:50051",
  * "unix:/path" or "unix-abstract:name". Names are a resolver's business: an

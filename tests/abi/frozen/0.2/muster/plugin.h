@@ -199,6 +199,17 @@ typedef void (*muster_plugin_list_fn)(void *arg,
 MUSTER_API muster_status muster_plugin_list(muster_plugin_list_fn fn,
                                             void *arg);
 
+/* The class of a policy by its name, loaded when need be, as a channel would:
+ * for programs that drive a policy themselves, as muster simulate does. The
+ * plugin's init() is not called: env.shared is the caller's business.
+ * *ret_class lives as long as the process does, and is untouched on failure.
+ * Thread: any but control. MUSTER_NOTFOUND (err lists what there is),
+ * MUSTER_INVAL, MUSTER_ABI, MUSTER_PERMISSION, MUSTER_NOMEM, MUSTER_FORKED,
+ * MUSTER_WOULD_DEADLOCK; err (may be NULL) says why. */
+MUSTER_API muster_status muster_plugin_find_balancer(
+    const char *name, const muster_balancer_class **ret_class,
+    muster_error *err);
+
 #ifdef __cplusplus
 }
 #endif
