@@ -150,17 +150,45 @@ MUSTER__HOT void lend(const muster__view *view, muster__slot *slot,
 
 /* Counting comes before looking, and inside the guard: outside, or after, the
  * slot might be closed in between. */
-static muster_status take(const muster__view *view, const muster__guard *guard,
-                          uint32_t index, muster_lease *ret_lease)
+static muster_status take_slot(const muster__view *view,
+                               const muster__guard *guard, muster__slot *slot,
+                               muster_lease *ret_lease)
 {
-    muster__slot *slot = muster__view_slot(view, index);
-
     muster__slot_count(slot, guard, 1);
     if (!muster__slot_is_ready(slot)) {
         return give_back(view, guard, slot);
     }
     lend(view, slot, ret_lease);
     return MUSTER_OK;
+}
+
+/* Of a leader, one of its members. One that has none is given back. */
+MUSTER__APART static muster_status take_member(const muster__view *view,
+                                               const muster__guard *guard,
+                                               muster__slot *leader,
+                                               muster_lease *ret_lease)
+{
+    muster__pool *pool = muster__pool_of(leader);
+    muster__slot *member;
+
+    if (pool == NULL) {
+        return take_slot(view, guard, leader, ret_lease);
+    }
+    member = muster__slot_is_ready(leader) ? muster__pool_choose(pool) : NULL;
+    if (member == NULL) {
+        muster__slot_count(leader, guard, 1);
+        return give_back(view, guard, leader);
+    }
+    return take_slot(view, guard, member, ret_lease);
+}
+
+static muster_status take(const muster__view *view, const muster__guard *guard,
+                          uint32_t index, muster_lease *ret_lease)
+{
+    muster__slot *slot = muster__view_slot(view, index);
+
+    return view->has_pools ? take_member(view, guard, slot, ret_lease)
+                           : take_slot(view, guard, slot, ret_lease);
 }
 
 /* The policy's index is none of ours: a fault of the policy, not of the call.
@@ -323,6 +351,21 @@ leave_given_back(const muster__view *view, muster__guard_slot *own,
     return pick_anew(plane, call, ret_lease, err, 1);
 }
 
+/* The view has pools. */
+MUSTER__COLD static muster_status
+leave_with_member(const muster__view *view, muster__guard_slot *own,
+                  muster__slot *leader, const muster_call_info *call,
+                  muster_lease *ret_lease, muster_error *err)
+{
+    muster__guard guard = muster__guard_of_own(own);
+    muster__plane *plane = view->plane;
+    muster_status status = take_member(view, &guard, leader, ret_lease);
+
+    muster__guard_leave_own(own);
+    return status == GIVEN_BACK ? pick_anew(plane, call, ret_lease, err, 1)
+                                : status;
+}
+
 /* What is needed again after the policy's pick is kept on the stack meanwhile:
  * so the call is taken from args, and the plane from the view. Counting comes
  * before looking, as in take(). */
@@ -344,6 +387,9 @@ MUSTER__HOT muster_status ask(const muster__view *view, muster__guard_slot *own,
         return leave_settled(view, own, args, verdict, result, ret_lease, err);
     }
     slot = muster__view_slot(view, result.index);
+    if (muster__unlikely(view->has_pools)) {
+        return leave_with_member(view, own, slot, args.call, ret_lease, err);
+    }
     prefetch_ahead(view, result.index);
     muster__slot_count_own(slot, own, 1);
     if (muster__unlikely(!muster__slot_is_ready(slot))) {

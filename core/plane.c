@@ -106,6 +106,9 @@ muster_status muster__slot_create(muster__plane *plane, uint64_t id,
 void muster__slot_destroy(muster__plane *plane, muster__slot *slot)
 {
     if (slot != NULL) {
+        if (muster__pool_of(slot) != NULL) {
+            muster__pool_destroy(slot);
+        }
         muster__slot_set_state(slot, MUSTER__SLOT_FREE);
         muster__slots_give(&plane->slots, slot);
     }
@@ -149,6 +152,7 @@ static void fill_view(muster__plane *plane,
     view->table = publication->table;
     view->garbage = publication->garbage;
     view->methods = publication->methods;
+    view->has_pools = plane->has_pools;
     if (publication->policy != NULL && publication->state != MUSTER_SHUTDOWN) {
         set_policy(view, publication->policy);
     }
@@ -170,6 +174,7 @@ static void drain_removed(muster__plane *plane, uint64_t n_left)
             plane->n_refused++;
         }
         plane->n_retired++;
+        muster__pool_drain(plane, slot);
         muster__reclaim_slot(&plane->reclaim, slot);
     }
 }

@@ -82,12 +82,31 @@ void muster__view_remove(muster__plane *plane, muster__slot *slot);
 
 uint32_t
 muster__view_size(const muster__plane *plane); /* of the working view */
-/* The owner of the i-th slot of a frozen view. */
+/* The backend id of the i-th slot of a frozen view. */
 uint32_t muster__frozen_size(const muster__view *view);
-void *muster__frozen_owner(const muster__view *view, uint32_t index);
+uint64_t muster__frozen_id(const muster__view *view, uint32_t index);
 
 /* The sum of a slot's in-flight cells: exact only at rest. */
 int64_t muster__slot_in_flight(const muster__slot *slot);
+
+/* ---- pools: endpoints with several connections. Thread: control ---- */
+
+#define MUSTER__POOL_MAX 64u
+
+/* A slot that stands for up to capacity (at most MUSTER__POOL_MAX) others in
+ * views. It counts no call, and slot_closed() does not hear of it. It should be
+ * in the view only while it has a member. */
+muster_status muster__leader_create(muster__plane *plane, uint64_t id,
+                                    uint32_t capacity, bool is_least_loaded,
+                                    muster__slot **ret_leader);
+
+/* Members are slots of the leader's id that are in no view. Adding needs no
+ * memory and no new view; there is room. One that is removed drains: picks do
+ * not wait for a view to learn of it. When the leader has left the published
+ * view its members drain too, and are not to be removed. */
+void muster__pool_add(muster__slot *leader, muster__slot *member);
+void muster__pool_remove(muster__plane *plane, muster__slot *leader,
+                         muster__slot *member);
 
 /* The working view as it is now: immutable, the caller's. On MUSTER_NOMEM try
  * again later. Views are published in the order they were frozen. discard

@@ -5,6 +5,7 @@
 
 #include "guard.h"
 #include "plane.h"
+#include "pool.h"
 #include "reclaim.h"
 #include "slot.h"
 #include "view.h"
@@ -24,6 +25,7 @@ struct muster__plane {
     muster__reclaim reclaim;
     uint64_t n_retired; /* slots that left the published view, ever */
     uint64_t n_refused; /* slots that left and are marked, ever */
+    bool has_pools;     /* there was a leader */
 };
 
 /* The call that slot counted has ended. Closes the slot when it was the last of

@@ -311,9 +311,8 @@ static void build_done(void *arg)
 static void fill_ready(muster__build *build)
 {
     for (uint32_t i = 0; i < build->n; i++) {
-        const muster__connection *connection =
-            muster__frozen_owner(build->view, i);
-        const muster__subchannel *subchannel = connection->subchannel;
+        const muster__subchannel *subchannel = muster__table_by_id(
+            &build->channel->table, muster__frozen_id(build->view, i));
         muster_backend *backend = &build->ready[i];
 
         build->endpoints[i] = muster__endpoint_ref(subchannel->endpoint);

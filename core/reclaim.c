@@ -54,7 +54,11 @@ static void slot_closed(muster__plane *plane, muster__slot *slot)
     slot->other_link = waiting->freed;
     waiting->freed = slot->number;
     plane->reclaim.n_draining--;
-    plane->host.slot_closed(plane->host.ctx, *muster__slot_owner(slot));
+    if (muster__pool_of(slot) != NULL) {
+        muster__pool_destroy(slot);
+    } else {
+        plane->host.slot_closed(plane->host.ctx, *muster__slot_owner(slot));
+    }
 }
 
 static void collect_finished(muster__plane *plane)

@@ -340,7 +340,7 @@ uint32_t muster__frozen_size(const muster__view *view)
     return view->n_slots;
 }
 
-void *muster__frozen_owner(const muster__view *view, uint32_t index)
+uint64_t muster__frozen_id(const muster__view *view, uint32_t index)
 {
-    return *muster__slot_owner(muster__view_slot(view, index));
+    return muster__view_slot(view, index)->id;
 }

@@ -40,12 +40,14 @@ struct muster__view {
     void *self;
     void *table;
     uint64_t lease_data; /* what a lease remembers; 0: done() is not wanted */
-    uint64_t generation;
     void (*done)(void *self, uint64_t id, void *state,
                  const muster_outcome *outcome);
     char *const *state_chunks;
     uint32_t state_size;
+    bool has_pools; /* slots may be leaders */
+
     uint32_t n_state_chunks;
+    uint64_t generation;
     muster__plane *plane;
     const char *policy_name;
     char *reason;                          /* owned; or NULL */

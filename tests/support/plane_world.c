@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "slot.h"
+
 #define DEADLINE_S 10
 #define CLOSED_CANARY UINT64_C(0xdeadbeefdeadbeef)
 
@@ -150,14 +152,14 @@ bool world_fini(plane_world *world)
     return atomic_load(&world->n_alive) == 0;
 }
 
-world_connection *world_add(plane_world *world)
+static world_connection *connect(plane_world *world, uint64_t id)
 {
     world_connection *connection = calloc(1, sizeof *connection);
 
     if (connection == NULL) {
         return NULL;
     }
-    connection->id = world->next_number++ | UINT64_C(1) << 40;
+    connection->id = id;
     connection->world = world;
     connection->endpoint.address = connection->address;
     (void)snprintf(connection->address, sizeof connection->address,
@@ -169,18 +171,63 @@ world_connection *world_add(plane_world *world)
         free(connection);
         return NULL;
     }
-    if (muster__view_add(world->plane, connection->slot) != MUSTER_OK) {
+    atomic_fetch_add(&world->n_alive, 1);
+    return connection;
+}
+
+static uint64_t next_id(plane_world *world)
+{
+    return world->next_number++ | UINT64_C(1) << 40;
+}
+
+world_connection *world_add(plane_world *world)
+{
+    world_connection *connection = connect(world, next_id(world));
+
+    if (connection != NULL &&
+        muster__view_add(world->plane, connection->slot) != MUSTER_OK) {
         muster__slot_destroy(world->plane, connection->slot);
+        atomic_fetch_sub(&world->n_alive, 1);
         free(connection);
         return NULL;
     }
-    atomic_fetch_add(&world->n_alive, 1);
     return connection;
 }
 
 void world_remove(world_connection *connection)
 {
     muster__view_remove(connection->world->plane, connection->slot);
+}
+
+muster__slot *world_add_leader(plane_world *world, uint32_t capacity,
+                               bool is_least_loaded)
+{
+    muster__slot *leader;
+
+    if (muster__leader_create(world->plane, next_id(world), capacity,
+                              is_least_loaded, &leader) != MUSTER_OK) {
+        return NULL;
+    }
+    if (muster__view_add(world->plane, leader) != MUSTER_OK) {
+        muster__slot_destroy(world->plane, leader);
+        return NULL;
+    }
+    return leader;
+}
+
+world_connection *world_add_member(plane_world *world, muster__slot *leader)
+{
+    world_connection *connection = connect(world, leader->id);
+
+    if (connection != NULL) {
+        muster__pool_add(leader, connection->slot);
+    }
+    return connection;
+}
+
+void world_remove_member(muster__slot *leader, world_connection *member)
+{
+    muster__pool_remove(member->world->plane, leader, member->slot);
 }
 
 static muster_status publish(plane_world *world, muster__view *view,

@@ -65,6 +65,13 @@ bool world_fini(plane_world *world);
 world_connection *world_add(plane_world *world);
 void world_remove(world_connection *connection);
 
+/* A leader in the working view, and its members. NULL when there is no memory.
+ * It leaves by muster__view_remove(), and takes its members along. */
+muster__slot *world_add_leader(plane_world *world, uint32_t capacity,
+                               bool is_least_loaded);
+world_connection *world_add_member(plane_world *world, muster__slot *leader);
+void world_remove_member(muster__slot *leader, world_connection *member);
+
 /* Freezes and publishes: READY when there is a slot, else state. */
 muster_status world_publish_state(plane_world *world, muster_connectivity state,
                                   const char *reason);
