@@ -52,6 +52,7 @@ void muster__channel_free(muster_channel *channel)
     timers_destroy(channel);
     muster__parking_fini(&channel->parking);
     muster__table_fini(&channel->table);
+    muster__pools_fini(&channel->pools);
     free(channel->held.items);
     free(channel->resolver_failure);
     free(channel->latest_failure);

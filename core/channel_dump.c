@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "fork.h"
 #include "request.h"
+#include "spares.h"
 
 typedef struct dump_request {
     muster__request request; /* first */
@@ -61,11 +62,47 @@ static json_t *dump_health(const muster__subchannel *subchannel)
             : names[muster__connection_health(subchannel->connection)]);
 }
 
-static json_t *dump_endpoint(const muster__subchannel *subchannel)
+static json_t *dump_connection(const muster__connection *connection,
+                               muster_connectivity state)
+{
+    return json_pack(
+        "{s:o, s:s, s:I}", "address",
+        text_or_null(
+            connection == NULL ? NULL : muster__connection_address(connection)),
+        "state", state_name((int)state), "in_flight",
+        (json_int_t)(connection == NULL
+                         ? 0
+                         : muster__connection_in_flight(connection)));
+}
+
+/* The first, then those beside it. */
+static json_t *dump_connections(const muster_channel *channel,
+                                const muster__subchannel *subchannel)
+{
+    json_t *list = json_array();
+    const muster__connection *connection = subchannel->connection;
+    muster_connectivity state = (muster_connectivity)subchannel->state;
+    uint32_t n = channel->options.connections_per_endpoint;
+
+    for (uint32_t i = 0; list != NULL && i < n; i++) {
+        if (i > 0) {
+            state = muster__spares_at(channel, subchannel, i, &connection);
+        }
+        if (json_array_append_new(list, dump_connection(connection, state)) !=
+            0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *dump_endpoint(const muster_channel *channel,
+                             const muster__subchannel *subchannel)
 {
     const muster_endpoint *endpoint = &subchannel->endpoint->data;
 
-    return json_pack(
+    json_t *json = json_pack(
         "{s:o, s:o, s:I, s:s, s:o, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I}",
         "address", text_or_null(endpoint->address), "connected_address",
         text_or_null(connected_address(subchannel)), "id",
@@ -78,6 +115,14 @@ static json_t *dump_endpoint(const muster__subchannel *subchannel)
         "last_failure", text_or_null(muster__subchannel_failure(subchannel)),
         "backoff_left_ms",
         (json_int_t)muster__subchannel_backoff_left_ms(subchannel));
+
+    if (json != NULL && muster__pools_are_used(&channel->options) &&
+        json_object_set_new(json, "connections",
+                            dump_connections(channel, subchannel)) != 0) {
+        json_decref(json);
+        json = NULL;
+    }
+    return json;
 }
 
 static json_t *dump_endpoints(const muster_channel *channel)
@@ -88,7 +133,8 @@ static json_t *dump_endpoints(const muster_channel *channel)
         const muster__subchannel *subchannel =
             muster__table_at(&channel->table, i);
         if (subchannel->endpoint != NULL &&
-            json_array_append_new(list, dump_endpoint(subchannel)) != 0) {
+            json_array_append_new(list, dump_endpoint(channel, subchannel)) !=
+                0) {
             json_decref(list);
             list = NULL;
         }

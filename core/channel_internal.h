@@ -24,6 +24,7 @@
 #include "renewal.h"
 #include "resolution.h"
 #include "shutdown.h"
+#include "spares.h"
 #include "subchannel.h"
 #include "subchannel_table.h"
 
@@ -74,6 +75,7 @@ struct muster_channel {
     muster__priorities priorities;
     muster__connector connector;
     muster__renewals renewals;
+    muster__pools pools;
     muster__held held;
     muster__publisher publisher;
     muster__policy *policies; /* all instances, children included */

@@ -424,6 +424,10 @@ muster_status muster_channel_create(const char *target,
         return muster_error_set(err, MUSTER_INVAL,
                                 "a channel needs a target and a place");
     }
+    status = muster__channel_options_check(options, err);
+    if (status != MUSTER_OK) {
+        return status;
+    }
     status = muster__target_parse(target, &parsed, err);
     if (status != MUSTER_OK) {
         return status;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A channel's options: copied, with the defaults filled in. */
+/* A channel's options: checked, copied, with the defaults filled in. */
 #include "channel_options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "plane.h"
 #include "sized.h"
+
+#define CONNECTIONS_MAX (MUSTER__POOL_MAX - 1)
 
 static void default_to(uint64_t *value, uint64_t fallback)
 {
@@ -52,6 +55,30 @@ static void options_defaults(muster_channel_options *options)
     }
     options->backoff_jitter_percent =
         (uint32_t)clamp(options->backoff_jitter_percent, 1, 100);
+    if (options->connections_per_endpoint == 0 || options->transport == NULL) {
+        options->connections_per_endpoint = 1;
+    }
+}
+
+muster_status
+muster__channel_options_check(const muster_channel_options *options,
+                              muster_error *err)
+{
+    muster_channel_options given;
+
+    muster__sized_read(&given, sizeof given, options);
+    if (given.connections_per_endpoint > CONNECTIONS_MAX) {
+        return muster_error_set(
+            err, MUSTER_INVAL, "connections_per_endpoint is %u: at most %u",
+            (unsigned)given.connections_per_endpoint, CONNECTIONS_MAX);
+    }
+    if (given.connection_choice != MUSTER_CONNECTION_ROUND_ROBIN &&
+        given.connection_choice != MUSTER_CONNECTION_LEAST_LOADED) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "there is no connection_choice %d",
+                                (int)given.connection_choice);
+    }
+    return MUSTER_OK;
 }
 
 muster_status

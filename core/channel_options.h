@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A channel's options: copied, with the defaults filled in. Thread: any. */
+/* A channel's options: checked, copied, with the defaults filled in. Thread:
+ * any. */
 #ifndef MUSTER_CORE_CHANNEL_OPTIONS_H
 #define MUSTER_CORE_CHANNEL_OPTIONS_H
 
 #include <muster/channel.h>
 
 #include "backoff.h"
+
+/* MUSTER_INVAL, and why. options may be NULL. */
+muster_status
+muster__channel_options_check(const muster_channel_options *options,
+                              muster_error *err);
 
 /* *copy becomes what options (may be NULL) says. In any case it is to be given
  * to fini. MUSTER_NOMEM. */

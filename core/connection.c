@@ -7,6 +7,7 @@
 #include "channel_internal.h"
 #include "draining.h"
 #include "renewal.h"
+#include "spares.h"
 
 /* ---- what becomes of it ---- */
 
@@ -35,7 +36,9 @@ static void take_up(muster__connection *connection)
     connection->is_ready = true;
     connection->channel->connections.ready++;
     if (!muster__renewal_is_successor(connection)) {
-        muster__subchannel_connected(connection->subchannel);
+        if (!muster__spares_reached(connection)) {
+            muster__subchannel_connected(connection->subchannel);
+        }
     }
     settle(connection);
 }
@@ -45,6 +48,7 @@ void muster__connection_reached(muster__connection *connection,
 {
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
+    bool was_ready = subchannel->state == MUSTER_READY;
 
     muster__race_win(connection->race, attempt);
     connection->attempt = attempt;
@@ -53,7 +57,10 @@ void muster__connection_reached(muster__connection *connection,
     channel->connector.n_connecting--;
     muster__attempt_set_health_service(attempt);
     take_up(connection);
-    muster__channel_reconcile(channel, subchannel);
+    if (!was_ready || !muster__pools_are_used(&channel->options)) {
+        muster__spares_want(channel, subchannel);
+        muster__channel_reconcile(channel, subchannel);
+    } /* else one member more: picks see it without a new view */
     muster__connector_run(channel);
 }
 
@@ -107,31 +114,46 @@ static void failed(muster__connection *connection)
     channel->connections.failed++;
     if (muster__renewal_is_successor(connection)) {
         muster__renewal_failed(connection, reason);
-    } else {
+    } else if (!muster__spares_failed(connection, reason)) {
         failed_to_connect(connection, reason);
     }
     muster__connector_run(channel);
 }
 
-/* A READY one went away: reconnects at once (rule 6), unless only a hold kept
- * it. */
-static void went_away(muster__connection *connection, const char *reason)
+/* No READY one of the subchannel is left: reconnects at once (rule 6), unless
+ * only a hold kept it. What is being made beside it comes first. */
+static void last_went_away(muster__connection *connection, const char *reason)
 {
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
 
-    if (connection->slot != NULL) { /* the next picker may take its time */
-        muster__slot_refuse(connection->slot);
-    }
+    (void)muster__spares_leave_view(channel, subchannel);
     subchannel->connection = NULL;
     subchannel->is_in_view = false;
     muster__subchannel_move(channel, subchannel, MUSTER_IDLE, reason);
     if (subchannel->is_listed) {
         muster__renewal_adopt(connection);
+    } else {
+        muster__spares_end(channel, subchannel);
+    }
+    if (subchannel->connection == NULL) {
+        muster__spares_succeed_first(channel, subchannel);
     }
     muster__connection_give_up(connection);
     muster__subchannel_connect(channel, subchannel);
     muster__channel_reconcile(channel, subchannel);
+}
+
+static void went_away(muster__connection *connection, const char *reason)
+{
+    muster_channel *channel = connection->channel;
+
+    if (connection->slot != NULL) { /* the next picker may take its time */
+        muster__slot_refuse(connection->slot);
+    }
+    if (!muster__spares_went_away(connection)) {
+        last_went_away(connection, reason);
+    }
     muster__connector_run(channel);
 }
 
@@ -139,13 +161,14 @@ static void went_away(muster__connection *connection, const char *reason)
 void muster__connection_lost(muster__connection *connection,
                              muster__attempt *attempt, const char *reason)
 {
+    const muster__subchannel *subchannel = connection->subchannel;
     muster__resolution *resolution = connection->channel->subscriber.resolution;
-    bool is_spare = muster__renewal_is_successor(connection);
+    bool is_successor = muster__renewal_is_successor(connection);
 
     if (connection->is_given_up) {
         return;
     }
-    if (connection->is_ready && is_spare) {
+    if (connection->is_ready && is_successor) {
         muster__renewal_failed(connection, reason);
     } else if (connection->is_ready) {
         went_away(connection, reason);
@@ -154,7 +177,8 @@ void muster__connection_lost(muster__connection *connection,
     } else {
         failed(connection);
     }
-    if (resolution != NULL && !is_spare) {
+    if (resolution != NULL && !is_successor &&
+        subchannel->state != MUSTER_READY) {
         muster__resolution_refresh(resolution);
     }
 }
@@ -320,7 +344,9 @@ muster_status muster__connection_enter_view(muster__connection *connection)
         connection, &slot);
 
     if (status == MUSTER_OK) {
-        status = muster__view_add(channel->plane, slot);
+        status = muster__pools_are_used(&channel->options)
+                     ? muster__spares_add_slot(connection, slot)
+                     : muster__view_add(channel->plane, slot);
         if (status != MUSTER_OK) {
             muster__slot_destroy(channel->plane, slot);
         }
@@ -335,7 +361,11 @@ muster_status muster__connection_enter_view(muster__connection *connection)
 
 void muster__connection_leave_view(muster__connection *connection)
 {
-    muster__view_remove(connection->channel->plane, connection->slot);
+    if (muster__pools_are_used(&connection->channel->options)) {
+        muster__spares_remove_slot(connection, connection->slot);
+    } else {
+        muster__view_remove(connection->channel->plane, connection->slot);
+    }
     connection->slot = NULL;
 }
 

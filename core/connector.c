@@ -5,6 +5,7 @@
 #include "channel_internal.h"
 #include "connection.h"
 #include "renewal.h"
+#include "spares.h"
 
 void muster__connector_init(muster__connector *connector)
 {
@@ -65,6 +66,7 @@ void muster__connector_run(muster_channel *channel)
             muster__subchannel_release(channel, subchannel);
         }
     }
-    muster__renewals_run(channel); /* in what room the others leave */
+    muster__spares_run(channel); /* in what room the others leave */
+    muster__renewals_run(channel);
     connector->is_running = false;
 }

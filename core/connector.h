@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits how many connections are being made at a time: first come, first
- * served. Thread: control. */
+ * served; each endpoint's first before any second. Thread: control. */
 #ifndef MUSTER_CORE_CONNECTOR_H
 #define MUSTER_CORE_CONNECTOR_H
 

@@ -91,7 +91,9 @@ int64_t muster__slot_in_flight(const muster__slot *slot);
 
 /* ---- pools: endpoints with several connections. Thread: control ---- */
 
-#define MUSTER__POOL_MAX 64u
+/* One more than an endpoint may have connections: while one replaces another,
+ * both are members. */
+#define MUSTER__POOL_MAX 65u
 
 /* A slot that stands for up to capacity (at most MUSTER__POOL_MAX) others in
  * views. It counts no call, and slot_closed() does not hear of it. It should be

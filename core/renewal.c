@@ -7,6 +7,7 @@
 #include "channel_internal.h"
 #include "channel_options.h"
 #include "log_internal.h"
+#include "spares.h"
 
 /* Both connections point to it, so that whichever changes first finds it. */
 struct muster__renewal {
@@ -149,7 +150,7 @@ void muster__renewal_adopt(muster__connection *connection)
     }
     successor = renewal->successor;
     renewal_destroy(renewal);
-    if (successor != NULL) {
+    if (successor != NULL && !muster__spares_replace(connection, successor)) {
         /* It may be READY, and wait for its health. */
         successor->subchannel->connection = successor;
         muster__subchannel_set_state(successor->channel, successor->subchannel,
@@ -248,7 +249,9 @@ bool muster__renewal_succeeded(muster__connection *successor)
         return false;
     }
     renewal_destroy(renewal);
-    subchannel->connection = successor;
+    if (!muster__spares_replace(old, successor)) {
+        subchannel->connection = successor;
+    }
     old->is_replaced = true;
     muster__connection_give_up(old); /* after the new one is in the view */
     return true;

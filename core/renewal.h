@@ -38,7 +38,7 @@ bool muster__renewal_succeeded(muster__connection *successor);
 void muster__renewal_failed(muster__connection *successor, const char *reason);
 
 /* connection went away by itself: if its successor is under way, that becomes
- * the subchannel's connection, like any that is being made. */
+ * the subchannel's connection in its place, like any that is being made. */
 void muster__renewal_adopt(muster__connection *connection);
 
 /* Ends the backoff after a successor that failed. Nothing when none runs. */

@@ -9,6 +9,7 @@
 #include "channel_options.h"
 #include "connection.h"
 #include "log_internal.h"
+#include "spares.h"
 
 uint64_t muster__subchannel_id(const muster__subchannel *subchannel)
 {
@@ -65,6 +66,8 @@ void muster__subchannel_connect(muster_channel *channel,
 {
     if (muster__subchannel_may_connect(channel, subchannel)) {
         muster__connector_add(channel, subchannel);
+    } else {
+        muster__spares_want(channel, subchannel);
     }
 }
 
@@ -172,6 +175,7 @@ void muster__subchannel_fail(muster_channel *channel,
 void muster__subchannel_reset_backoff(muster_channel *channel,
                                       muster__subchannel *subchannel)
 {
+    muster__spares_reset_backoff(channel, subchannel);
     if (subchannel->retry == NULL) {
         return;
     }
@@ -249,6 +253,7 @@ void muster__subchannel_shed(muster_channel *channel,
         return;
     }
     muster__held_remove(channel, subchannel);
+    muster__spares_end(channel, subchannel);
     subchannel->is_in_view = false;
     subchannel->connection = NULL;
     if (!connection->is_ready) {
@@ -275,6 +280,7 @@ void muster__subchannel_disconnect(muster_channel *channel,
     if (subchannel->connection != NULL) {
         muster__subchannel_shed(channel, subchannel);
     } else {
+        muster__spares_end(channel, subchannel);
         muster__subchannel_move(channel, subchannel, MUSTER_IDLE,
                                 "its failures are forgotten");
     }
@@ -288,6 +294,7 @@ void muster__subchannel_release(muster_channel *channel,
         subchannel->connections == NULL) {
         retry_destroy(subchannel->retry);
         subchannel->retry = NULL;
+        muster__spares_end(channel, subchannel);
         muster__subchannel_move(channel, subchannel, MUSTER_SHUTDOWN,
                                 "its endpoint has left the list");
         muster__table_remove(&channel->table, subchannel);

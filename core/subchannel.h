@@ -25,7 +25,8 @@ typedef struct muster__retry {
 
 typedef struct muster__subchannel {
     muster__endpoint *endpoint; /* a reference; NULL: number is free */
-    struct muster__connection *connection;  /* the one in use or being made */
+    struct muster__connection *connection;  /* in use or being made; the first
+                                               of several (spares.h) */
     struct muster__connection *connections; /* all, draining ones included */
     muster__retry *retry;                   /* NULL until the first failure */
     uint32_t number; /* in the channel; low half of the backend id */
@@ -50,7 +51,8 @@ uint64_t muster__subchannel_id(const muster__subchannel *subchannel);
 const char *muster__subchannel_failure(const muster__subchannel *subchannel);
 
 /* Begins to connect when it is wanted, listed, not connected and no backoff
- * runs: queues it for the connector. Otherwise does nothing. */
+ * runs: queues it for the connector. So with the connections that it lacks
+ * beside the first. Otherwise does nothing. */
 void muster__subchannel_connect(muster_channel *channel,
                                 muster__subchannel *subchannel);
 
@@ -77,7 +79,7 @@ void muster__subchannel_set_wanted(muster_channel *channel,
                                    muster__subchannel *subchannel,
                                    bool is_wanted, bool is_asked);
 
-/* Gives up its connection: a READY one drains. What failed is remembered, and
+/* Gives up its connections: READY ones drain. What failed is remembered, and
  * its backoff runs on. */
 void muster__subchannel_shed(muster_channel *channel,
                              muster__subchannel *subchannel);

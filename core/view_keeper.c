@@ -6,6 +6,7 @@
 #include "channel_internal.h"
 #include "connection.h"
 #include "log_internal.h"
+#include "spares.h"
 
 bool muster__channel_is_eligible(const muster_channel *channel,
                                  const muster__subchannel *subchannel)
@@ -58,9 +59,16 @@ void muster__held_remove(muster_channel *channel,
 
 static void enter(muster_channel *channel, muster__subchannel *subchannel)
 {
-    if (muster__connection_enter_view(subchannel->connection) == MUSTER_OK) {
+    muster_status status = MUSTER_OK;
+
+    if (!subchannel->is_in_view) {
+        status = muster__connection_enter_view(subchannel->connection);
+    }
+    if (status == MUSTER_OK) {
         subchannel->is_in_view = true;
-    } else {
+        status = muster__spares_enter_view(channel, subchannel);
+    }
+    if (status != MUSTER_OK) {
         muster__channel_poll_soon(channel); /* out of memory: again later */
         channel->is_reconcile_due = true;
     }
@@ -70,7 +78,9 @@ static void leave(muster_channel *channel, muster__subchannel *subchannel)
 {
     muster__held_remove(channel, subchannel);
     subchannel->is_in_view = false;
-    muster__connection_leave_view(subchannel->connection);
+    if (!muster__spares_leave_view(channel, subchannel)) {
+        muster__connection_leave_view(subchannel->connection);
+    }
     if (!subchannel->is_listed) {
         muster__subchannel_disconnect(channel, subchannel);
         muster__subchannel_release(channel, subchannel);
@@ -95,7 +105,8 @@ static void update(muster_channel *channel, muster__subchannel *subchannel,
     bool is_eligible = muster__channel_is_eligible(channel, subchannel);
     if (is_eligible) {
         muster__held_remove(channel, subchannel);
-        if (!subchannel->is_in_view) {
+        if (!subchannel->is_in_view ||
+            muster__pools_are_used(&channel->options)) {
             enter(channel, subchannel);
         }
     } else if (subchannel->is_in_view) {

@@ -19,6 +19,12 @@ extern "C" {
  * that chooses one for each call. */
 typedef struct muster_channel muster_channel;
 
+/* Which of an endpoint's connections a call gets. */
+typedef enum muster_connection_choice {
+    MUSTER_CONNECTION_ROUND_ROBIN = 0,
+    MUSTER_CONNECTION_LEAST_LOADED = 1 /* with the fewest calls in flight */
+} muster_connection_choice;
+
 /* All zero but struct_size means the defaults. Times are in milliseconds. */
 typedef struct muster_channel_options {
     uint32_t struct_size;
@@ -59,6 +65,12 @@ typedef struct muster_channel_options {
      * percent. 0: 20; more than 100 reads as that. */
     uint32_t backoff_jitter_percent;
     uint32_t reserved_1;
+    /* 0: 1; at most 64. An endpoint is READY while one of its connections is;
+     * policies, states and counts of endpoints know of no more than one.
+     * max_connecting is of connections, and the first of every endpoint comes
+     * before the second of any. Without a transport: 1. */
+    uint32_t connections_per_endpoint;
+    muster_connection_choice connection_choice;
 } muster_channel_options;
 
 /* A call in flight: pins one connection, never a whole list. Made by a pick,

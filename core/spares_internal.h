@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of spares share. */
+#ifndef MUSTER_CORE_SPARES_INTERNAL_H
+#define MUSTER_CORE_SPARES_INTERNAL_H
+
+#include "channel_internal.h"
+#include "spares.h"
+
+/* A place for one connection. */
+typedef struct muster__spare {
+    muster__connection *connection; /* being made or READY; NULL: none */
+    muster__backoff backoff;
+    uint64_t due_ms; /* until when its backoff runs; 0: it does not */
+} muster__spare;
+
+/* While any place has a connection the subchannel has a first one, and while
+ * one is READY that is, too. */
+struct muster__spares {
+    muster_channel *channel;
+    muster__subchannel *subchannel;
+    muster__slot *leader; /* while in the working view */
+    muster__spares *next; /* of those that want a connection */
+    muster__spares *previous;
+    bool is_queued;
+    muster__timer *timer; /* of the backoff that ends first */
+    uint32_t n;
+    muster__spare places[];
+};
+
+/* NULL: the subchannel has none yet. */
+static inline muster__spares *
+muster__spares_of(const muster_channel *channel,
+                  const muster__subchannel *subchannel)
+{
+    return subchannel->number < channel->pools.n_numbers
+               ? channel->pools.by_number[subchannel->number]
+               : NULL;
+}
+
+/* The subchannel's; NULL: no memory. */
+muster__spares *muster__spares_get(muster_channel *channel,
+                                   muster__subchannel *subchannel);
+
+#endif
