@@ -22,6 +22,7 @@ enum {
     CHANNELS = 2, /* on one target */
     PICKERS = 3,
     LEASES = 8,      /* a picker holds at a time */
+    CONNECTIONS = 4, /* of an endpoint, at most */
     ADDRESSES = 12,  /* that endpoints of a list begin with */
     MORE = 2,        /* that an endpoint may have beside it */
     PRIORITIES = 2,  /* of endpoints, when a world has any */
@@ -570,7 +571,7 @@ static bool adds_up(world *w)
     }
     muster_testkit_transport_get_counts(w->transport, NULL, &counts);
     n_used = counts.connecting + counts.connected;
-    return n_alive == n_used && n_used <= w->n * CHANNELS;
+    return n_alive == n_used && n_used <= w->n * CHANNELS * CONNECTIONS;
 }
 
 static void rest(world *w)
@@ -618,6 +619,8 @@ static void open_world(world *w)
     options.failover_timeout_ms = 1 + below(&w->random, 20);
     options.max_connecting = 1 + below(&w->random, 8);
     options.max_parked = below(&w->random, 2) == 0 ? 2 : 0;
+    options.connections_per_endpoint = 1 + below(&w->random, CONNECTIONS);
+    options.connection_choice = (muster_connection_choice)below(&w->random, 2);
     for (int i = 0; i < CHANNELS; i++) {
         options.policy = policies[below(&w->random, 4)];
         MUST(muster_channel_create("script:///" TARGET, &options,

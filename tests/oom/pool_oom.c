@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation fails once while endpoints have several connections, some of
+ * which die or are renewed, each in a run of its own: nothing crashes, hangs or
+ * leaks, and when memory is back each endpoint has all its connections.
+ *   pool_oom [FIRST [LAST]] */
+#include <muster/muster.h>
+
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "failing_malloc.h"
+#include "script_resolver.h"
+
+enum { ENDPOINTS = 2, CONNECTIONS = 3, MOST = 64, HANG_S = 20 };
+
+#define TARGET "oom"
+
+static uint64_t run_number;
+
+static void die(const char *what)
+{
+    (void)failing_malloc_disarm();
+    (void)fprintf(stderr, "allocation %llu: %s\n",
+                  (unsigned long long)run_number, what);
+    exit(1);
+}
+
+/* ---- a transport that needs no memory: READY at once ---- */
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards places */
+static const muster_connection_env *places[MOST];
+
+static muster_status transport_create(void *arg,
+                                      const muster_connection_env *env,
+                                      void **ret_connection, muster_error *err)
+{
+    int i = 0;
+
+    (void)arg;
+    (void)err;
+    pthread_mutex_lock(&mutex);
+    while (places[i] != NULL) {
+        if (++i == MOST) {
+            die("too many connections");
+        }
+    }
+    places[i] = env;
+    pthread_mutex_unlock(&mutex);
+    *ret_connection = &places[i];
+    env->host->state(env->ctx, MUSTER_READY, NULL);
+    return MUSTER_OK;
+}
+
+static void transport_destroy(void *connection)
+{
+    const muster_connection_env **place = connection;
+
+    pthread_mutex_lock(&mutex);
+    *place = NULL;
+    pthread_mutex_unlock(&mutex);
+}
+
+static const muster_transport_class transport = {
+    .struct_size = sizeof transport,
+    .name = "sparing",
+    .create = transport_create,
+    .destroy = transport_destroy,
+};
+
+static unsigned n_alive(void)
+{
+    unsigned n = 0;
+
+    pthread_mutex_lock(&mutex);
+    for (int i = 0; i < MOST; i++) {
+        n += places[i] != NULL;
+    }
+    pthread_mutex_unlock(&mutex);
+    return n;
+}
+
+/* Every third connection dies, every third is renewed. */
+static void disturb(void)
+{
+    pthread_mutex_lock(&mutex);
+    for (int i = 0; i < MOST; i++) {
+        const muster_connection_env *env = places[i];
+        if (env != NULL && i % 3 == 0) {
+            env->host->state(env->ctx, MUSTER_IDLE, "gone");
+        } else if (env != NULL && i % 3 == 1) {
+            env->host->renew(env->ctx);
+        }
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+/* ---- a run ---- */
+
+static void report(unsigned first)
+{
+    static char texts[ENDPOINTS][24];
+    const char *addresses[ENDPOINTS];
+
+    for (unsigned i = 0; i < ENDPOINTS; i++) {
+        (void)snprintf(texts[i], sizeof texts[i], "10.0.0.%u:1", first + i);
+        addresses[i] = texts[i];
+    }
+    script_report_addresses(TARGET, addresses, ENDPOINTS);
+}
+
+static void check_status(muster_status status)
+{
+    if (status != MUSTER_OK && status != MUSTER_NOMEM &&
+        status != MUSTER_QUEUED && status != MUSTER_UNAVAILABLE) {
+        die(muster_status_name(status));
+    }
+}
+
+static muster_channel_stats stats_of(muster_channel *channel)
+{
+    muster_channel_stats stats = {.struct_size = sizeof stats};
+
+    (void)muster_channel_get_stats(channel, &stats);
+    return stats;
+}
+
+static void pick_some(muster_channel *channel)
+{
+    for (int i = 0; i < 2 * CONNECTIONS; i++) {
+        muster_lease lease = {0};
+        check_status(muster_channel_pick(channel, NULL, &lease, NULL));
+        muster_lease_finish(&lease, NULL);
+    }
+}
+
+static void live(muster_channel *channel)
+{
+    char *json = NULL;
+
+    report(1);
+    for (int i = 0; i < 4; i++) {
+        (void)stats_of(channel); /* a turn of the control thread */
+    }
+    pick_some(channel);
+    disturb();
+    check_status(muster_channel_dump_json(channel, &json));
+    free(json);
+    pick_some(channel);
+    report(11);
+    (void)stats_of(channel);
+    disturb();
+    pick_some(channel);
+}
+
+/* Memory is back: the newest list must come to serve, with all connections. */
+static void recover(muster_channel *channel)
+{
+    muster_channel_stats stats;
+    time_t begin = time(NULL);
+
+    report(21);
+    do {
+        stats = stats_of(channel);
+        pick_some(channel);
+        if (time(NULL) > begin + HANG_S) {
+            die("not all connections after memory came back");
+        }
+    } while (stats.ready != ENDPOINTS || stats.draining != 0 ||
+             n_alive() != ENDPOINTS * CONNECTIONS);
+}
+
+static bool run(uint64_t countdown, uint64_t n_failing)
+{
+    const muster_channel_options options = {.struct_size = sizeof options,
+                                            .transport = &transport,
+                                            .initial_backoff_ms = 1,
+                                            .max_backoff_ms = 2,
+                                            .connections_per_endpoint =
+                                                CONNECTIONS};
+    muster_channel *channel = NULL;
+    muster_status status;
+    bool has_failed;
+
+    (void)alarm(HANG_S * 2);
+    failing_malloc_arm(countdown, n_failing);
+    status =
+        muster_channel_create("script:///" TARGET, &options, &channel, NULL);
+    if (status == MUSTER_OK) {
+        live(channel);
+        has_failed = failing_malloc_disarm();
+        recover(channel);
+        muster_channel_destroy(channel);
+    } else {
+        check_status(status);
+        has_failed = failing_malloc_disarm();
+    }
+    while (muster_shutdown() == MUSTER_BUSY) {
+    }
+    if (n_alive() != 0) {
+        die("a connection was not destroyed");
+    }
+    return has_failed;
+}
+
+static uint64_t run_all(uint64_t first, uint64_t last, uint64_t n_failing)
+{
+    for (run_number = first; run_number <= last; run_number++) {
+        if (!run(run_number, n_failing)) {
+            return run_number - first;
+        }
+    }
+    return last - first + 1;
+}
+
+/* The first passes warm up what is kept for good, as in channel_oom.c. */
+int main(int argc, char **argv)
+{
+    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    uint64_t last = argc > 2 ? strtoull(argv[2], NULL, 10) : UINT64_MAX;
+    static const uint64_t n_failing[] = {1, 8, 1, 8};
+    size_t before = 0;
+    size_t after;
+
+    script_register();
+    for (int pass = 0; pass < 4; pass++) {
+        before = pass == 2 ? mallinfo2().uordblks : before;
+        uint64_t n = run_all(first, last, n_failing[pass]);
+        (void)printf("%llu allocations failed, %llu at a time\n",
+                     (unsigned long long)n,
+                     (unsigned long long)n_failing[pass]);
+    }
+    after = mallinfo2().uordblks;
+    if (after > before + 4096) {
+        (void)fprintf(stderr, "%zu bytes leaked\n", after - before);
+        return 1;
+    }
+    return 0;
+}
