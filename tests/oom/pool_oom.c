@@ -104,13 +104,13 @@ static void disturb(void)
 static void report(unsigned first)
 {
     static char texts[ENDPOINTS][24];
-    const char *addresses[ENDPOINTS];
+    muster_endpoint list[ENDPOINTS] = {0};
 
     for (unsigned i = 0; i < ENDPOINTS; i++) {
         (void)snprintf(texts[i], sizeof texts[i], "10.0.0.%u:1", first + i);
-        addresses[i] = texts[i];
+        list[i].address = texts[i];
     }
-    script_report_addresses(TARGET, addresses, ENDPOINTS);
+    script_report(TARGET, list, ENDPOINTS);
 }
 
 static void check_status(muster_status status)

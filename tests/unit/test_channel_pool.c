@@ -208,6 +208,14 @@ static void report_spread(const char *name)
     script_report(name, &endpoint, 1);
 }
 
+/* The attempt at address, which is being made, is READY. */
+static void connect_at(const bench *b, const char *address)
+{
+    AWAIT(counts_at(b, address).connecting == 1);
+    cr_assert_eq(muster_testkit_transport_connect(b->transport, address), 1);
+    AWAIT(counts_at(b, address).connected == 1);
+}
+
 static void await_attempt_at(const bench *b, const char *address)
 {
     AWAIT(counts_at(b, address).connecting == 1);
@@ -232,9 +240,7 @@ static bench open_spread(const char *name, uint64_t initial_backoff_ms)
                 muster_testkit_transport_fail(b.transport, addresses[k], "no"),
                 1);
         }
-        await_attempt_at(&b, addresses[i]);
-        cr_assert_eq(
-            muster_testkit_transport_connect(b.transport, addresses[i]), 1);
+        connect_at(&b, addresses[i]);
     }
     while (stats_of(&b).connections_ready < N_CONNECTIONS) {
         /* The last one joins. */
@@ -265,14 +271,14 @@ static void lose_and_regain(bench *b, int victim)
         1);
     /* The others serve, and the next one is made at once. */
     await_attempt_at(b, addresses[0]);
+    AWAIT(counts_at(b, addresses[victim]).connected == 0);
     cr_expect_eq(stats_of(b).state, MUSTER_READY);
     cr_expect_eq(n_serving(b), N_CONNECTIONS - 1);
     for (int k = 0; k < victim; k++) {
         await_attempt_at(b, addresses[k]);
         (void)muster_testkit_transport_fail(b->transport, addresses[k], "no");
     }
-    await_attempt_at(b, addresses[victim]);
-    (void)muster_testkit_transport_connect(b->transport, addresses[victim]);
+    connect_at(b, addresses[victim]);
     while (n_serving(b) < N_CONNECTIONS) {
         /* It joins. */
     }
@@ -326,7 +332,7 @@ Test(pool, makes_a_member_again_when_its_backoff_is_over)
     muster_testkit_transport_set_delay(b.transport, 0);
     (void)muster_testkit_transport_set_failure(b.transport, NULL, "no");
     (void)muster_testkit_transport_disconnect(b.transport, addresses[1]);
-    AWAIT(stats_of(&b).connections_failed == 3);
+    AWAIT(stats_of(&b).connections_failed >= 3);
     (void)muster_testkit_transport_set_failure(b.transport, NULL, NULL);
     AWAIT(n_serving(&b) == N_CONNECTIONS);
     bench_close(&b);
