@@ -23,8 +23,9 @@ static void forget_backoff(muster_channel *channel)
         if (subchannel->endpoint != NULL) {
             muster__subchannel_reset_backoff(channel, subchannel);
         }
-        if (subchannel->connection != NULL) {
-            muster__renewal_reset_backoff(subchannel->connection);
+        for (muster__connection *connection = subchannel->connections;
+             connection != NULL; connection = connection->older) {
+            muster__renewal_reset_backoff(connection);
         }
     }
     if (channel->subscriber.resolution != NULL) {

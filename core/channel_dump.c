@@ -51,25 +51,25 @@ static const char *connected_address(const muster__subchannel *subchannel)
 }
 
 /* null: it is not watched, or nothing is connected. */
-static json_t *dump_health(const muster__subchannel *subchannel)
+static json_t *dump_health(const muster__connection *connection)
 {
     static const char *const names[] = {NULL, "unknown", "serving",
                                         "not_serving"};
 
-    return text_or_null(
-        subchannel->connection == NULL
-            ? NULL
-            : names[muster__connection_health(subchannel->connection)]);
+    return text_or_null(connection == NULL
+                            ? NULL
+                            : names[muster__connection_health(connection)]);
 }
 
 static json_t *dump_connection(const muster__connection *connection,
                                muster_connectivity state)
 {
     return json_pack(
-        "{s:o, s:s, s:I}", "address",
+        "{s:o, s:s, s:o, s:I}", "address",
         text_or_null(
             connection == NULL ? NULL : muster__connection_address(connection)),
-        "state", state_name((int)state), "in_flight",
+        "state", state_name((int)state), "health", dump_health(connection),
+        "in_flight",
         (json_int_t)(connection == NULL
                          ? 0
                          : muster__connection_in_flight(connection)));
@@ -107,8 +107,9 @@ static json_t *dump_endpoint(const muster_channel *channel,
         "address", text_or_null(endpoint->address), "connected_address",
         text_or_null(connected_address(subchannel)), "id",
         (json_int_t)muster__subchannel_id(subchannel), "state",
-        state_name(subchannel->state), "health", dump_health(subchannel),
-        "weight", (json_int_t)endpoint->weight, "priority",
+        state_name(subchannel->state), "health",
+        dump_health(subchannel->connection), "weight",
+        (json_int_t)endpoint->weight, "priority",
         (json_int_t)endpoint->priority, "zone", text_or_null(endpoint->zone),
         "listed", (int)subchannel->is_listed, "ejected",
         (int)subchannel->is_ejected, "in_flight", in_flight(subchannel),

@@ -11,19 +11,44 @@
 
 /* ---- what becomes of it ---- */
 
-/* In its own right, or in the place of another; that one stays until it is
- * known whether this one's server serves. */
+/* What a policy and a view know of an endpoint. */
+typedef struct standing {
+    uint8_t state;
+    const muster__slot *leader;
+} standing;
+
+static standing standing_of(const muster_channel *channel,
+                            const muster__subchannel *subchannel)
+{
+    return (standing){subchannel->state,
+                      muster__spares_leader(channel, subchannel)};
+}
+
+/* Of several connections, one more or less is seen by picks without a new view.
+ */
+static void follow_up(muster_channel *channel, muster__subchannel *subchannel,
+                      standing before)
+{
+    if (muster__pools_are_used(&channel->options) &&
+        subchannel->state == before.state) {
+        muster__channel_update_one(channel, subchannel);
+        if (muster__spares_leader(channel, subchannel) == before.leader) {
+            return;
+        }
+    }
+    muster__channel_reconcile(channel, subchannel);
+}
+
+/* In its own right, beside others, or in the place of another; that one stays
+ * until it is known whether this one's server serves. */
 static void settle(muster__connection *connection)
 {
-    muster_channel *channel = connection->channel;
-    muster__subchannel *subchannel = connection->subchannel;
-
     if (muster__renewal_is_successor(connection) &&
         (muster__connection_health(connection) == MUSTER_HEALTH_UNKNOWN ||
          !muster__renewal_succeeded(connection))) {
         return; /* it waits, or is gone */
     }
-    muster__subchannel_judge(channel, subchannel);
+    muster__spares_judge(connection);
     if (connection->is_renewal_due) {
         connection->is_renewal_due = false;
         muster__renewal_begin(connection);
@@ -35,10 +60,9 @@ static void take_up(muster__connection *connection)
 {
     connection->is_ready = true;
     connection->channel->connections.ready++;
-    if (!muster__renewal_is_successor(connection)) {
-        if (!muster__spares_reached(connection)) {
-            muster__subchannel_connected(connection->subchannel);
-        }
+    if (!muster__renewal_is_successor(connection) &&
+        !muster__spares_reached(connection)) {
+        muster__subchannel_connected(connection->subchannel);
     }
     settle(connection);
 }
@@ -48,7 +72,7 @@ void muster__connection_reached(muster__connection *connection,
 {
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
-    bool was_ready = subchannel->state == MUSTER_READY;
+    standing before = standing_of(channel, subchannel);
 
     muster__race_win(connection->race, attempt);
     connection->attempt = attempt;
@@ -57,10 +81,8 @@ void muster__connection_reached(muster__connection *connection,
     channel->connector.n_connecting--;
     muster__attempt_set_health_service(attempt);
     take_up(connection);
-    if (!was_ready || !muster__pools_are_used(&channel->options)) {
-        muster__spares_want(channel, subchannel);
-        muster__channel_reconcile(channel, subchannel);
-    } /* else one member more: picks see it without a new view */
+    muster__spares_want(channel, subchannel);
+    follow_up(channel, subchannel, before);
     muster__connector_run(channel);
 }
 
@@ -69,12 +91,13 @@ void muster__connection_judge(muster__connection *connection,
 {
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
+    standing before = standing_of(channel, subchannel);
 
     if (connection->is_given_up || connection->attempt != attempt) {
         return; /* it drains; or it is looked at when the attempt has won */
     }
     settle(connection);
-    muster__channel_reconcile(channel, subchannel);
+    follow_up(channel, subchannel, before);
     muster__connector_run(channel);
 }
 
@@ -147,11 +170,15 @@ static void last_went_away(muster__connection *connection, const char *reason)
 static void went_away(muster__connection *connection, const char *reason)
 {
     muster_channel *channel = connection->channel;
+    muster__subchannel *subchannel = connection->subchannel;
+    standing before = standing_of(channel, subchannel);
 
     if (connection->slot != NULL) { /* the next picker may take its time */
         muster__slot_refuse(connection->slot);
     }
-    if (!muster__spares_went_away(connection)) {
+    if (muster__spares_went_away(connection)) {
+        follow_up(channel, subchannel, before);
+    } else {
         last_went_away(connection, reason);
     }
     muster__connector_run(channel);
@@ -322,6 +349,14 @@ muster_health muster__connection_health(const muster__connection *connection)
     return connection->attempt == NULL
                ? MUSTER_HEALTH_UNCHECKED
                : muster__attempt_health(connection->attempt);
+}
+
+bool muster__connection_serves(const muster__connection *connection)
+{
+    muster_health health = muster__connection_health(connection);
+
+    return connection->is_ready && health != MUSTER_HEALTH_UNKNOWN &&
+           health != MUSTER_HEALTH_NOT_SERVING;
 }
 
 const char *

@@ -80,6 +80,9 @@ void muster__connection_judge(muster__connection *connection,
 /* Of one that is READY; UNCHECKED for "none". */
 muster_health muster__connection_health(const muster__connection *connection);
 
+/* READY, and its health does not keep it from serving. */
+bool muster__connection_serves(const muster__connection *connection);
+
 /* Why its health keeps it from serving; NULL when it does not. */
 const char *
 muster__connection_health_reason(const muster__connection *connection);

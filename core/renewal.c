@@ -242,7 +242,7 @@ bool muster__renewal_succeeded(muster__connection *successor)
     muster__connection *old = renewal->old;
     muster__subchannel *subchannel = successor->subchannel;
 
-    if (subchannel->is_in_view &&
+    if (old->slot != NULL &&
         muster__connection_enter_view(successor) != MUSTER_OK) {
         put_off(renewal, "out of memory");
         drop_successor(renewal);

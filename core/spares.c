@@ -22,17 +22,6 @@ static muster__spare *find(muster__spares *spares,
     return NULL;
 }
 
-static muster__spare *find_ready(muster__spares *spares)
-{
-    for (uint32_t i = 0; i < spares->n; i++) {
-        muster__spare *place = &spares->places[i];
-        if (place->connection != NULL && place->connection->is_ready) {
-            return place;
-        }
-    }
-    return NULL;
-}
-
 static muster__spare *find_any(muster__spares *spares)
 {
     for (uint32_t i = 0; spares != NULL && i < spares->n; i++) {
@@ -311,14 +300,6 @@ void muster__spares_run(muster_channel *channel)
 
 /* ---- what becomes of them ---- */
 
-static void change_places(muster__spares *spares, muster__spare *place)
-{
-    muster__connection *first = spares->subchannel->connection;
-
-    spares->subchannel->connection = place->connection;
-    place->connection = first;
-}
-
 bool muster__spares_reached(muster__connection *connection)
 {
     muster_channel *channel = connection->channel;
@@ -330,16 +311,11 @@ bool muster__spares_reached(muster__connection *connection)
         return false;
     }
     muster__backoff_reset(&place->backoff);
-    if (!subchannel->connection->is_ready) {
-        change_places(spares, place);
-        return false;
+    if (subchannel->connection->is_ready) {
+        return true;
     }
-    if (subchannel->is_in_view &&
-        muster__connection_enter_view(connection) != MUSTER_OK) {
-        channel->is_reconcile_due = true;
-        muster__channel_poll_soon(channel); /* out of memory: again later */
-    }
-    return true;
+    muster__spares_change_places(spares, place);
+    return false;
 }
 
 bool muster__spares_failed(muster__connection *connection, const char *reason)
@@ -354,7 +330,7 @@ bool muster__spares_failed(muster__connection *connection, const char *reason)
         return false;
     }
     if (is_first) {
-        change_places(spares, place);
+        muster__spares_change_places(spares, place);
     }
     place->connection = NULL;
     put_off(spares, place, reason);
@@ -363,7 +339,7 @@ bool muster__spares_failed(muster__connection *connection, const char *reason)
 }
 
 /* The place of a connection that went away, after the first place was given to
- * another one that serves. NULL: none does. */
+ * another one that is READY. NULL: none is. */
 static muster__spare *place_of_lost(muster__spares *spares,
                                     const muster__connection *connection)
 {
@@ -373,11 +349,20 @@ static muster__spare *place_of_lost(muster__spares *spares,
     if (connection != subchannel->connection) {
         return find(spares, connection);
     }
-    place = find_ready(spares);
+    place = muster__spares_best(spares);
     if (place != NULL) {
-        change_places(spares, place);
+        muster__spares_change_places(spares, place);
     }
     return place;
+}
+
+/* Another connection that was to replace it has its place now, or none has. */
+static void vacate(muster__spare *place, muster__connection *connection)
+{
+    muster__renewal_adopt(connection);
+    if (place->connection == connection) {
+        place->connection = NULL;
+    }
 }
 
 bool muster__spares_went_away(muster__connection *connection)
@@ -385,17 +370,22 @@ bool muster__spares_went_away(muster__connection *connection)
     muster_channel *channel = connection->channel;
     muster__subchannel *subchannel = connection->subchannel;
     muster__spares *spares = muster__spares_of(channel, subchannel);
+    bool was_first = connection == subchannel->connection;
     muster__spare *place =
         spares == NULL ? NULL : place_of_lost(spares, connection);
 
     if (place == NULL) {
         return false;
     }
-    muster__renewal_adopt(connection);
-    if (place->connection == connection) {
-        place->connection = NULL;
+    if (muster__spares_is_only_member(spares, connection)) {
+        (void)muster__spares_leave_view(channel, subchannel);
+        subchannel->is_in_view = false;
     }
+    vacate(place, connection);
     muster__connection_give_up(connection);
+    if (muster__spares_choose_first(channel, subchannel) || was_first) {
+        muster__subchannel_judge(channel, subchannel);
+    }
     muster__spares_want(channel, subchannel);
     return true;
 }

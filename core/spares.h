@@ -57,9 +57,19 @@ bool muster__spares_reached(muster__connection *connection);
  * first or was already. False: it was the only one. */
 bool muster__spares_failed(muster__connection *connection, const char *reason);
 
-/* connection went away. True: it is given up, and others serve. False: none is
- * READY. */
+/* connection went away. True: it is given up, and others are READY; what the
+ * subchannel's state is follows their health. False: none is READY. */
 bool muster__spares_went_away(muster__connection *connection);
+
+/* The health of connection, which is READY and the first or a spare, is known
+ * or another now: the first is one that serves, if any does, and the
+ * subchannel's state is by that one's health. */
+void muster__spares_judge(muster__connection *connection);
+
+/* Puts one that is of more use to calls into the first place. False: there is
+ * none. */
+bool muster__spares_choose_first(muster_channel *channel,
+                                 muster__subchannel *subchannel);
 
 /* The first connection went away, and the subchannel has none: one that is
  * being made is the first now, if there is any. */
@@ -73,15 +83,20 @@ bool muster__spares_replace(const muster__connection *old,
 /* ---- the view ---- */
 
 /* slot, which is connection's, comes into the view, or leaves it while others
- * stay. */
+ * stay: without any the leader would be found, and found empty. */
 muster_status muster__spares_add_slot(const muster__connection *connection,
                                       muster__slot *slot);
 void muster__spares_remove_slot(const muster__connection *connection,
                                 muster__slot *slot);
 
-/* Brings those into the view that are READY and not in it. */
-muster_status muster__spares_enter_view(muster_channel *channel,
-                                        const muster__subchannel *subchannel);
+/* Brings those into the view that serve and are not in it, and takes out those
+ * that do not serve. The last one stays: it leaves with the leader. */
+muster_status muster__spares_update_view(muster_channel *channel,
+                                         const muster__subchannel *subchannel);
+
+/* What stands for the subchannel in the working view; NULL: nothing does. */
+const muster__slot *muster__spares_leader(const muster_channel *channel,
+                                          const muster__subchannel *subchannel);
 
 /* All of the subchannel's leave it. False: none of them was in. */
 bool muster__spares_leave_view(muster_channel *channel,

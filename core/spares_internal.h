@@ -13,8 +13,8 @@ typedef struct muster__spare {
     uint64_t due_ms; /* until when its backoff runs; 0: it does not */
 } muster__spare;
 
-/* While any place has a connection the subchannel has a first one, and while
- * one is READY that is, too. */
+/* While any place has a connection the subchannel has a first one; while one is
+ * READY that is, too, and while one serves that does. */
 struct muster__spares {
     muster_channel *channel;
     muster__subchannel *subchannel;
@@ -36,6 +36,23 @@ muster__spares_of(const muster_channel *channel,
                ? channel->pools.by_number[subchannel->number]
                : NULL;
 }
+
+/* The connection number i of an endpoint, the first being 0; NULL: none. */
+static inline muster__connection *
+muster__spares_connection(const muster__spares *spares, uint32_t i)
+{
+    return i == 0 ? spares->subchannel->connection
+                  : spares->places[i - 1].connection;
+}
+
+/* The READY one that is of the most use to calls; NULL: none is READY. */
+muster__spare *muster__spares_best(muster__spares *spares);
+
+void muster__spares_change_places(muster__spares *spares, muster__spare *place);
+
+/* Whether it has a slot in the view, and no other one of the endpoint's has. */
+bool muster__spares_is_only_member(const muster__spares *spares,
+                                   const muster__connection *connection);
 
 /* The subchannel's; NULL: no memory. */
 muster__spares *muster__spares_get(muster_channel *channel,

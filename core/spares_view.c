@@ -55,24 +55,63 @@ void muster__spares_remove_slot(const muster__connection *connection,
     muster__channel_poll_soon(connection->channel); /* no view is published */
 }
 
-muster_status muster__spares_enter_view(muster_channel *channel,
-                                        const muster__subchannel *subchannel)
+bool muster__spares_is_only_member(const muster__spares *spares,
+                                   const muster__connection *connection)
 {
-    const muster__spares *spares = muster__spares_of(channel, subchannel);
+    bool is_only = connection->slot != NULL;
+
+    for (uint32_t i = 0; i <= spares->n; i++) {
+        const muster__connection *other = muster__spares_connection(spares, i);
+        is_only &= other == NULL || other == connection || other->slot == NULL;
+    }
+    return is_only;
+}
+
+static muster_status enter_those_that_serve(const muster__spares *spares)
+{
     muster_status status = MUSTER_OK;
 
-    if (spares != NULL && subchannel->connection->slot == NULL) {
-        status = muster__connection_enter_view(subchannel->connection);
-    }
-    for (uint32_t i = 0; spares != NULL && i < spares->n && status == MUSTER_OK;
-         i++) {
-        muster__connection *connection = spares->places[i].connection;
-        if (connection != NULL && connection->is_ready &&
-            connection->slot == NULL) {
+    for (uint32_t i = 0; i <= spares->n && status == MUSTER_OK; i++) {
+        muster__connection *connection = muster__spares_connection(spares, i);
+        if (connection != NULL && connection->slot == NULL &&
+            muster__connection_serves(connection)) {
             status = muster__connection_enter_view(connection);
         }
     }
     return status;
+}
+
+static void leave_those_that_do_not(const muster__spares *spares)
+{
+    for (uint32_t i = 0; i <= spares->n; i++) {
+        muster__connection *connection = muster__spares_connection(spares, i);
+        if (connection != NULL && connection->slot != NULL &&
+            !muster__connection_serves(connection) &&
+            !muster__spares_is_only_member(spares, connection)) {
+            muster__connection_leave_view(connection);
+        }
+    }
+}
+
+muster_status muster__spares_update_view(muster_channel *channel,
+                                         const muster__subchannel *subchannel)
+{
+    const muster__spares *spares = muster__spares_of(channel, subchannel);
+    muster_status status = MUSTER_OK;
+
+    if (spares != NULL) {
+        status = enter_those_that_serve(spares);
+        leave_those_that_do_not(spares);
+    }
+    return status;
+}
+
+const muster__slot *muster__spares_leader(const muster_channel *channel,
+                                          const muster__subchannel *subchannel)
+{
+    const muster__spares *spares = muster__spares_of(channel, subchannel);
+
+    return spares == NULL ? NULL : spares->leader;
 }
 
 bool muster__spares_leave_view(muster_channel *channel,
@@ -85,18 +124,28 @@ bool muster__spares_leave_view(muster_channel *channel,
     }
     muster__view_remove(channel->plane, spares->leader);
     spares->leader = NULL; /* its members drain with it */
-    for (uint32_t i = 0; i < spares->n; i++) {
-        if (spares->places[i].connection != NULL) {
-            spares->places[i].connection->slot = NULL;
+    for (uint32_t i = 0; i <= spares->n; i++) {
+        muster__connection *connection = muster__spares_connection(spares, i);
+        if (connection != NULL) {
+            connection->slot = NULL;
         }
-    }
-    if (subchannel->connection != NULL) {
-        subchannel->connection->slot = NULL;
     }
     return true;
 }
 
 /* ---- what is known of it ---- */
+
+/* As an endpoint's whose only connection it were. */
+static muster_connectivity state_of(const muster__connection *connection)
+{
+    if (muster__connection_serves(connection)) {
+        return MUSTER_READY;
+    }
+    return connection->is_ready && muster__connection_health(connection) ==
+                                       MUSTER_HEALTH_NOT_SERVING
+               ? MUSTER_TRANSIENT_FAILURE
+               : MUSTER_CONNECTING;
+}
 
 muster_connectivity muster__spares_at(const muster_channel *channel,
                                       const muster__subchannel *subchannel,
@@ -108,7 +157,7 @@ muster_connectivity muster__spares_at(const muster_channel *channel,
 
     *ret_connection = place == NULL ? NULL : place->connection;
     if (*ret_connection != NULL) {
-        return (*ret_connection)->is_ready ? MUSTER_READY : MUSTER_CONNECTING;
+        return state_of(*ret_connection);
     }
     return place != NULL && place->due_ms != 0 ? MUSTER_TRANSIENT_FAILURE
                                                : MUSTER_IDLE;

@@ -66,7 +66,7 @@ static void enter(muster_channel *channel, muster__subchannel *subchannel)
     }
     if (status == MUSTER_OK) {
         subchannel->is_in_view = true;
-        status = muster__spares_enter_view(channel, subchannel);
+        status = muster__spares_update_view(channel, subchannel);
     }
     if (status != MUSTER_OK) {
         muster__channel_poll_soon(channel); /* out of memory: again later */
@@ -114,9 +114,12 @@ static void update(muster_channel *channel, muster__subchannel *subchannel,
                      (subchannel->is_held || hold(channel, subchannel));
         if (!stays) {
             leave(channel, subchannel);
+        } else if (muster__pools_are_used(&channel->options)) {
+            enter(channel, subchannel);
         }
     } else if (subchannel->is_held) { /* went away while it was held */
         muster__held_remove(channel, subchannel);
+        muster__subchannel_disconnect(channel, subchannel);
         muster__subchannel_release(channel, subchannel);
     }
 }

@@ -192,9 +192,10 @@ Test(pool_end, is_in_the_dump)
 
     cr_expect(has_in_dump(&b, "\"in_flight\":1,\"last_failure\""));
     cr_expect(has_in_dump(&b, "\"connections\":[{\"address\":\"10.0.0.1:1\","
-                              "\"state\":\"READY\",\"in_flight\":"));
+                              "\"state\":\"READY\",\"health\":null,"
+                              "\"in_flight\":"));
     cr_expect(has_in_dump(&b, "{\"address\":\"10.0.0.1:1\",\"state\":"
-                              "\"READY\",\"in_flight\":1}"));
+                              "\"READY\",\"health\":null,\"in_flight\":1}"));
     muster_lease_finish(&lease, NULL);
     bench_close(&b);
 }
