@@ -68,7 +68,9 @@ typedef struct muster_channel_options {
     /* 0: 1; at most 64. An endpoint is READY while one of its connections is;
      * policies, states and counts of endpoints know of no more than one.
      * max_connecting is of connections, and the first of every endpoint comes
-     * before the second of any. Without a transport: 1. */
+     * before the second of any. The health of each is watched, for each may
+     * reach another server process: one that does not serve gets no calls, and
+     * the endpoint has failed when none does. Without a transport: 1. */
     uint32_t connections_per_endpoint;
     muster_connection_choice connection_choice;
 } muster_channel_options;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation fails once while endpoints have several connections, some of
- * which die or are renewed, each in a run of its own: nothing crashes, hangs or
- * leaks, and when memory is back each endpoint has all its connections.
+ * which die, are renewed or do not serve, each in a run of its own: nothing
+ * crashes, hangs or leaks, and when memory is back each endpoint has all its
+ * connections.
  *   pool_oom [FIRST [LAST]] */
 #include <muster/muster.h>
 
@@ -84,7 +85,8 @@ static unsigned n_alive(void)
     return n;
 }
 
-/* Every third connection dies, every third is renewed. */
+/* Every third connection dies, every third is renewed, every third's server
+ * does not serve. */
 static void disturb(void)
 {
     pthread_mutex_lock(&mutex);
@@ -94,6 +96,8 @@ static void disturb(void)
             env->host->state(env->ctx, MUSTER_IDLE, "gone");
         } else if (env != NULL && i % 3 == 1) {
             env->host->renew(env->ctx);
+        } else if (env != NULL) {
+            env->host->health(env->ctx, MUSTER_HEALTH_NOT_SERVING, "tired");
         }
     }
     pthread_mutex_unlock(&mutex);
