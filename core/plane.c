@@ -259,11 +259,11 @@ uint64_t muster__plane_generation(const muster__plane *plane)
 void muster__plane_stats_get(const muster__plane *plane,
                              muster__plane_stats *ret_stats)
 {
-    muster__plane_stats stats = {.picks_given_back =
-                                     atomic_load(&plane->n_given_back),
-                                 .picks_failed = atomic_load(&plane->n_failed),
-                                 .draining = plane->reclaim.n_draining,
-                                 .n_published = published_view(plane)->n_slots};
+    muster__plane_stats stats = {
+        .picks_given_back = atomic_load(&plane->n_given_back),
+        .picks_failed = atomic_load(&plane->n_failed),
+        .draining = plane->reclaim.n_draining - plane->reclaim.n_leaders,
+        .n_published = published_view(plane)->n_slots};
 
     for (uint32_t i = 0; i < plane->slots.n_used; i++) {
         stats.in_flight +=

@@ -32,6 +32,7 @@ void muster__reclaim_slot(muster__reclaim *reclaim, muster__slot *slot)
     slot->link = reclaim->waiting.draining;
     reclaim->waiting.draining = slot->number;
     reclaim->n_draining++;
+    reclaim->n_leaders += muster__pool_of(slot) != NULL;
 }
 
 static bool batch_is_empty(const muster__batch *batch)
@@ -55,6 +56,7 @@ static void slot_closed(muster__plane *plane, muster__slot *slot)
     waiting->freed = slot->number;
     plane->reclaim.n_draining--;
     if (muster__pool_of(slot) != NULL) {
+        plane->reclaim.n_leaders--;
         muster__pool_destroy(slot);
     } else {
         plane->host.slot_closed(plane->host.ctx, *muster__slot_owner(slot));

@@ -24,6 +24,7 @@ typedef struct muster__reclaim {
     muster__grace grace;
     bool has_grace;
     uint64_t n_draining; /* slots that left the published view, not closed */
+    uint64_t n_leaders;  /* of those, that are no connections */
 } muster__reclaim;
 
 void muster__reclaim_init(muster__reclaim *reclaim);
