@@ -109,3 +109,30 @@ Test(grpc_pool, spreads_calls_over_equally_loaded_connections)
 {
     serve_with(MUSTER_CONNECTION_LEAST_LOADED);
 }
+
+/* Each may reach another process. */
+Test(grpc_pool, watches_the_health_of_each_connection)
+{
+    static const char *const serves[] = {"--health", "SERVING", NULL};
+    const muster_channel_options options = {
+        .struct_size = sizeof options,
+        .connections_per_endpoint = N_CONNECTIONS,
+        .service_config = "{\"healthCheckConfig\": {\"serviceName\": \"\"}}"};
+    muster_channel *channel = NULL;
+    tally calls = {.n = 0};
+    backend server;
+    char target[160];
+
+    cr_assert(backend_start(&server, serves));
+    (void)snprintf(target, sizeof target, "static:///%s", server.address);
+    cr_assert_eq(
+        muster_grpc_channel_create(target, &options, NULL, &channel, NULL),
+        MUSTER_OK);
+    cr_expect(backend_await_count(&server, "watches", N_CONNECTIONS));
+    while (calls.n < N_CONNECTIONS) { /* as they are told that it serves */
+        call_peer(channel, &calls);
+    }
+    cr_expect_eq(backend_count(&server, "connections"), N_CONNECTIONS);
+    muster_channel_destroy(channel);
+    backend_stop(&server);
+}

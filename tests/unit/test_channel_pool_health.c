@@ -274,9 +274,9 @@ Test(pool_health, renews_a_connection_when_the_health_of_the_new_one_is_known)
     (void)muster_testkit_transport_renew(b.transport, NULL);
     AWAIT(counts_of(&b).connected == 2 * N_CONNECTIONS);
     cr_expect_eq(n_serving(&b), N_CONNECTIONS);
-    cr_expect_eq(counts_of(&b).destroyed, 0);
+    cr_expect_eq(stats_of(&b).connections_destroyed, 0);
     tell(&b, NULL, MUSTER_HEALTH_SERVING);
-    AWAIT(counts_of(&b).destroyed == N_CONNECTIONS);
+    AWAIT(stats_of(&b).connections_destroyed == N_CONNECTIONS);
     cr_expect_eq(n_serving(&b), N_CONNECTIONS);
     picker_stop(&p);
     bench_close(&b);
@@ -291,7 +291,7 @@ Test(pool_health, fails_an_endpoint_whose_new_connections_do_not_serve)
     (void)muster_testkit_transport_renew(b.transport, NULL);
     AWAIT(counts_of(&b).connected == 2 * N_CONNECTIONS);
     tell(&b, NULL, MUSTER_HEALTH_NOT_SERVING);
-    AWAIT(counts_of(&b).destroyed == N_CONNECTIONS);
+    AWAIT(stats_of(&b).connections_destroyed == N_CONNECTIONS);
     AWAIT(state_of(&b) == MUSTER_TRANSIENT_FAILURE);
     cr_expect_eq(n_of_health(&b, "not_serving"), N_CONNECTIONS);
     tell(&b, NULL, MUSTER_HEALTH_SERVING);
