@@ -45,27 +45,34 @@ bool eventually(bool (*condition)(void *arg), void *arg)
     return true;
 }
 
-void cluster_init(cluster *self, const char *name, size_t n_servers,
-                  const char *const *flags,
-                  const muster_channel_options *options)
+void cluster_open(cluster *self, const char *name,
+                  const muster_channel_options *options,
+                  const muster_grpc_options *grpc_options)
 {
     char target[64];
     muster_error err;
 
-    memset(self, 0, sizeof *self);
     self->name = name;
+    script_register();
+    (void)snprintf(target, sizeof target, "script:///%s", name);
+    if (muster_grpc_channel_create(target, options, grpc_options,
+                                   &self->channel, &err) != MUSTER_OK) {
+        cluster_die("%s", err.message);
+    }
+}
+
+void cluster_init(cluster *self, const char *name, size_t n_servers,
+                  const char *const *flags,
+                  const muster_channel_options *options)
+{
+    memset(self, 0, sizeof *self);
     self->n_servers = n_servers;
     for (size_t i = 0; i < n_servers; i++) {
         if (!backend_start(&self->servers[i], flags)) {
             cluster_die("server %zu did not start", i);
         }
     }
-    script_register();
-    (void)snprintf(target, sizeof target, "script:///%s", name);
-    if (muster_grpc_channel_create(target, options, NULL, &self->channel,
-                                   &err) != MUSTER_OK) {
-        cluster_die("%s", err.message);
-    }
+    cluster_open(self, name, options, NULL);
 }
 
 void cluster_fini(cluster *self)

@@ -30,6 +30,12 @@ void cluster_init(cluster *self, const char *name, size_t n_servers,
                   const char *const *flags,
                   const muster_channel_options *options);
 
+/* The same for servers that the caller has put into *self, and nothing else.
+ * Both options may be NULL. */
+void cluster_open(cluster *self, const char *name,
+                  const muster_channel_options *options,
+                  const muster_grpc_options *grpc_options);
+
 /* Destroys the channel, kills the servers. */
 void cluster_fini(cluster *self);
 

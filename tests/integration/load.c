@@ -68,13 +68,13 @@ static size_t port_of(const char *peer)
  * muster's message, "target: address: cause", names the connection. */
 static size_t failed_port(const char *peer, const char *message)
 {
-    const char *address = strstr(message, ": 127.0.0.");
-    const char *colon = address == NULL ? NULL : strchr(address + 2, ':');
+    unsigned port = 0;
 
-    if (peer != NULL || colon == NULL) {
+    if (peer != NULL) {
         return port_of(peer);
     }
-    return strtoul(colon + 1, NULL, 10) % N_PORTS;
+    (void)sscanf(message, "%*[^ ] %*[0-9.]:%u:", &port);
+    return port % N_PORTS;
 }
 
 /* begun_ns is before the call was made, 0: not known. */

@@ -186,6 +186,22 @@ bool backend_await_count(backend *server, const char *name, uint64_t expected)
     return false;
 }
 
+/* A signal stops threads one by one; the parent is told when all are. */
+void backend_freeze(backend *server)
+{
+    if (server->pid != 0) {
+        (void)kill(server->pid, SIGSTOP);
+        (void)waitpid(server->pid, NULL, WUNTRACED);
+    }
+}
+
+void backend_thaw(backend *server)
+{
+    if (server->pid != 0) {
+        (void)kill(server->pid, SIGCONT);
+    }
+}
+
 static void end_with(backend *server, int signal_number)
 {
     if (server->pid != 0) {

@@ -40,6 +40,12 @@ uint64_t backend_count(backend *server, const char *name);
 /* Waits until it is that much. False: not within 30 s. */
 bool backend_await_count(backend *server, const char *name, uint64_t expected);
 
+/* SIGSTOP, and waits until it took effect; SIGCONT. In between the kernel goes
+ * on accepting what comes, and the server does not answer. Give the server the
+ * flag --end-with-parent: a test that crashes would leave it frozen. */
+void backend_freeze(backend *server);
+void backend_thaw(backend *server);
+
 /* SIGTERM: finishes what it does, and ends. Waits for that. */
 void backend_stop(backend *server);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
@@ -143,6 +144,9 @@ int main(int argc, char **argv)
     sigset_t ending;
 
     options_read(argc, argv);
+    if (chosen.ends_with_parent) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    }
     block_signals(&ending);
     grpc_init();
     create_server();

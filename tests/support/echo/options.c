@@ -17,6 +17,7 @@ static bool has_client_certificate_mode;
 /* Keys of flags without a letter. */
 enum {
     ERROR_STATUS = 0x100,
+    END_WITH_PARENT,
     DELAY_JITTER_MS,
     HEALTH,
     HEALTH_SERVICE,
@@ -55,6 +56,8 @@ static const struct argp_option flags[] = {
     {"tell-calls", 't', NULL, 0,
      "print CALL when one has come; calls of the health service are not told",
      0},
+    {"end-with-parent", END_WITH_PARENT, NULL, 0,
+     "be killed, also while stopped, when the thread that started it ends", 0},
 
     {NULL, 0, NULL, 0,
      "Connections (0 or not given: without such a limit):", 2},
@@ -377,6 +380,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case 't':
         chosen.tells_calls = true;
+        break;
+    case END_WITH_PARENT:
+        chosen.ends_with_parent = true;
         break;
     case 'd':
     case 'e':

@@ -17,6 +17,7 @@ typedef struct echo_options {
     const char *unix_path;
     int port;
     bool tells_calls;
+    bool ends_with_parent;
 
     /* What C core itself does: age, idleness, keepalive, enforcement. */
     grpc_arg arguments[OPTIONS_MAX_ARGUMENTS];
