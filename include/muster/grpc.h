@@ -95,10 +95,11 @@ typedef struct muster_grpc_options {
 
     /* Keepalive (gRFC A8). Times over 24 days read as never. A connection on
      * which nothing has come for keepalive_time_ms is pinged; when nothing
-     * comes for keepalive_timeout_ms more it is lost, with its calls. C core
-     * pings at most once a second, and not without a call unless permitted: a
-     * server that does not permit it, or not as often, ends the connection with
-     * too_many_pings. */
+     * comes for keepalive_timeout_ms more it is lost, with its calls; up to a
+     * second later when it was busy, because a ping by which C core measures
+     * the bandwidth begins the time anew. C core pings at most once a second,
+     * and not without a call unless permitted: a server that does not permit
+     * it, or not as often, ends the connection with too_many_pings. */
     uint64_t keepalive_time_ms;              /* 0: never */
     uint64_t keepalive_timeout_ms;           /* 0: 20 000 */
     uint32_t keepalive_permit_without_calls; /* 1: also without a call */
