@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Graceful shutdown at random instants: while the channel resolves, updates,
  * connects, has calls in flight, inside callbacks, by several at once. Each is
- * complete within its deadline, and what was promised of callbacks holds. A
- * plain program, for all lanes.
+ * complete within its deadline, and what was promised of callbacks holds. How
+ * often each instant was met is counted, and none may be missed. A plain
+ * program, for all lanes.
  *   channel_shutdown [ROUNDS [SEED]] */
 #include <muster/muster.h>
 #include <muster/testkit.h>
@@ -18,6 +19,7 @@
 
 #include "scale.h"
 #include "script_resolver.h"
+#include "slow_policy.h"
 
 enum {
     PICKERS = 2,
@@ -25,7 +27,9 @@ enum {
     LEASES = 4, /* a picker holds at a time */
     ADDRESSES = 4,
     MAX_GRACE_MS = 4,
-    MARGIN_MS = 2000 /* the machine may be busy with something else */
+    INSIDE_GRACE_MS = 1,
+    MARGIN_MS = 2000, /* the machine may be busy with something else */
+    MANY_ROUNDS = 300 /* so many meet every instant */
 };
 
 #define TARGET "shutdown"
@@ -69,12 +73,23 @@ static unsigned below(uint64_t *state, unsigned limit)
     return (unsigned)(next_random(state) % limit);
 }
 
+/* What the channel is at when its shutdown is asked for. */
+enum {
+    RESOLVING,
+    UPDATING,
+    CONNECTING,
+    IN_FLIGHT,
+    INSIDE_A_CALLBACK,
+    INSTANTS
+};
+
 typedef struct world {
     muster_testkit_transport *transport;
     muster_channel *channel;
     muster_state_watcher *watcher;
     uint64_t random;
     bool is_mute;          /* no list ever comes */
+    bool is_slow;          /* of the policy whose tables take time */
     unsigned inside_event; /* at which event it is shut down; 0: at none */
 
     atomic_bool is_stopping;
@@ -84,6 +99,8 @@ typedef struct world {
     atomic_uint n_asked; /* asynchronous picks */
     atomic_uint n_answered;
     _Atomic uint64_t n_picked;
+    _Atomic uint64_t inside_ns; /* when the watcher shut it down; 0: not yet */
+    atomic_bool was_met[INSTANTS];
 } world;
 
 /* How often each came about, for whoever reads the result. */
@@ -91,7 +108,45 @@ static struct {
     uint64_t finished;
     uint64_t cancelled;
     uint64_t parked_failed;
+    uint64_t met[INSTANTS]; /* in so many rounds */
 } sums;
+
+/* ---- instants ---- */
+
+/* Just before the shutdown is asked for. A mute channel resolves from its
+ * beginning to its end; what is in flight the numbers tell afterwards. */
+static void note_instant(world *w)
+{
+    muster_testkit_transport_counts counts;
+
+    if (muster_channel_state(w->channel) == MUSTER_SHUTDOWN) {
+        return; /* another was first */
+    }
+    muster_testkit_transport_get_counts(w->transport, NULL, &counts);
+    if (w->is_mute) {
+        atomic_store(&w->was_met[RESOLVING], true);
+    }
+    if (w->is_slow && slow_policy_is_building()) {
+        atomic_store(&w->was_met[UPDATING], true);
+    }
+    if (counts.connecting > 0) {
+        atomic_store(&w->was_met[CONNECTING], true);
+    }
+}
+
+static void note_callback(world *w)
+{
+    if (muster_channel_state(w->channel) != MUSTER_SHUTDOWN) {
+        atomic_store(&w->was_met[INSIDE_A_CALLBACK], true);
+    }
+}
+
+static void add_instants(const world *w)
+{
+    for (int i = 0; i < INSTANTS; i++) {
+        sums.met[i] += atomic_load(&w->was_met[i]);
+    }
+}
 
 /* ---- callbacks ---- */
 
@@ -106,7 +161,10 @@ static void on_state(void *arg, const muster_state_event *event)
         atomic_fetch_add(&w->n_ends, 1);
     }
     if (n == w->inside_event) {
-        MUST(muster_channel_shutdown(w->channel, 1, NULL) == MUSTER_OK);
+        note_callback(w);
+        atomic_store(&w->inside_ns, now_ns());
+        MUST(muster_channel_shutdown(w->channel, INSIDE_GRACE_MS, NULL) ==
+             MUSTER_OK);
         MUST(muster_channel_shutdown(w->channel, MUSTER_FOREVER, NULL) ==
              MUSTER_OK);
     }
@@ -123,6 +181,7 @@ static void take_answer(void *arg, muster_status status, muster_lease *lease,
         muster_lease_finish(lease, NULL);
     }
     if (atomic_fetch_add(&w->n_answered, 1) == 20 && w->inside_event > 6) {
+        note_callback(w);
         MUST(muster_shutdown_all(MUSTER_FOREVER, NULL) == MUSTER_OK);
     }
 }
@@ -222,6 +281,7 @@ static void shut_down(world *w, uint64_t *random)
     uint64_t begin_ns = now_ns();
     bool is_all = below(random, 3) == 0;
 
+    note_instant(w);
     if (below(random, 6) == 0) {
         MUST(muster_channel_close(w->channel) == MUSTER_OK);
     }
@@ -231,6 +291,27 @@ static void shut_down(world *w, uint64_t *random)
     MUST(now_ns() - begin_ns < grace_ms * 1000000 + limit_ns(MARGIN_MS));
     MUST(muster_channel_state(w->channel) == MUSTER_SHUTDOWN);
     MUST(is_all || numbers.channels == 1);
+}
+
+/* What the watcher began has a deadline of its own: nobody else sets one. */
+static void await_inside(world *w, uint64_t inside_ns)
+{
+    MUST(muster_channel_shutdown(w->channel, MUSTER_FOREVER, NULL) ==
+         MUSTER_OK);
+    MUST(now_ns() - inside_ns <
+         INSIDE_GRACE_MS * UINT64_C(1000000) + limit_ns(MARGIN_MS));
+    MUST(muster_channel_state(w->channel) == MUSTER_SHUTDOWN);
+}
+
+static void end_channel(world *w)
+{
+    uint64_t inside_ns = atomic_load(&w->inside_ns);
+
+    if (inside_ns != 0) {
+        await_inside(w, inside_ns);
+    } else {
+        shut_down(w, &w->random);
+    }
 }
 
 static void *shut_down_too(void *arg)
@@ -266,7 +347,9 @@ static void open_world(world *w)
     (void)muster_testkit_transport_set_failure(
         w->transport, NULL, below(&w->random, 6) == 0 ? "refused" : NULL);
     w->is_mute = below(&w->random, 5) == 0;
+    w->is_slow = !w->is_mute && below(&w->random, 3) == 0;
     w->inside_event = below(&w->random, 3) == 0 ? 1 + below(&w->random, 12) : 0;
+    options.policy = w->is_slow ? "slow" : NULL;
     options.transport = muster_testkit_transport_class();
     options.transport_arg = w->transport;
     MUST(muster_channel_create(w->is_mute ? "script:///mute"
@@ -291,6 +374,8 @@ static void check_world(world *w)
     MUST(numbers.finished + numbers.cancelled <=
          PICKERS * LEASES + atomic_load(&w->n_asked));
     MUST(w->watcher == NULL || atomic_load(&w->n_ends) == 1);
+    atomic_store(&w->was_met[IN_FLIGHT],
+                 numbers.finished + numbers.cancelled > 0);
     sums.finished += numbers.finished;
     sums.cancelled += numbers.cancelled;
     sums.parked_failed += numbers.parked_failed;
@@ -329,7 +414,7 @@ static void run_round(muster_testkit_transport *transport)
     for (unsigned i = 0; i < n_closers; i++) {
         MUST(pthread_create(&closers[i], NULL, shut_down_too, w) == 0);
     }
-    shut_down(w, &w->random);
+    end_channel(w);
     check_world(w);
     atomic_store(&w->is_stopping, true);
     for (unsigned i = 0; i < n_closers; i++) {
@@ -340,6 +425,7 @@ static void run_round(muster_testkit_transport *transport)
     }
     (void)pthread_join(reporter, NULL);
     close_world(w);
+    add_instants(w);
     free(w);
 }
 
@@ -347,6 +433,28 @@ static void on_list(void *arg, const muster_watch_event *event)
 {
     (void)arg;
     (void)event;
+}
+
+/* False when an instant was missed. */
+static bool print_sums(uint64_t n_rounds)
+{
+    static const char *const names[INSTANTS] = {"resolving", "updating",
+                                                "connecting", "in flight",
+                                                "inside a callback"};
+    bool has_all = true;
+
+    (void)printf("%llu rounds; calls: %llu finished, %llu cancelled, %llu "
+                 "parked\n",
+                 (unsigned long long)n_rounds,
+                 (unsigned long long)sums.finished,
+                 (unsigned long long)sums.cancelled,
+                 (unsigned long long)sums.parked_failed);
+    for (int i = 0; i < INSTANTS; i++) {
+        (void)printf("%llu shut down while %s\n",
+                     (unsigned long long)sums.met[i], names[i]);
+        has_all = has_all && sums.met[i] > 0;
+    }
+    return has_all;
 }
 
 int main(int argc, char **argv)
@@ -358,6 +466,7 @@ int main(int argc, char **argv)
     muster_watch *keeper = NULL; /* so that there is always who reports */
 
     script_register();
+    slow_policy_register();
     MUST(muster_testkit_transport_create(&transport) == MUSTER_OK);
     MUST(muster_watch_create("script:///" TARGET, on_list, NULL, &keeper,
                              NULL) == MUSTER_OK);
@@ -370,11 +479,9 @@ int main(int argc, char **argv)
         (void)sched_yield();
     }
     muster_testkit_transport_destroy(transport);
-    (void)printf("%llu rounds; calls: %llu finished, %llu cancelled, %llu "
-                 "parked\n",
-                 (unsigned long long)n_rounds,
-                 (unsigned long long)sums.finished,
-                 (unsigned long long)sums.cancelled,
-                 (unsigned long long)sums.parked_failed);
+    if (!print_sums(n_rounds) && n_rounds >= MANY_ROUNDS) {
+        (void)fprintf(stderr, "channel_shutdown: an instant was missed\n");
+        return 1;
+    }
     return 0;
 }
