@@ -10,11 +10,8 @@
 
 #include "backend.h"
 #include "calling.h"
-#include "scale.h"
 
 TestSuite(grpc_shutdown, .timeout = 110);
-
-enum { N_CALLERS = 4, MAX_GRACE_MS = 20, MARGIN_MS = 2000 };
 
 typedef struct caller {
     muster_channel *channel;
@@ -91,53 +88,4 @@ Test(grpc_shutdown, cancels_a_call_that_takes_longer)
     cr_expect_eq(numbers.finished, 0);
     cr_expect_eq(numbers.cancelled, 1);
     cr_expect_leq(now_ns() - begin_ns, 30000 * MILLISECOND);
-}
-
-/* At a random instant. Calls that were not cancelled have all been good. */
-static void shut_down_under_load(const backend *servers, unsigned *random)
-{
-    muster_shutdown_numbers numbers = {.struct_size = sizeof numbers};
-    const uint64_t grace_ms = (uint64_t)rand_r(random) % (MAX_GRACE_MS + 1);
-    const int n_calls = rand_r(random) % 50;
-    muster_channel *channel =
-        open_channel("static:///%s,%s", servers[0].address, servers[1].address);
-    caller callers[N_CALLERS];
-    uint64_t begin_ns;
-
-    for (int i = 0; i < N_CALLERS; i++) {
-        start(&callers[i], channel);
-    }
-    while (atomic_load(&callers[0].n_good) < n_calls) {
-        (void)sched_yield();
-    }
-    begin_ns = now_ns();
-    cr_expect_eq(muster_channel_shutdown(channel, grace_ms, &numbers),
-                 MUSTER_OK);
-    cr_expect_leq(now_ns() - begin_ns,
-                  grace_ms * MILLISECOND + limit_ns(MARGIN_MS));
-    cr_expect_leq(numbers.finished + numbers.cancelled, N_CALLERS);
-    for (int i = 0; i < N_CALLERS; i++) {
-        (void)pthread_join(callers[i].thread, NULL);
-        cr_expect_eq(callers[i].status, GRPC_STATUS_UNAVAILABLE, "%d: %s",
-                     (int)callers[i].status, callers[i].message);
-    }
-    muster_channel_destroy(channel);
-}
-
-Test(grpc_shutdown, is_complete_in_time_under_load)
-{
-    backend servers[2];
-    unsigned random = 1;
-
-    for (int i = 0; i < 2; i++) {
-        cr_assert(backend_start(&servers[i], NULL));
-    }
-    for (size_t i = scale(20, 200); i > 0; i--) {
-        shut_down_under_load(servers, &random);
-    }
-    while (muster_shutdown() == MUSTER_BUSY) {
-    }
-    for (int i = 0; i < 2; i++) {
-        backend_kill(&servers[i]);
-    }
 }

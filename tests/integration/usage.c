@@ -16,19 +16,29 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 /* In /proc/net/tcp and tcp6. */
 enum { ESTABLISHED = 1 };
 
-size_t usage_descriptors(void)
+static size_t count_entries(const char *path)
 {
-    DIR *folder = opendir("/proc/self/fd");
+    DIR *folder = opendir(path);
     size_t n = 0;
 
     if (folder == NULL) {
-        cluster_die("cannot read /proc/self/fd");
+        cluster_die("cannot read %s", path);
     }
     while (readdir(folder) != NULL) {
         n++;
     }
     (void)closedir(folder);
-    return n - 3; /* ".", ".." and the folder itself */
+    return n - 2; /* "." and ".." */
+}
+
+size_t usage_descriptors(void)
+{
+    return count_entries("/proc/self/fd") - 1; /* of the folder itself */
+}
+
+size_t usage_threads(void)
+{
+    return count_entries("/proc/self/task");
 }
 
 size_t usage_bytes(void)

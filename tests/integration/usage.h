@@ -9,6 +9,9 @@
 /* Open descriptors. */
 size_t usage_descriptors(void);
 
+/* Threads, those of libraries included. */
+size_t usage_threads(void);
+
 /* Bytes that malloc has given out. */
 size_t usage_bytes(void);
 
