@@ -28,13 +28,7 @@ static void replace(const char *from, const char *to)
 
 static void replace_pair(const char *from, const char *to)
 {
-    char from_key[64];
-    char to_key[64];
-
-    (void)snprintf(from_key, sizeof from_key, "%s-key", from);
-    (void)snprintf(to_key, sizeof to_key, "%s-key", to);
-    replace(from, to);
-    replace(from_key, to_key);
+    cr_assert(certificates_replace_pair(&made, from, to));
 }
 
 /* ---- the log ---- */

@@ -65,6 +65,14 @@ void cluster_init(cluster *self, const char *name, size_t n_servers,
                   const char *const *flags,
                   const muster_channel_options *options)
 {
+    cluster_init_grpc(self, name, n_servers, flags, options, NULL);
+}
+
+void cluster_init_grpc(cluster *self, const char *name, size_t n_servers,
+                       const char *const *flags,
+                       const muster_channel_options *options,
+                       const muster_grpc_options *grpc_options)
+{
     memset(self, 0, sizeof *self);
     self->n_servers = n_servers;
     for (size_t i = 0; i < n_servers; i++) {
@@ -72,7 +80,7 @@ void cluster_init(cluster *self, const char *name, size_t n_servers,
             cluster_die("server %zu did not start", i);
         }
     }
-    cluster_open(self, name, options, NULL);
+    cluster_open(self, name, options, grpc_options);
 }
 
 void cluster_fini(cluster *self)

@@ -30,6 +30,12 @@ void cluster_init(cluster *self, const char *name, size_t n_servers,
                   const char *const *flags,
                   const muster_channel_options *options);
 
+/* The same with options of gRPC, which may be NULL. */
+void cluster_init_grpc(cluster *self, const char *name, size_t n_servers,
+                       const char *const *flags,
+                       const muster_channel_options *options,
+                       const muster_grpc_options *grpc_options);
+
 /* The same for servers that the caller has put into *self, and nothing else.
  * Both options may be NULL. */
 void cluster_open(cluster *self, const char *name,

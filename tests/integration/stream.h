@@ -34,6 +34,9 @@ typedef struct stream_load stream_load;
 /* Waits until all of them have echoed. */
 stream_load *stream_load_start(muster_channel *channel, size_t n_streams);
 
+/* The same, but all of them are closed after some echoes. */
+stream_load *stream_load_start_short(muster_channel *channel, size_t n_streams);
+
 /* Streams that ended, and those of them that did not end well. */
 uint64_t stream_load_ended(const stream_load *self);
 uint64_t stream_load_failed(const stream_load *self);

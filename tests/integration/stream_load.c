@@ -15,6 +15,7 @@ enum { SHORT_LIFE = 10, PAUSE_MS = 5 };
 struct stream_load {
     muster_channel *channel;
     size_t n_streams;
+    bool are_short;
     stream **streams;
     unsigned *n_echoes; /* of each of them */
     pthread_t thread;
@@ -36,6 +37,11 @@ static void end(stream_load *self, size_t i, bool is_sound)
     self->streams[i] = NULL;
 }
 
+static bool is_done(const stream_load *self, size_t i)
+{
+    return (self->are_short || i % 2 == 1) && self->n_echoes[i] >= SHORT_LIFE;
+}
+
 static void echo(stream_load *self, size_t i)
 {
     bool is_sound;
@@ -46,7 +52,7 @@ static void echo(stream_load *self, size_t i)
     }
     is_sound = stream_echo(self->streams[i]);
     self->n_echoes[i]++;
-    if (!is_sound || (i % 2 == 1 && self->n_echoes[i] >= SHORT_LIFE)) {
+    if (!is_sound || is_done(self, i)) {
         end(self, i, is_sound);
     }
 }
@@ -73,7 +79,8 @@ static void *run(void *arg)
     return NULL;
 }
 
-stream_load *stream_load_start(muster_channel *channel, size_t n_streams)
+static stream_load *start(muster_channel *channel, size_t n_streams,
+                          bool are_short)
 {
     stream_load *self = calloc(1, sizeof *self);
 
@@ -82,6 +89,7 @@ stream_load *stream_load_start(muster_channel *channel, size_t n_streams)
     }
     self->channel = channel;
     self->n_streams = n_streams;
+    self->are_short = are_short;
     self->streams = calloc(n_streams, sizeof(stream *));
     self->n_echoes = calloc(n_streams, sizeof(unsigned));
     (void)sem_init(&self->have_echoed, 0, 0);
@@ -92,6 +100,16 @@ stream_load *stream_load_start(muster_channel *channel, size_t n_streams)
     while (sem_wait(&self->have_echoed) != 0) {
     }
     return self;
+}
+
+stream_load *stream_load_start(muster_channel *channel, size_t n_streams)
+{
+    return start(channel, n_streams, false);
+}
+
+stream_load *stream_load_start_short(muster_channel *channel, size_t n_streams)
+{
+    return start(channel, n_streams, true);
 }
 
 uint64_t stream_load_ended(const stream_load *self)

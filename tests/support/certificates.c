@@ -31,6 +31,15 @@ bool certificates_make(certificates *ret_set)
     return mkdtemp(ret_set->folder) != NULL && run(argv);
 }
 
+bool certificates_add_generations(const certificates *set, int n)
+{
+    char count[16];
+    const char *argv[] = {MUSTER_MAKE_CERTIFICATES, set->folder, count, NULL};
+
+    (void)snprintf(count, sizeof count, "%d", n);
+    return run(argv);
+}
+
 void certificates_remove(const certificates *set)
 {
     const char *argv[] = {"rm", "-rf", set->folder, NULL};
@@ -55,6 +64,18 @@ bool certificates_replace(const certificates *set, const char *from,
     const char *argv[] = {"cp", source.text, fresh.text, NULL};
 
     return run(argv) && rename(fresh.text, place.text) == 0;
+}
+
+bool certificates_replace_pair(const certificates *set, const char *from,
+                               const char *to)
+{
+    char from_key[64];
+    char to_key[64];
+
+    (void)snprintf(from_key, sizeof from_key, "%s-key", from);
+    (void)snprintf(to_key, sizeof to_key, "%s-key", to);
+    return certificates_replace(set, from, to) &&
+           certificates_replace(set, from_key, to_key);
 }
 
 bool certificates_write(const certificates *set, const char *name,
