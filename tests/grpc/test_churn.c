@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <muster/grpc.h>
@@ -22,9 +21,21 @@ typedef struct load {
     atomic_bool is_stopped;
     atomic_int n_good;
     atomic_int n_bad;
+    atomic_int awaited; /* n_good that somebody waits for */
+    pthread_mutex_t mutex;
+    pthread_cond_t is_enough;
     char message[256]; /* of a bad one */
     pthread_t threads[N_CALLERS];
 } load;
+
+static void count_good(load *self)
+{
+    if (atomic_fetch_add(&self->n_good, 1) + 1 == atomic_load(&self->awaited)) {
+        (void)pthread_mutex_lock(&self->mutex);
+        (void)pthread_cond_signal(&self->is_enough);
+        (void)pthread_mutex_unlock(&self->mutex);
+    }
+}
 
 static void call_once(load *self)
 {
@@ -37,7 +48,7 @@ static void call_once(load *self)
     cr_assert_eq(muster_call_unary(call, NULL), MUSTER_OK);
     muster_call_get_result(call, &result);
     if (result.status == GRPC_STATUS_OK) {
-        atomic_fetch_add(&self->n_good, 1);
+        count_good(self);
     } else if (atomic_fetch_add(&self->n_bad, 1) == 0) {
         (void)snprintf(self->message, sizeof self->message, "%d: %s",
                        (int)result.status, result.message);
@@ -90,12 +101,14 @@ static void load_stop(load *self)
 /* Until so many further calls were answered. */
 static void let_pass(load *self, int n_calls)
 {
-    const struct timespec moment = {.tv_nsec = 1000000};
     const int enough = atomic_load(&self->n_good) + n_calls;
 
+    (void)pthread_mutex_lock(&self->mutex);
+    atomic_store(&self->awaited, enough);
     while (atomic_load(&self->n_good) < enough) {
-        (void)nanosleep(&moment, NULL);
+        (void)pthread_cond_wait(&self->is_enough, &self->mutex);
     }
+    (void)pthread_mutex_unlock(&self->mutex);
 }
 
 Test(grpc_churn, loses_no_call_to_connections_that_grow_old)
@@ -104,7 +117,8 @@ Test(grpc_churn, loses_no_call_to_connections_that_grow_old)
                                         "--max-connection-age-grace-ms", "1000",
                                         NULL};
     backend servers[N_SERVERS];
-    load self = {0};
+    load self = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                 .is_enough = PTHREAD_COND_INITIALIZER};
 
     for (int i = 0; i < N_SERVERS; i++) {
         cr_assert(backend_start(&servers[i], flags));
@@ -123,7 +137,8 @@ Test(grpc_churn, loses_only_what_was_on_the_wire_to_servers_that_die)
 {
     enum { N_DEATHS = 6 };
     backend servers[N_SERVERS];
-    load self = {0};
+    load self = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                 .is_enough = PTHREAD_COND_INITIALIZER};
 
     for (int i = 0; i < N_SERVERS; i++) {
         cr_assert(backend_start(&servers[i], NULL));

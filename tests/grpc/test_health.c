@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <muster/muster.h>
 
@@ -81,15 +80,14 @@ static muster_channel_stats stats_of(const scene *self)
     return stats;
 }
 
+/* Each look at the channel waits for its control thread. */
 static void await_ready(const scene *self, uint64_t n)
 {
-    const struct timespec moment = {.tv_nsec = 1000000};
     const uint64_t give_up_ns = now_ns() + 30000 * MILLISECOND;
 
     while (stats_of(self).ready != n) {
         cr_assert_lt(now_ns(), give_up_ns, "%llu never ready",
                      (unsigned long long)n);
-        (void)nanosleep(&moment, NULL);
     }
 }
 
