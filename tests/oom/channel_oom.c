@@ -4,16 +4,14 @@
  * back the channel serves the newest list.
  *   channel_oom [FIRST [LAST]] */
 #include <muster/muster.h>
-#include <muster/testkit.h>
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "failing_malloc.h"
+#include "passes.h"
 #include "script_resolver.h"
 
 enum { ENDPOINTS = 40, HANG_S = 20 };
@@ -23,16 +21,6 @@ enum { ENDPOINTS = 40, HANG_S = 20 };
     "\"loadBalancingConfig\": [{\"round_robin\": {\"strict\": true}}]}"
 
 #define NINE_S UINT64_C(9000000000)
-
-static uint64_t run_number;
-
-static void die(const char *what)
-{
-    (void)failing_malloc_disarm();
-    (void)fprintf(stderr, "allocation %llu: %s\n",
-                  (unsigned long long)run_number, what);
-    exit(1);
-}
 
 static muster_endpoint list[ENDPOINTS];
 static char addresses[ENDPOINTS][24];
@@ -56,7 +44,7 @@ static void check_status(muster_status status)
     if (status != MUSTER_OK && status != MUSTER_NOMEM &&
         status != MUSTER_QUEUED && status != MUSTER_UNAVAILABLE &&
         status != MUSTER_TIMEOUT) {
-        die(muster_status_name(status));
+        passes_die(muster_status_name(status));
     }
 }
 
@@ -122,7 +110,7 @@ static void recover(muster_channel *channel)
             (uint64_t)(now.tv_sec + HANG_S) * UINT64_C(1000000000);
         if (muster_channel_pick_wait(channel, &call, &lease, NULL) !=
             MUSTER_OK) {
-            die("no endpoint after memory came back");
+            passes_die("no endpoint after memory came back");
         }
         muster_lease_finish(&lease, NULL);
         (void)muster_channel_get_stats(channel, &stats);
@@ -131,23 +119,20 @@ static void recover(muster_channel *channel)
              stats.ready != 5 || stats.draining != 0);
 }
 
-static bool run(muster_testkit_transport *transport, uint64_t countdown,
-                uint64_t n_failing)
+static bool run(void *arg, const passes_failure *failure)
 {
-    muster_channel_options options = {.struct_size = sizeof options,
-                                      .initial_backoff_ms = 1,
-                                      .max_backoff_ms = 2,
-                                      .service_config = "{\"muster\": {}}"};
+    const muster_channel_options options = {.struct_size = sizeof options,
+                                            .initial_backoff_ms = 1,
+                                            .max_backoff_ms = 2,
+                                            .service_config =
+                                                "{\"muster\": {}}"};
     muster_channel *channel = NULL;
     muster_status status;
     bool has_failed;
 
-    if (transport != NULL) {
-        options.transport = muster_testkit_transport_class();
-        options.transport_arg = transport;
-    }
+    (void)arg;
     (void)alarm(HANG_S * 2);
-    failing_malloc_arm(countdown, n_failing);
+    failing_malloc_arm(failure->countdown, failure->n);
     status = muster_channel_create("script:///oom", &options, &channel, NULL);
     if (status == MUSTER_OK) {
         live(channel);
@@ -163,39 +148,8 @@ static bool run(muster_testkit_transport *transport, uint64_t countdown,
     return has_failed;
 }
 
-static uint64_t run_all(muster_testkit_transport *transport, uint64_t first,
-                        uint64_t last, uint64_t n_failing)
-{
-    for (run_number = first; run_number <= last; run_number++) {
-        if (!run(transport, run_number, n_failing)) {
-            return run_number - first;
-        }
-    }
-    return last - first + 1;
-}
-
-/* The first passes also warm up what is kept for good: thread stacks, buffers,
- * plugins. What the later ones leave behind is a leak. */
 int main(int argc, char **argv)
 {
-    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-    uint64_t last = argc > 2 ? strtoull(argv[2], NULL, 10) : UINT64_MAX;
-    static const uint64_t n_failing[] = {1, 8, 1, 8};
-    size_t before = 0;
-    size_t after;
-
     script_register();
-    for (int pass = 0; pass < 4; pass++) {
-        before = pass == 2 ? mallinfo2().uordblks : before;
-        uint64_t n = run_all(NULL, first, last, n_failing[pass]);
-        (void)printf("%llu allocations failed, %llu at a time\n",
-                     (unsigned long long)n,
-                     (unsigned long long)n_failing[pass]);
-    }
-    after = mallinfo2().uordblks;
-    if (after > before + 4096) {
-        (void)fprintf(stderr, "%zu bytes leaked\n", after - before);
-        return 1;
-    }
-    return 0;
+    return passes_run(argc, argv, run, NULL);
 }

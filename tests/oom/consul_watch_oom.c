@@ -9,7 +9,6 @@
 #include <muster/plugin.h>
 
 #include <curl/curl.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -24,6 +23,7 @@
 
 #include "failing_malloc.h"
 #include "http_server.h"
+#include "passes.h"
 
 const muster_plugin *muster_builtin_consul(void);
 
@@ -37,19 +37,17 @@ typedef struct agent {
 
 static agent *shared;
 static pid_t agent_pid;
-static uint64_t run_number;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static bool has_event; /* by mutex, as what follows */
+static uint64_t step = STEP_DEFAULT; /* of the runs that wait */
+static bool has_event;               /* by mutex, as what follows */
 static char last[ADDRESS_SIZE];
 
 static void die(const char *what)
 {
     (void)failing_malloc_disarm();
-    (void)fprintf(stderr, "allocation %llu: %s\n",
-                  (unsigned long long)run_number, what);
     (void)kill(agent_pid, SIGKILL);
-    exit(1);
+    passes_die(what);
 }
 
 /* ---- the agent ---- */
@@ -148,16 +146,17 @@ static void await_next(void)
 }
 
 /* Whether the countdown-th allocation was reached. */
-static bool run(const char *target, uint64_t countdown, uint64_t n_failing,
-                bool waits)
+static bool run(void *arg, const passes_failure *failure)
 {
+    const char *target = arg;
+    const bool waits = failure->pass < 2 && failure->countdown % step == 0;
     muster_watch *watch = NULL;
     muster_status status;
     bool has_failed;
 
     has_event = false;
     (void)alarm(HANG_S);
-    failing_malloc_arm(countdown, n_failing);
+    failing_malloc_arm(failure->countdown, failure->n);
     status = muster_watch_create(target, on_event, NULL, &watch, NULL);
     if (status == MUSTER_OK) {
         await_event();
@@ -177,42 +176,20 @@ static bool run(const char *target, uint64_t countdown, uint64_t n_failing,
     return has_failed;
 }
 
-static uint64_t run_all(const char *target, uint64_t n_failing, uint64_t step)
+static void set_step(const char *text)
 {
-    for (run_number = 1;
-         run(target, run_number, n_failing, run_number % step == 0);
-         run_number++) {
+    if (text != NULL) {
+        step = strtoull(text, NULL, 10);
+        step = step != 0 ? step : 1;
     }
-    return run_number - 1;
-}
-
-/* The first passes also warm up what is kept for good. */
-static bool leaks(const char *target, uint64_t step)
-{
-    static const uint64_t n_failing[] = {1, 8, 1, 8};
-    size_t before = 0;
-    size_t after;
-
-    for (int pass = 0; pass < 4; pass++) {
-        before = pass == 2 ? mallinfo2().uordblks : before;
-        (void)printf("%llu allocations failed, %llu at a time\n",
-                     (unsigned long long)run_all(target, n_failing[pass],
-                                                 pass < 2 ? step : UINT64_MAX),
-                     (unsigned long long)n_failing[pass]);
-    }
-    after = mallinfo2().uordblks;
-    if (after > before + 4096) {
-        (void)fprintf(stderr, "%zu bytes leaked\n", after - before);
-    }
-    return after > before + 4096;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t step = argc > 1 ? strtoull(argv[1], NULL, 10) : STEP_DEFAULT;
     char target[64];
-    bool has_leaked;
+    int code;
 
+    set_step(argc > 1 ? argv[1] : NULL);
     start_agent();
     if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free, realloc, strdup,
                              calloc) != CURLE_OK ||
@@ -221,8 +198,8 @@ int main(int argc, char **argv)
     }
     (void)snprintf(target, sizeof target, "consul://127.0.0.1:%d/web",
                    atomic_load(&shared->port));
-    has_leaked = leaks(target, step != 0 ? step : 1);
+    code = passes_run(0, NULL, run, target);
     (void)kill(agent_pid, SIGKILL);
     (void)waitpid(agent_pid, NULL, 0);
-    return has_leaked ? 1 : 0;
+    return code;
 }

@@ -4,13 +4,11 @@
  * resolvers.test_dns_packet_bad. */
 #include <packet.h>
 
-#include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "failing_malloc.h"
+#include "passes.h"
 
 enum { ROUNDS = 1000 };
 
@@ -26,34 +24,33 @@ static const char txt[] =
     HEADER NAME "\0\x10\0\1" LINK "\1b\0\0\x10\0\1\0\0\0\x3c\0\4\1x\1y"
                 "\1c\0\0\1\0\1\0\0\0\x3c\0\4\x0a\0\0\1";
 
-static void die(const char *what, uint64_t run)
-{
-    (void)failing_malloc_disarm();
-    (void)fprintf(stderr, "allocation %llu: %s\n", (unsigned long long)run,
-                  what);
-    exit(1);
-}
+typedef struct sample {
+    muster__dns_type type;
+    const char *packet;
+    size_t size;
+} sample;
 
-/* Whether the run-th allocation was reached. */
-static bool read_packet(muster__dns_type type, const char *packet, size_t size,
-                        uint64_t run)
+/* Whether the countdown-th allocation was reached. */
+static bool read_packet(void *arg, const passes_failure *failure)
 {
+    const sample *from = arg;
     muster__dns_answer *answer = NULL;
     muster__dns_trouble trouble = MUSTER__DNS_NO_TROUBLE;
     muster__dns_outcome outcome;
     muster_error err = {0};
     bool has_failed;
 
-    failing_malloc_arm(run, 1);
-    outcome = muster__dns_packet_read((const uint8_t *)packet, size, "web.prod",
-                                      type, &answer, &trouble, &err);
+    failing_malloc_arm(failure->countdown, failure->n);
+    outcome = muster__dns_packet_read((const uint8_t *)from->packet, from->size,
+                                      "web.prod", from->type, &answer, &trouble,
+                                      &err);
     has_failed = failing_malloc_disarm();
     if (has_failed && (outcome != MUSTER__DNS_UNKNOWN || answer != NULL ||
                        trouble != MUSTER__DNS_LOCAL)) {
-        die(err.message, run);
+        passes_die(err.message);
     }
     if (!has_failed && outcome != MUSTER__DNS_ANSWER) {
-        die(err.message, run);
+        passes_die(err.message);
     }
     muster__dns_answer_unref(answer);
     return has_failed;
@@ -61,34 +58,14 @@ static bool read_packet(muster__dns_type type, const char *packet, size_t size,
 
 static uint64_t run_all(void)
 {
-    uint64_t n = 0;
+    static sample services = {MUSTER__DNS_SRV, srv, sizeof srv - 1};
+    static sample texts = {MUSTER__DNS_TXT, txt, sizeof txt - 1};
 
-    for (uint64_t i = 1; read_packet(MUSTER__DNS_SRV, srv, sizeof srv - 1, i);
-         i++) {
-        n++;
-    }
-    for (uint64_t i = 1; read_packet(MUSTER__DNS_TXT, txt, sizeof txt - 1, i);
-         i++) {
-        n++;
-    }
-    return n;
+    return passes_count(read_packet, &services) +
+           passes_count(read_packet, &texts);
 }
 
 int main(void)
 {
-    uint64_t n = run_all();
-    size_t before;
-    size_t after;
-
-    printf("%llu allocations failed\n", (unsigned long long)n);
-    before = mallinfo2().uordblks; /* what is kept from here on is lost */
-    for (int i = 0; i < ROUNDS; i++) {
-        (void)run_all();
-    }
-    after = mallinfo2().uordblks;
-    if (after > before + 4096) {
-        (void)fprintf(stderr, "%zu bytes leaked\n", after - before);
-        return 1;
-    }
-    return n > 0 ? 0 : 1;
+    return passes_repeat(run_all, ROUNDS);
 }

@@ -9,17 +9,16 @@
 #include <muster/plugin.h>
 
 #include <ares.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "failing_malloc.h"
 #include "knot.h"
+#include "passes.h"
 
 const muster_plugin *muster_builtin_dns(void);
 
@@ -49,21 +48,13 @@ static const char records[] =
     "_grpc_config TXT \"grpc_config=[{\\\"serviceConfig\\\":{}}]\"\n";
 
 static knot zone;
-static uint64_t run_number;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static bool has_event;     /* by mutex, as what follows */
-static size_t n_endpoints; /* of the last list */
-static bool is_newest;     /* the last list has the address of now */
+static uint64_t step = STEP_DEFAULT; /* of the runs that wait */
+static bool has_event;               /* by mutex, as what follows */
+static size_t n_endpoints;           /* of the last list */
+static bool is_newest;               /* the last list has the address of now */
 static char newest[] = "10.0.0.1:";
-
-static void die(const char *what)
-{
-    (void)failing_malloc_disarm();
-    (void)fprintf(stderr, "allocation %llu: %s\n",
-                  (unsigned long long)run_number, what);
-    exit(1);
-}
 
 static bool has_newest(const muster_endpoint *endpoint)
 {
@@ -121,26 +112,27 @@ static void change_zone(void)
     (void)pthread_mutex_unlock(&mutex);
     address[sizeof newest - 2] = '\0'; /* the colon */
     if (!knot_set_records(&zone, "both", "A", 1, &data, 1)) {
-        die("the zone cannot be changed");
+        passes_die("the zone cannot be changed");
     }
 }
 
 /* Whether the countdown-th allocation was reached. */
-static bool run(const char *target, uint64_t countdown, uint64_t n_failing,
-                bool waits)
+static bool run(void *arg, const passes_failure *failure)
 {
+    const char *target = arg;
+    const bool waits = failure->pass < 2 && failure->countdown % step == 0;
     muster_watch *watch = NULL;
     muster_status status;
     bool has_failed;
 
     has_event = false;
     (void)alarm(HANG_S);
-    failing_malloc_arm(countdown, n_failing);
+    failing_malloc_arm(failure->countdown, failure->n);
     status = muster_watch_create(target, on_event, NULL, &watch, NULL);
     if (status == MUSTER_OK) {
         await_event();
     } else if (status != MUSTER_NOMEM && status != MUSTER_UNAVAILABLE) {
-        die(muster_status_name(status));
+        passes_die(muster_status_name(status));
     }
     has_failed = failing_malloc_disarm();
     if (status == MUSTER_OK && waits) {
@@ -148,42 +140,12 @@ static bool run(const char *target, uint64_t countdown, uint64_t n_failing,
         await_newest();
     }
     if (status != MUSTER_OK && !has_failed) {
-        die("failed without a reason");
+        passes_die("failed without a reason");
     }
     muster_watch_destroy(watch);
     while (muster_shutdown() == MUSTER_BUSY) {
     }
     return has_failed;
-}
-
-static uint64_t run_all(const char *target, uint64_t n_failing, uint64_t step)
-{
-    for (run_number = 1;
-         run(target, run_number, n_failing, run_number % step == 0);
-         run_number++) {
-    }
-    return run_number - 1;
-}
-
-/* The first passes also warm up what is kept for good. */
-static bool leaks(const char *target, uint64_t step)
-{
-    static const uint64_t n_failing[] = {1, 8, 1, 8};
-    size_t before = 0;
-    size_t after;
-
-    for (int pass = 0; pass < 4; pass++) {
-        before = pass == 2 ? mallinfo2().uordblks : before;
-        (void)printf("%llu allocations failed, %llu at a time\n",
-                     (unsigned long long)run_all(target, n_failing[pass],
-                                                 pass < 2 ? step : UINT64_MAX),
-                     (unsigned long long)n_failing[pass]);
-    }
-    after = mallinfo2().uordblks;
-    if (after > before + 4096) {
-        (void)fprintf(stderr, "%zu bytes leaked\n", after - before);
-    }
-    return after > before + 4096;
 }
 
 static const char *find_path(const char *name)
@@ -196,24 +158,32 @@ static const char *find_path(const char *name)
     return NULL;
 }
 
+static void set_step(const char *text)
+{
+    if (text != NULL) {
+        step = strtoull(text, NULL, 10);
+        step = step != 0 ? step : 1;
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *path = argc > 1 ? find_path(argv[1]) : NULL;
-    uint64_t step = argc > 2 ? strtoull(argv[2], NULL, 10) : STEP_DEFAULT;
     char target[256];
-    bool has_leaked;
+    int code;
 
     if (path == NULL) {
-        die("dns_watch_oom name|services [STEP]");
+        passes_die("dns_watch_oom name|services [STEP]");
     }
+    set_step(argc > 2 ? argv[2] : NULL);
     if (ares_library_init_mem(ARES_LIB_INIT_ALL, malloc, free, realloc) !=
             ARES_SUCCESS ||
         muster_plugin_register(muster_builtin_dns, NULL) != MUSTER_OK ||
         !knot_start(&zone, ZONE, records, NULL)) {
-        die("cannot begin");
+        passes_die("cannot begin");
     }
     (void)snprintf(target, sizeof target, "dns://%s/%s", zone.address, path);
-    has_leaked = leaks(target, step != 0 ? step : 1);
+    code = passes_run(0, NULL, run, target);
     knot_fini(&zone);
-    return has_leaked ? 1 : 0;
+    return code;
 }

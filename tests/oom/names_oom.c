@@ -3,29 +3,19 @@
  * so, once, nothing leaks, and the next lookup is answered. */
 #include <muster/muster.h>
 
-#include <malloc.h>
 #include <semaphore.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "failing_malloc.h"
 #include "loop.h"
+#include "passes.h"
 #include "timing.h"
 
-static uint64_t run_number;
 static const muster_plugin_host *host;
 static void *host_ctx;
 static sem_t over;
 static muster_status outcome; /* written before over is posted */
-
-static void die(const char *what)
-{
-    (void)failing_malloc_disarm();
-    (void)fprintf(stderr, "allocation %llu: %s\n",
-                  (unsigned long long)run_number, what);
-    exit(1);
-}
 
 /* ---- a plugin that serves names, and asks for them ---- */
 
@@ -93,7 +83,7 @@ static void on_answer(void *arg, muster_status status,
     (void)arg;
     if (status == MUSTER_OK &&
         (n != 1 || strcmp(addresses[0], "10.0.0.1") != 0)) {
-        die("the answer is another");
+        passes_die("the answer is another");
     }
     outcome = status;
     (void)sem_post(&over);
@@ -120,34 +110,28 @@ static muster_status look_up(void)
     return outcome;
 }
 
-static bool run(uint64_t countdown, uint64_t n)
+static bool run(void *arg, const passes_failure *failure)
 {
     muster_status status;
     bool has_failed;
 
-    failing_malloc_arm(countdown, n);
+    (void)arg;
+    failing_malloc_arm(failure->countdown, failure->n);
     status = look_up();
     has_failed = failing_malloc_disarm();
     /* A list that was lost on its way leaves only the time. */
     if (status != MUSTER_OK && status != MUSTER_NOMEM &&
         status != MUSTER_TIMEOUT) {
-        die(muster_status_name(status));
+        passes_die(muster_status_name(status));
     }
     if (status != MUSTER_OK && !has_failed) {
-        die("failed without a reason");
+        passes_die("failed without a reason");
     }
     status = look_up();
     if (status != MUSTER_OK) {
-        die("no answer when memory is back");
+        passes_die("no answer when memory is back");
     }
     return has_failed;
-}
-
-static uint64_t run_all(uint64_t n_failing)
-{
-    for (run_number = 1; run(run_number, n_failing); run_number++) {
-    }
-    return run_number - 1;
 }
 
 static void on_event(void *arg, const muster_watch_event *event)
@@ -156,30 +140,22 @@ static void on_event(void *arg, const muster_watch_event *event)
     (void)event;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    static const uint64_t n_failing[] = {1, 8, 1, 8};
     muster_watch *watch = NULL;
-    size_t before = 0;
-    size_t after;
+    int code;
 
     (void)sem_init(&over, 0, 0);
     muster__timing_scale_waits_for_test(300);
     if (muster_plugin_register(plugin_entry, NULL) != MUSTER_OK ||
         muster_watch_create("dns:///keeps.init", on_event, NULL, &watch,
                             NULL) != MUSTER_OK) {
-        die("cannot begin");
+        passes_die("cannot begin");
     }
-    for (int pass = 0; pass < 4; pass++) {
-        before = pass == 2 ? mallinfo2().uordblks : before;
-        (void)printf("%llu allocations failed, %llu at a time\n",
-                     (unsigned long long)run_all(n_failing[pass]),
-                     (unsigned long long)n_failing[pass]);
-    }
-    after = mallinfo2().uordblks;
+    code = passes_run(argc, argv, run, NULL);
     muster_watch_destroy(watch);
-    if (muster_shutdown() != MUSTER_OK || after > before + 4096) {
-        die("something is left behind");
+    if (muster_shutdown() != MUSTER_OK) {
+        passes_die("something is left behind");
     }
-    return 0;
+    return code;
 }

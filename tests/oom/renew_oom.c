@@ -3,14 +3,12 @@
  * for it, nothing leaks, and when memory is back renewals work again. */
 #include <muster/muster.h>
 
-#include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "failing_malloc.h"
+#include "passes.h"
 #include "script_resolver.h"
 
 enum { ENDPOINTS = 8, MAX_CONNECTIONS = 64, HANG_S = 20 };
@@ -96,16 +94,6 @@ static unsigned count_older(unsigned age)
 
 /* ---- the runs ---- */
 
-static uint64_t run_number;
-
-static void die(const char *what)
-{
-    (void)failing_malloc_disarm();
-    (void)fprintf(stderr, "allocation %llu: %s\n",
-                  (unsigned long long)run_number, what);
-    exit(1);
-}
-
 static muster_channel *open_channel(void)
 {
     const muster_channel_options options = {.struct_size = sizeof options,
@@ -120,7 +108,7 @@ static muster_channel *open_channel(void)
 
     if (muster_channel_create("script:///renew", &options, &channel, NULL) !=
         MUSTER_OK) {
-        die("no channel");
+        passes_die("no channel");
     }
     script_report_addresses("renew", addresses, ENDPOINTS);
     while (stats.ready < ENDPOINTS) {
@@ -138,7 +126,7 @@ static void pick_some(muster_channel *channel)
         muster_lease lease = {0};
 
         if (muster_channel_pick(channel, NULL, &lease, NULL) != MUSTER_OK) {
-            die("a pick was refused");
+            passes_die("a pick was refused");
         }
         muster_lease_finish(&lease, NULL);
         (void)muster_channel_get_stats(channel, &stats);
@@ -155,14 +143,15 @@ static void recover(muster_channel *channel)
     }
 }
 
-static bool run(uint64_t countdown, uint64_t n_failing)
+static bool run(void *arg, const passes_failure *failure)
 {
     muster_channel *channel;
     bool has_failed;
 
+    (void)arg;
     (void)alarm(HANG_S);
     channel = open_channel();
-    failing_malloc_arm(countdown, n_failing);
+    failing_malloc_arm(failure->countdown, failure->n);
     (void)renew_all();
     pick_some(channel);
     has_failed = failing_malloc_disarm();
@@ -174,28 +163,8 @@ static bool run(uint64_t countdown, uint64_t n_failing)
     return has_failed;
 }
 
-/* Early passes also warm up what is kept for good. */
-int main(void)
+int main(int argc, char **argv)
 {
-    static const uint64_t n_failing[] = {1, 8, 1, 8};
-    size_t before = 0;
-    size_t after;
-
     script_register();
-    for (int pass = 0; pass < 4; pass++) {
-        before = pass == 2 ? mallinfo2().uordblks : before;
-        run_number = 1;
-        while (run(run_number, n_failing[pass])) {
-            run_number++;
-        }
-        (void)printf("%llu allocations failed, %llu at a time\n",
-                     (unsigned long long)run_number - 1,
-                     (unsigned long long)n_failing[pass]);
-    }
-    after = mallinfo2().uordblks;
-    if (after > before + 4096) {
-        (void)fprintf(stderr, "%zu bytes leaked\n", after - before);
-        return 1;
-    }
-    return 0;
+    return passes_run(argc, argv, run, NULL);
 }

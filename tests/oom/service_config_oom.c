@@ -3,14 +3,13 @@
  * that is what is said, and not that the config is wrong. */
 #include <config/service_config.h>
 
-#include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "failing_malloc.h"
+#include "passes.h"
 
 enum { ROUNDS = 500 };
 
@@ -28,12 +27,10 @@ static const char json[] =
 static const char bad_json[] =
     "{\"methodConfig\": [1, {\"timeout\": 1}], \"muster\": 1}";
 
-static void die(const char *what, uint64_t run)
-{
-    (void)fprintf(stderr, "allocation %llu: %s\n", (unsigned long long)run,
-                  what);
-    exit(1);
-}
+typedef struct sample {
+    const char *text;
+    muster_status expected;
+} sample;
 
 static muster_status check_policy(void *arg, const char *name,
                                   const char *config_json, muster_error *err)
@@ -44,9 +41,10 @@ static muster_status check_policy(void *arg, const char *name,
     return strcmp(name, "rr") == 0 ? MUSTER_OK : MUSTER_NOTFOUND;
 }
 
-/* Whether the run-th allocation was reached. */
-static bool read_config(const char *text, muster_status expected, uint64_t run)
+/* Whether the countdown-th allocation was reached. */
+static bool read_config(void *arg, const passes_failure *failure)
 {
+    const sample *from = arg;
     muster__service_config *config = NULL;
     muster__problems problems;
     muster_error err = {0};
@@ -54,16 +52,16 @@ static bool read_config(const char *text, muster_status expected, uint64_t run)
     bool has_failed;
 
     muster__problems_init(&problems);
-    failing_malloc_arm(run, 1);
-    (void)muster__service_config_parse(text, strlen(text), check_policy, NULL,
-                                       &problems, &config);
+    failing_malloc_arm(failure->countdown, failure->n);
+    (void)muster__service_config_parse(from->text, strlen(from->text),
+                                       check_policy, NULL, &problems, &config);
     has_failed = failing_malloc_disarm();
     status = muster__problems_status(&problems, "config", &err);
-    if (status != expected && !(has_failed && status == MUSTER_NOMEM)) {
-        die(err.message, run);
+    if (status != from->expected && !(has_failed && status == MUSTER_NOMEM)) {
+        passes_die(err.message);
     }
     if ((config != NULL) != (status == MUSTER_OK)) {
-        die("a config without a success, or the other way round", run);
+        passes_die("a config without a success, or the other way round");
     }
     muster__service_config_unref(config);
     muster__problems_fini(&problems);
@@ -72,35 +70,14 @@ static bool read_config(const char *text, muster_status expected, uint64_t run)
 
 static uint64_t run_all(void)
 {
-    uint64_t n = 0;
-    uint64_t n_bad = 0;
+    static sample good = {json, MUSTER_OK};
+    static sample bad = {bad_json, MUSTER_INVAL};
 
-    while (read_config(json, MUSTER_OK, n + 1)) {
-        n++;
-    }
-    while (read_config(bad_json, MUSTER_INVAL, n_bad + 1)) {
-        n_bad++;
-    }
-    return n + n_bad;
+    return passes_count(read_config, &good) + passes_count(read_config, &bad);
 }
 
 int main(void)
 {
-    uint64_t n;
-    size_t before;
-    size_t after;
-
     json_set_alloc_funcs(malloc, free); /* by itself it takes libc's */
-    n = run_all();
-    (void)printf("%llu allocations failed\n", (unsigned long long)n);
-    before = mallinfo2().uordblks; /* what is kept from here on is lost */
-    for (int i = 0; i < ROUNDS; i++) {
-        (void)run_all();
-    }
-    after = mallinfo2().uordblks;
-    if (after > before + 4096) {
-        (void)fprintf(stderr, "%zu bytes leaked\n", after - before);
-        return 1;
-    }
-    return n > 0 ? 0 : 1;
+    return passes_repeat(run_all, ROUNDS);
 }
