@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "random_numbers.h"
 #include "scale.h"
 #include "script_resolver.h"
 
@@ -32,21 +33,6 @@ static void fail_at(int line, const char *what)
             fail_at(__LINE__, #condition);                                     \
         }                                                                      \
     } while (0)
-
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static unsigned below(uint64_t *state, unsigned limit)
-{
-    return (unsigned)(next_random(state) % limit);
-}
 
 typedef struct world {
     muster_testkit_transport *transport;

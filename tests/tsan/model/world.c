@@ -58,21 +58,6 @@ uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-unsigned below(uint64_t *state, unsigned limit)
-{
-    return (unsigned)(next_random(state) % limit);
-}
-
 muster_channel_stats stats_of(muster_channel *channel)
 {
     muster_channel_stats stats = {.struct_size = sizeof stats};

@@ -12,6 +12,8 @@
 #include <muster/muster.h>
 #include <muster/testkit.h>
 
+#include "random_numbers.h"
+
 enum {
     CHANNELS = 2, /* on one target */
     PICKERS = 3,
@@ -85,9 +87,6 @@ void fail_at(const char *file, int line, const char *what, const char *detail);
     }
 
 uint64_t now_ns(void);
-
-/* A random number below limit. */
-unsigned below(uint64_t *state, unsigned limit);
 
 muster_channel_stats stats_of(muster_channel *channel);
 
