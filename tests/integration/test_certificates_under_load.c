@@ -20,7 +20,7 @@ enum {
     N_SERVERS = 4,
     ALL = (1 << N_SERVERS) - 1,
     N_CALLERS = 32,
-    N_STREAMS = 40,
+    N_STREAMS = 16,
     MAX_NAME = 64,
     QUICK_INTERVAL_MS = 50,
     LIMIT_MS = 30000,

@@ -7,10 +7,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <muster/plugin.h>
 
-enum { MAX_YIELDS = 256 };
+enum { MAX_BUILD_US = 500 };
 
 static atomic_uint n_building;
 static atomic_uint n_builds;
@@ -30,16 +31,26 @@ static muster_status slow_create(const muster_balancer_env *env,
     return MUSTER_OK;
 }
 
-/* Each takes another time. */
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+/* Each takes another time: by the clock, as a yield may take any on a busy
+ * machine, and who closes the channel waits for it. */
 static muster_status slow_build(void *self, const muster_build_args *args,
                                 void **ret_table, muster_error *err)
 {
-    const unsigned n_yields = atomic_fetch_add(&n_builds, 1) * 97 % MAX_YIELDS;
+    const uint64_t end_us =
+        now_us() + atomic_fetch_add(&n_builds, 1) * 97 % MAX_BUILD_US;
 
     (void)args;
     (void)err;
     atomic_fetch_add(&n_building, 1);
-    for (unsigned i = 0; i < n_yields; i++) {
+    while (now_us() < end_us) {
         (void)sched_yield();
     }
     *ret_table = self;
