@@ -27,6 +27,8 @@ struct muster__grpc_config {
     muster__grpc_args args;
     char *health_service; /* NULL: the core's word goes */
     atomic_bool has_unwatched;
+    bool has_keepalive; /* then the store is used */
+    muster__kept_store kept;
 };
 
 /* Arguments that muster adds, at most. */
@@ -90,11 +92,32 @@ static void destroy(muster__grpc_config *config)
     if (config->keeper != NULL) {
         grpc_channel_destroy(config->keeper);
     }
+    muster__kept_store_fini(&config->kept);
     muster__tls_destroy(config->tls);
     muster__grpc_args_fini(&config->args);
     free(config->health_service);
     free(config->target);
     free(config);
+}
+
+static muster__grpc_config *allocate(const char *target,
+                                     const char *health_service)
+{
+    muster__grpc_config *config = calloc(1, sizeof *config);
+
+    if (config == NULL || muster__kept_store_init(&config->kept) != MUSTER_OK) {
+        free(config);
+        return NULL;
+    }
+    atomic_init(&config->n_refs, 1);
+    atomic_init(&config->has_unwatched, false);
+    config->target = strdup(target);
+    if (config->target == NULL ||
+        copy_text(health_service, &config->health_service) != MUSTER_OK) {
+        destroy(config);
+        return NULL;
+    }
+    return config;
 }
 
 static muster_grpc_options read_options(const muster_grpc_options *options)
@@ -117,17 +140,10 @@ muster_status muster__grpc_config_create(const char *target,
     if (status != MUSTER_OK) {
         return status;
     }
-    config = calloc(1, sizeof *config);
+    config = allocate(target, known.health_service);
     if (config == NULL) {
-        goto no_memory;
-    }
-    atomic_init(&config->n_refs, 1);
-    atomic_init(&config->has_unwatched, false);
-    config->target = strdup(target);
-    if (config->target == NULL ||
-        copy_text(known.health_service, &config->health_service) != MUSTER_OK) {
-        destroy(config);
-        goto no_memory;
+        return muster_error_set(err, MUSTER_NOMEM, "%s: %s", target,
+                                muster_status_text(MUSTER_NOMEM));
     }
     status = muster__grpc_args_copy(&config->args, &known, err);
     if (status == MUSTER_OK) {
@@ -137,12 +153,11 @@ muster_status muster__grpc_config_create(const char *target,
         destroy(config);
         return status;
     }
+    config->has_keepalive =
+        muster__grpc_args_find(&config->args, GRPC_ARG_KEEPALIVE_TIME_MS) !=
+        NULL;
     *ret_config = config;
     return MUSTER_OK;
-
-no_memory:
-    return muster_error_set(err, MUSTER_NOMEM, "%s: %s", target,
-                            muster_status_text(MUSTER_NOMEM));
 }
 
 /* Relaxed: who takes a reference already has one. */
@@ -297,14 +312,54 @@ static muster_status connect_with(const muster__grpc_config *config,
     return MUSTER_OK;
 }
 
-muster_status muster__grpc_config_connect(const muster__grpc_config *config,
+/* NULL when there is none. One on which a call has tried to reconnect since, in
+ * vain, waits for C core's backoff, and is of no use. */
+static muster__kept_channel *take_kept(muster__grpc_config *config,
+                                       const muster__kept_key *key)
+{
+    muster__kept_channel *kept = muster__kept_store_take(&config->kept, key);
+
+    if (kept != NULL && grpc_channel_check_connectivity_state(
+                            muster__kept_channel_get(kept), 0) ==
+                            GRPC_CHANNEL_TRANSIENT_FAILURE) {
+        muster__kept_channel_unref(kept);
+        kept = NULL;
+    }
+    return kept;
+}
+
+muster_status muster__grpc_config_connect(muster__grpc_config *config,
                                           const char *address,
                                           const char *authority,
                                           uint64_t connect_timeout_ms,
-                                          grpc_channel **ret_channel)
+                                          muster__kept_channel **ret_channel)
 {
-    return connect_with(config, NULL, address, authority, connect_timeout_ms,
-                        ret_channel);
+    const muster__kept_key key = {address, authority, connect_timeout_ms,
+                                  muster__tls_generation(config->tls)};
+    grpc_channel *channel;
+    muster_status status;
+
+    *ret_channel = take_kept(config, &key);
+    if (*ret_channel != NULL) {
+        return MUSTER_OK;
+    }
+    status = connect_with(config, NULL, address, authority, connect_timeout_ms,
+                          &channel);
+    if (status == MUSTER_OK) {
+        status = muster__kept_channel_create(channel, &key, ret_channel);
+        if (status != MUSTER_OK) {
+            grpc_channel_destroy(channel);
+        }
+    }
+    return status;
+}
+
+void muster__grpc_config_keep(muster__grpc_config *config,
+                              muster__kept_channel *channel)
+{
+    if (config->has_keepalive && channel != NULL) {
+        muster__kept_store_put(&config->kept, channel);
+    }
 }
 
 muster_status muster__grpc_config_diagnose(const muster__grpc_config *config,

@@ -8,6 +8,7 @@
 
 #include <muster/grpc.h>
 
+#include "kept_channel.h"
 #include "tls.h"
 
 typedef struct muster__grpc_config muster__grpc_config;
@@ -39,13 +40,19 @@ muster__grpc_config_health_service(const muster__grpc_config *config,
  * once. Thread: any. */
 bool muster__grpc_config_is_first_unwatched(muster__grpc_config *config);
 
-/* A channel to one address that keeps muster's rules (design section 7).
- * *ret_channel is the caller's. Thread: any. MUSTER_NOMEM. */
-muster_status muster__grpc_config_connect(const muster__grpc_config *config,
+/* A channel to one address that keeps muster's rules (design section 7): a new
+ * one, or the one that was kept for it. *ret_channel is the caller's reference.
+ * Thread: any. MUSTER_NOMEM. */
+muster_status muster__grpc_config_connect(muster__grpc_config *config,
                                           const char *address,
                                           const char *authority,
                                           uint64_t connect_timeout_ms,
-                                          grpc_channel **ret_channel);
+                                          muster__kept_channel **ret_channel);
+
+/* The channel's connection was READY and is lost: it is kept for the next one
+ * when there is keepalive. NULL is ignored. Thread: any. */
+void muster__grpc_config_keep(muster__grpc_config *config,
+                              muster__kept_channel *channel);
 
 /* The same, but of muster__tls_diagnosis_credentials(): it never connects. */
 muster_status muster__grpc_config_diagnose(const muster__grpc_config *config,

@@ -49,10 +49,11 @@ struct muster__grpc_connection {
     muster__grpc_health *health; /* NULL: it is not watched */
     muster__grpc_placed calls;   /* head of a ring */
     muster__tls_user tls_user;   /* entered when the config has TLS */
+    muster__kept_channel *kept;  /* NULL when that is over */
     uint64_t connect_timeout_ms;
     gpr_timespec connect_deadline;
     /* Constant. */
-    grpc_channel *channel;
+    grpc_channel *channel; /* of kept */
     muster__grpc_config *config;
     char *address;
 };
@@ -102,6 +103,9 @@ static void die_locked(muster__grpc_connection *connection,
         /* Its stream would keep the old transport alive as a call does. */
         muster__grpc_health_end(connection->health);
         connection->health = NULL;
+        if (state == MUSTER_IDLE) { /* before the core makes the next one */
+            muster__grpc_config_keep(connection->config, connection->kept);
+        }
         report_locked(connection, state, reason);
     }
 }
@@ -231,9 +235,9 @@ static void time_out_locked(muster__grpc_connection *connection)
     die_locked(connection, MUSTER_TRANSIENT_FAILURE, reason);
 }
 
-/* The channel when it is to be destroyed now, else NULL. */
-static grpc_channel *linger_locked(muster__grpc_connection *connection,
-                                   bool is_in_time)
+/* The channel when it is to be given up now, else NULL. */
+static muster__kept_channel *linger_locked(muster__grpc_connection *connection,
+                                           bool is_in_time)
 {
     grpc_connectivity_state state =
         grpc_channel_check_connectivity_state(connection->channel, 0);
@@ -242,12 +246,12 @@ static grpc_channel *linger_locked(muster__grpc_connection *connection,
         watch_locked(connection, state);
         return NULL;
     }
-    return connection->channel;
+    return muster__kept_channel_move(&connection->kept);
 }
 
 static void on_watch(grpc_completion_queue_functor *self, int ok)
 {
-    grpc_channel *ended = NULL;
+    muster__kept_channel *ended = NULL;
     muster__grpc_connection *connection =
         (muster__grpc_connection *)((char *)self -
                                     offsetof(muster__grpc_connection, watch));
@@ -256,8 +260,9 @@ static void on_watch(grpc_completion_queue_functor *self, int ok)
     connection->is_watched = false;
     if (connection->is_lingering) {
         ended = linger_locked(connection, ok != 0);
-    } else if (connection->host == NULL) {
-        /* destroy() was called: the channel is gone. */
+    } else if (connection->host == NULL || connection->phase == PHASE_DEAD) {
+        /* destroy() was called: the channel is gone. Or it is another
+         * connection's by now. */
     } else if (ok != 0) {
         connection->has_moved = true;
         advance_locked(connection);
@@ -265,9 +270,7 @@ static void on_watch(grpc_completion_queue_functor *self, int ok)
         time_out_locked(connection);
     }
     unref_and_unlock(connection);
-    if (ended != NULL) {
-        grpc_channel_destroy(ended);
-    }
+    muster__kept_channel_unref(ended);
 }
 
 /* Without any other name it is that of the address in use. */
@@ -376,14 +379,20 @@ static muster_status open_channel(muster__grpc_connection *connection,
 {
     muster_status status = muster__grpc_config_connect(
         connection->config, connection->address, connection->name,
-        connection->connect_timeout_ms, &connection->channel);
+        connection->connect_timeout_ms, &connection->kept);
+
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    connection->channel = muster__kept_channel_get(connection->kept);
 
     if (status == MUSTER_OK &&
         !watch_health_locked(connection,
                              muster__grpc_config_health_service(
                                  connection->config,
                                  muster_connection_env_health_service(env)))) {
-        grpc_channel_destroy(connection->channel);
+        muster__kept_channel_unref(
+            muster__kept_channel_move(&connection->kept));
         return MUSTER_NOMEM;
     }
     return status;
@@ -430,7 +439,7 @@ static muster_status create(void *arg, const muster_connection_env *env,
 static void destroy(void *arg)
 {
     muster__grpc_connection *connection = check(arg);
-    bool is_lingering;
+    muster__kept_channel *ended = NULL;
 
     if (muster__grpc_is_forked()) {
         return;
@@ -445,14 +454,15 @@ static void destroy(void *arg)
     /* C core 1.51 leaks the socket of an attempt that is given up before the
      * server's SETTINGS came (grpc/grpc#32071). So the channel of one under way
      * stays until that has ended: at the latest at its deadline. */
-    is_lingering =
+    connection->is_lingering =
         connection->phase == PHASE_CONNECTING && connection->is_watched;
-    connection->is_lingering = is_lingering;
-    pthread_mutex_unlock(&connection->mutex);
-    if (!is_lingering) {
-        /* Completions still to come do so now; none touches the channel. */
-        grpc_channel_destroy(connection->channel);
+    if (!connection->is_lingering) {
+        ended = muster__kept_channel_move(&connection->kept);
     }
+    pthread_mutex_unlock(&connection->mutex);
+    /* Completions still to come do so now, or, while leases on an earlier
+     * connection hold the channel, later; none touches the channel. */
+    muster__kept_channel_unref(ended);
     pthread_mutex_lock(&connection->mutex);
     unref_and_unlock(connection);
 }

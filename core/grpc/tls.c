@@ -34,6 +34,7 @@ struct muster__tls {
     uint32_t n_refs;       /* the owner, and a tick still to come */
     grpc_channel *clock;   /* connects nothing; NULL: no ticks, or no more */
     grpc_channel_credentials *credentials;
+    uint64_t generation;    /* of the credentials */
     muster__tls_user users; /* head of a ring */
 };
 
@@ -122,6 +123,7 @@ static void switch_to(muster__tls *tls, grpc_channel_credentials *fresh)
     pthread_mutex_lock(&tls->mutex);
     old = tls->credentials;
     tls->credentials = fresh;
+    tls->generation++;
     /* The lock is held so that no user leaves meanwhile; the core's part of a
      * renewal only takes note. */
     for (muster__tls_user *user = tls->users.next; user != &tls->users;
@@ -328,6 +330,18 @@ grpc_channel *muster__tls_connect(muster__tls *tls, const char *grpc_target,
     channel = grpc_channel_create(grpc_target, tls->credentials, args);
     pthread_mutex_unlock(&tls->mutex);
     return channel;
+}
+
+uint64_t muster__tls_generation(muster__tls *tls)
+{
+    uint64_t generation = 0;
+
+    if (tls != NULL) {
+        pthread_mutex_lock(&tls->mutex);
+        generation = tls->generation;
+        pthread_mutex_unlock(&tls->mutex);
+    }
+    return generation;
 }
 
 const muster_grpc_tls_options *muster__tls_options_of(const muster__tls *tls)

@@ -4,6 +4,8 @@
 #ifndef MUSTER_CORE_GRPC_TLS_H
 #define MUSTER_CORE_GRPC_TLS_H
 
+#include <stdint.h>
+
 #include <muster/grpc.h>
 #include <muster/transport.h>
 
@@ -37,6 +39,9 @@ void muster__tls_leave(muster__tls *tls, muster__tls_user *user);
 /* A channel with the credentials of now. The caller's. Thread: any. */
 grpc_channel *muster__tls_connect(muster__tls *tls, const char *grpc_target,
                                   const grpc_channel_args *args);
+
+/* How often the credentials have changed; 0 when tls is NULL. Thread: any. */
+uint64_t muster__tls_generation(muster__tls *tls);
 
 /* Its options; NULL when tls is. Borrowed from tls. Thread: any. */
 const muster_grpc_tls_options *muster__tls_options_of(const muster__tls *tls);

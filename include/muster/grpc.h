@@ -98,8 +98,12 @@ typedef struct muster_grpc_options {
      * comes for keepalive_timeout_ms more it is lost, with its calls; up to a
      * second later when it was busy, because a ping by which C core measures
      * the bandwidth begins the time anew. C core pings at most once a second,
-     * and not without a call unless permitted: a server that does not permit
-     * it, or not as often, ends the connection with too_many_pings. */
+     * and not without a call unless permitted. A server that does not permit
+     * it, or not as often, ends the connection with too_many_pings: the
+     * endpoint's next ones have twice the keepalive time each, until one of
+     * them fails to connect or certificates change. For that a connection
+     * shares its C core channel with the one before it: when its endpoint is
+     * removed, it closes no sooner than calls of both have ended. */
     uint64_t keepalive_time_ms;              /* 0: never */
     uint64_t keepalive_timeout_ms;           /* 0: 20 000 */
     uint32_t keepalive_permit_without_calls; /* 1: also without a call */
