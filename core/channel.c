@@ -22,12 +22,14 @@ static void timers_destroy(muster_channel *channel)
     muster__timer_destroy(channel->publisher.former_timer);
     muster__timer_destroy(channel->close_timer);
     muster__timer_destroy(channel->shutdown.timer);
+    muster__timer_destroy(channel->idleness.timer);
     channel->poll_timer = NULL;
     channel->drain_timer = NULL;
     channel->held.timer = NULL;
     channel->publisher.former_timer = NULL;
     channel->close_timer = NULL;
     channel->shutdown.timer = NULL;
+    channel->idleness.timer = NULL;
     muster__priorities_fini(&channel->priorities);
 }
 
@@ -106,7 +108,10 @@ static muster_connectivity aggregate(const muster_channel *channel)
     if (channel->is_closing) {
         return MUSTER_SHUTDOWN;
     }
-    if (channel->config.is_blocked) {
+    if (channel->idleness.is_idle) {
+        return MUSTER_IDLE;
+    }
+    if (channel->config.is_blocked && channel->has_list) {
         return MUSTER_TRANSIENT_FAILURE;
     }
     if (channel->publisher.policy == NULL && channel->table.n_listed > 0) {
@@ -131,9 +136,11 @@ muster_connectivity muster__channel_aggregate(const muster_channel *channel,
 {
     muster_connectivity state = aggregate(channel);
 
-    *ret_reason = state == MUSTER_TRANSIENT_FAILURE
-                      ? failure_reason((muster_channel *)channel)
-                      : "";
+    if (state == MUSTER_TRANSIENT_FAILURE) {
+        *ret_reason = failure_reason((muster_channel *)channel);
+    } else {
+        *ret_reason = state == MUSTER_IDLE ? MUSTER__IDLE_CAUSE : "";
+    }
     return state;
 }
 

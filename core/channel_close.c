@@ -15,8 +15,13 @@
 
 /* ---- Thread: control ---- */
 
-static void disconnect_all(muster_channel *channel)
+void muster__channel_drop_all(muster_channel *channel, const char *cause)
 {
+    channel->is_resync_due = false; /* or its timer would never end */
+    muster__timer_stop(channel->held.timer);
+    muster__timer_stop(channel->publisher.former_timer);
+    muster__timer_stop(channel->config.retry_timer);
+    muster__timer_stop(channel->priorities.timer);
     for (uint32_t i = 0; i < channel->table.n_numbers; i++) {
         muster__subchannel *subchannel = muster__table_at(&channel->table, i);
         if (subchannel->endpoint == NULL) {
@@ -29,11 +34,14 @@ static void disconnect_all(muster_channel *channel)
         muster__held_remove(channel, subchannel);
         subchannel->is_queued = false;
         muster__subchannel_disconnect(channel, subchannel);
-        muster__subchannel_move(channel, subchannel, MUSTER_SHUTDOWN,
-                                "the channel is closed");
+        muster__subchannel_move(channel, subchannel, MUSTER_SHUTDOWN, cause);
         muster__subchannel_release(channel, subchannel);
     }
+    for (uint32_t i = 0; i < channel->table.n_indices; i++) {
+        muster__table_set_index(&channel->table, i, NULL);
+    }
     channel->table.n_listed = 0;
+    channel->weights.n_same = 0;
     muster__connector_init(&channel->connector);
 }
 
@@ -47,14 +55,9 @@ void muster__channel_begin_close(muster_channel *channel)
     channel->shutdown.n_parked = channel->parking.n;
     pthread_mutex_unlock(&channel->parking.lock);
     channel->is_closing = true;
-    channel->is_resync_due = false; /* or its timer would never end */
-    muster__timer_stop(channel->held.timer);
-    muster__timer_stop(channel->publisher.former_timer);
-    muster__timer_stop(channel->config.retry_timer);
-    muster__timer_stop(channel->priorities.timer);
-    disconnect_all(channel);
+    muster__channel_drop_all(channel, "the channel is closed");
     muster__publisher_run(channel, false);
-    muster__resolution_unsubscribe(&channel->subscriber);
+    muster__idle_close(channel);
     muster__timer_start(channel->close_timer,
                         muster__timing_ms(MUSTER__STUCK_CALL_MS));
 }

@@ -11,6 +11,7 @@ void muster__channel_wake(void *arg)
     muster_channel *channel = arg;
 
     if (!channel->is_closing) {
+        muster__idle_stir(channel);
         muster__channel_reconcile(channel, NULL);
     }
     muster__channel_advance_close(channel);
@@ -28,7 +29,7 @@ static void forget_backoff(muster_channel *channel)
             muster__renewal_reset_backoff(connection);
         }
     }
-    if (channel->subscriber.resolution != NULL) {
+    if (muster__idle_has_resolver(channel)) {
         muster__resolution_reset_backoff(channel->subscriber.resolution);
     }
     muster__connector_run(channel);

@@ -15,6 +15,7 @@
 #include "channel_config.h"
 #include "connectivity.h"
 #include "connector.h"
+#include "idle.h"
 #include "nudge.h"
 #include "parking.h"
 #include "plane.h"
@@ -40,6 +41,7 @@ typedef struct muster__held {
 
 struct muster_channel {
     muster_channel_options options; /* defaults filled in; strings are ours */
+    muster_channel_options given;   /* what is open is 0; its strings are not */
     muster__plane *plane;           /* data path: any thread */
     muster__parking parking;        /* any thread; has its own lock */
     _Atomic int state;              /* muster_connectivity, as published */
@@ -93,6 +95,7 @@ struct muster_channel {
     } held_index;
     muster__states states; /* who watches; waiting threads */
     muster__shutdown shutdown;
+    muster__idleness idleness;
     bool is_reconcile_due; /* look at every subchannel again */
     bool is_resync_due;    /* a change could not be taken over: no memory */
     bool has_warned_weights;
@@ -169,6 +172,15 @@ muster_connectivity muster__channel_aggregate(const muster_channel *channel,
 
 /* A state or the list changed: wanted endpoints begin to connect. */
 void muster__channel_connect_wanted(muster_channel *channel);
+
+/* Subscribes to target, which it takes over. */
+muster_status muster__channel_subscribe(muster_channel *channel,
+                                        muster__target *target,
+                                        muster_error *err);
+
+/* Gives all endpoints up, with their connections; calls go on. Stops what would
+ * be done about a list later. Publishes nothing. */
+void muster__channel_drop_all(muster_channel *channel, const char *cause);
 
 /* The fns of wake_nudge and reset_nudge. */
 void muster__channel_wake(void *channel);

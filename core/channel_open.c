@@ -10,6 +10,7 @@
 #include "fork.h"
 #include "policy_choice.h"
 #include "request.h"
+#include "sized.h"
 #include "thread.h"
 #include "timing.h"
 
@@ -37,9 +38,12 @@ static void on_subscription_ended(muster__subscriber *subscriber,
         (muster_channel *)(void *)((char *)subscriber -
                                    offsetof(muster_channel, subscriber));
 
-    channel->has_ended = true;
+    channel->has_ended = channel->is_closing;
     channel->end_status = status;
     channel->subscriber.resolution = NULL;
+    if (!channel->is_closing) {
+        muster__idle_unsubscribed(channel);
+    }
     muster__channel_advance_close(channel);
 }
 
@@ -48,6 +52,13 @@ static void plane_wake(void *ctx)
     muster_channel *channel = ctx;
 
     muster__nudge_post(&channel->poll_nudge);
+}
+
+static void plane_noted(void *ctx)
+{
+    muster_channel *channel = ctx;
+
+    muster__nudge_post(&channel->wake_nudge);
 }
 
 static void plane_connect(void *ctx, uint64_t id)
@@ -127,7 +138,7 @@ static void on_refresh(void *arg)
 {
     muster_channel *channel = arg;
 
-    if (channel->subscriber.resolution != NULL && !channel->is_closing) {
+    if (muster__idle_has_resolver(channel) && !channel->is_closing) {
         muster__resolution_refresh(channel->subscriber.resolution);
     }
     muster__channel_advance_close(channel);
@@ -160,6 +171,7 @@ static muster_status make_parts(muster_channel *channel)
         .slot_closed = muster__connection_slot_closed,
         .garbage = muster__publisher_garbage,
         .wake = plane_wake,
+        .noted = plane_noted,
         .connect = plane_connect,
         .ctx = channel,
     };
@@ -205,6 +217,9 @@ static muster_status make_parts(muster_channel *channel)
         status = muster__channel_init_shutdown(channel);
     }
     if (status == MUSTER_OK) {
+        status = muster__idle_init(channel);
+    }
+    if (status == MUSTER_OK) {
         status = muster__plane_create(&host, &channel->plane);
     }
     return status;
@@ -246,20 +261,19 @@ static muster_status take_own_config(opening *open)
     return status;
 }
 
-static muster_status subscribe(opening *open)
+muster_status muster__channel_subscribe(muster_channel *channel,
+                                        muster__target *target,
+                                        muster_error *err)
 {
-    muster_channel *channel = open->channel;
     const muster__resolver_options options = {
         channel->options.resolver_initial_backoff_ms,
         channel->options.resolver_max_backoff_ms};
-    muster__target *target = open->target;
 
-    open->target = NULL;
     channel->subscriber.changed = muster__channel_list_changed;
     channel->subscriber.failed = on_subscription_failed;
     channel->subscriber.ended = on_subscription_ended;
     return muster__resolution_subscribe(target, &options, &channel->subscriber,
-                                        &open->err);
+                                        err);
 }
 
 /* It will not be. Its policy may have nudged it already. */
@@ -291,7 +305,9 @@ static void open_on_control(muster__request *request)
         open->status = take_own_config(open);
     }
     if (open->status == MUSTER_OK) {
-        open->status = subscribe(open);
+        open->status =
+            muster__channel_subscribe(channel, open->target, &open->err);
+        open->target = NULL;
     }
     if (open->status != MUSTER_OK) {
         abandon(channel);
@@ -302,6 +318,7 @@ static void open_on_control(muster__request *request)
         channel->has_transport_ref = true;
     }
     muster__shutdown_enrol(channel);
+    muster__idle_start(channel);
     muster__channel_publish(channel);
 }
 
@@ -322,6 +339,7 @@ static muster_status channel_new(const char *name,
     muster__states_init(&channel->states);
     channel->name = strdup(name);
     channel->free_task.fn = muster__channel_free_task;
+    muster__sized_read(&channel->given, sizeof channel->given, options);
     if (channel->name == NULL ||
         muster__channel_options_copy(&channel->options, options) != MUSTER_OK) {
         muster__channel_discard(channel);

@@ -234,6 +234,9 @@ void muster__states_tell_channel(muster_channel *channel,
     muster_connectivity state = muster_channel_state(channel);
 
     muster__states_wake(states, state);
+    if (state == MUSTER_IDLE && muster__states_is_ready_awaited(states)) {
+        muster__nudge_post(&channel->wake_nudge); /* came at the last moment */
+    }
     if (states->watchers != NULL) {
         muster_state_event event = event_of(previous, state, cause);
         tell_all(states, &event);

@@ -4,6 +4,7 @@
 #define MUSTER_CORE_CONNECTIVITY_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <muster/connectivity.h>
@@ -39,5 +40,8 @@ void muster__states_tell_subchannel(muster_channel *channel,
 
 /* Wakes the threads for which that state is the answer. Thread: control. */
 void muster__states_wake(muster__states *states, muster_connectivity state);
+
+/* Whether a thread waits for READY. Thread: any. */
+bool muster__states_is_ready_awaited(muster__states *states);
 
 #endif

@@ -45,6 +45,26 @@ void muster__states_wake(muster__states *states, muster_connectivity state)
     pthread_mutex_unlock(&states->lock);
 }
 
+/* Whoever waits for READY wants the channel, as a waiting call does; whoever
+ * waits for anything else only looks on. */
+static bool wants_ready(const muster__state_waiter *waiter)
+{
+    return waiter->state == MUSTER_READY && !waiter->wants_other;
+}
+
+bool muster__states_is_ready_awaited(muster__states *states)
+{
+    bool is_awaited = false;
+
+    pthread_mutex_lock(&states->lock);
+    for (const muster__state_waiter *waiter = states->waiters;
+         waiter != NULL && !is_awaited; waiter = waiter->next) {
+        is_awaited = !waiter->is_answered && wants_ready(waiter);
+    }
+    pthread_mutex_unlock(&states->lock);
+    return is_awaited;
+}
+
 static void leave_locked(muster__states *states,
                          const muster__state_waiter *waiter)
 {
@@ -78,11 +98,16 @@ static muster_status await(muster_channel *channel,
                            muster__state_waiter *waiter, uint64_t deadline_ns)
 {
     muster__states *states = &channel->states;
+    muster_connectivity state;
     muster_status status;
 
     pthread_mutex_lock(&states->lock);
-    status = judge(waiter, muster_channel_state(channel));
+    state = muster_channel_state(channel);
+    status = judge(waiter, state);
     if (status == MUSTER_QUEUED) {
+        if (state == MUSTER_IDLE && wants_ready(waiter)) {
+            muster__nudge_post(&channel->wake_nudge);
+        }
         status = muster__loop_is_current()
                      ? MUSTER_WOULD_DEADLOCK
                      : wait_locked(states, waiter, deadline_ns);

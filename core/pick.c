@@ -26,6 +26,12 @@ static const muster_call_info default_call = {.struct_size =
 static const muster_pick_result no_result = {.struct_size =
                                                  sizeof(muster_pick_result)};
 
+/* On the slow way, which noted picks take too. */
+static uint32_t n_pickable(const muster__view *view)
+{
+    return view->notes_picks ? view->n_noted : view->n_pickable;
+}
+
 static muster_status queued(muster_error *err)
 {
     return muster_error_set(err, MUSTER_QUEUED, "no endpoint is ready yet");
@@ -111,7 +117,7 @@ answer_without_index(const muster__view *view, const muster_call_info *call,
         host->connect(host->ctx, result->id);
         return queued(err);
     }
-    return view->n_pickable == 0 ? answer_by_state(view, call, err)
+    return n_pickable(view) == 0 ? answer_by_state(view, call, err)
                                  : queued(err);
 }
 
@@ -197,7 +203,7 @@ MUSTER__COLD static muster_status
 take_modulo(const muster__view *view, const muster__guard *guard,
             uint32_t index, muster_lease *ret_lease, muster_error *err)
 {
-    uint32_t n = view->n_pickable;
+    uint32_t n = n_pickable(view);
 
     muster__log(MUSTER_LOG_ERROR, "policy %s: picked endpoint %u of %u",
                 view->policy_name, index, n);
@@ -219,10 +225,10 @@ settle(const muster__view *view, const muster__guard *guard,
     if (verdict != MUSTER_PICK_INDEX) {
         return answer_without_index(view, args->call, verdict, result, err);
     }
-    if (args->repick > MAX_ASKS && view->n_pickable != 0) {
-        index = (uint32_t)((index + args->repick * SPREAD) % view->n_pickable);
+    if (args->repick > MAX_ASKS && args->n_ready != 0) {
+        index = (uint32_t)((index + args->repick * SPREAD) % args->n_ready);
     }
-    if (index >= view->n_pickable) {
+    if (index >= args->n_ready) {
         return take_modulo(view, guard, index, ret_lease, err);
     }
     return take(view, guard, index, ret_lease);
@@ -236,14 +242,17 @@ MUSTER__COLD static muster_status look(const muster__view *view,
                                        muster_error *err)
 {
     muster_pick_args args = {.struct_size = sizeof args,
-                             .n_ready = view->n_pickable,
+                             .n_ready = n_pickable(view),
                              .shard = guard->shard,
                              .repick = repick,
                              .call = call};
     muster_pick_result result = {.struct_size = sizeof result};
     muster_verdict verdict;
 
-    if (view->n_pickable == 0 && !view->asks_when_empty) {
+    if (view->notes_picks) {
+        view->plane->host.noted(view->plane->host.ctx);
+    }
+    if (args.n_ready == 0 && !view->asks_when_empty) {
         return answer_by_state(view, call, err);
     }
     verdict = view->pick(view->self, view->table, &args, &result);

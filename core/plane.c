@@ -156,6 +156,16 @@ static void fill_view(muster__plane *plane,
     if (publication->policy != NULL && publication->state != MUSTER_SHUTDOWN) {
         set_policy(view, publication->policy);
     }
+    if (plane->notes_picks) {
+        view->notes_picks = true;
+        view->n_noted = view->n_pickable;
+        view->n_pickable = 0;
+    }
+}
+
+void muster__plane_note_picks(muster__plane *plane, bool are_noted)
+{
+    plane->notes_picks = are_noted;
 }
 
 /* The slots that left before number n_left; those refused early are marked

@@ -45,6 +45,9 @@ typedef struct muster__plane_host {
      * muster__plane_poll() soon. */
     void (*wake)(void *ctx);
 
+    /* Thread: any; wait-free. A pick came, and is noted. */
+    void (*noted)(void *ctx);
+
     /* Thread: any. A policy answered CONNECT for id. */
     void (*connect)(void *ctx, uint64_t id);
     void *ctx;
@@ -140,6 +143,11 @@ bool muster__plane_should_merge(const muster__plane *plane);
  * later was published already. */
 muster_status muster__plane_publish(muster__plane *plane,
                                     const muster__publication *publication);
+
+/* From the next publication on, whether picks are noted, each of them: what
+ * tells that none came costs those nothing that nobody waits for. They are as
+ * good as others, but slower. */
+void muster__plane_note_picks(muster__plane *plane, bool are_noted);
 
 /* A view without them is frozen and waits for its table: makes picks refuse the
  * slots that left, unless over 1/8 of the published view would be refused. */

@@ -26,6 +26,7 @@ struct muster__plane {
     uint64_t n_retired; /* slots that left the published view, ever */
     uint64_t n_refused; /* slots that left and are marked, ever */
     bool has_pools;     /* there was a leader */
+    bool notes_picks;   /* what is published from now on does */
 };
 
 /* The call that slot counted has ended. Closes the slot when it was the last of

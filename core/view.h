@@ -32,7 +32,9 @@ typedef struct muster__chunk {
 /* A frozen view; publishing it fills the rest and makes it the picker. Then it
  * is immutable but for the control thread's own part. */
 struct muster__view {
-    _Alignas(64) uint32_t n_pickable; /* 0 also when picks must not ask */
+    /* 0 also when picks must not ask, or are to be noted: that sends them the
+     * slow way. */
+    _Alignas(64) uint32_t n_pickable;
     uint32_t n_prefetched; /* below it, the slots ahead are fetched early */
     muster_verdict (*pick)(void *self, void *table,
                            const muster_pick_args *args,
@@ -55,6 +57,8 @@ struct muster__view {
     muster_connectivity state;
     uint32_t n_slots;
     bool asks_when_empty;
+    bool notes_picks;
+    uint32_t n_noted; /* what n_pickable would be, were they not noted */
 
     /* The control thread's. */
     _Alignas(64) uint64_t version;

@@ -73,6 +73,15 @@ typedef struct muster_channel_options {
      * the endpoint has failed when none does. Without a transport: 1. */
     uint32_t connections_per_endpoint;
     muster_connection_choice connection_choice;
+    /* After so long without a pick and a call in flight, or half as long again
+     * at most, the channel becomes IDLE: its resolver is stopped, its balancer
+     * and connections are given up. The next pick, or muster_channel_connect(),
+     * begins anew; that pick waits, or is told MUSTER_QUEUED, as before the
+     * first list. 0: never, where gRPC has 30 minutes: a list that is kept
+     * current, and connections that are there when the rare call comes, are
+     * what a channel is for. It is for programs with many channels of which few
+     * are in use. */
+    uint64_t idle_timeout_ms;
 } muster_channel_options;
 
 /* A call in flight: pins one connection, never a whole list. Made by a pick,
@@ -105,7 +114,7 @@ MUSTER_API muster_status muster_channel_close(muster_channel *channel);
 MUSTER_API void muster_channel_destroy(muster_channel *channel);
 
 /* The channel's state now (rule: any READY; else CONNECTING; else
- * TRANSIENT_FAILURE). Thread: any. */
+ * TRANSIENT_FAILURE; IDLE by idle_timeout_ms alone). Thread: any. */
 MUSTER_API muster_connectivity
 muster_channel_state(const muster_channel *channel);
 

@@ -68,10 +68,13 @@ MUSTER_API muster_status muster_channel_watch_state(
 MUSTER_API void muster_state_watcher_destroy(muster_state_watcher *watcher);
 
 /* Waits until the channel has that state, or has had it since the call began:
- * one that passes quickly is not missed. deadline_ns is on CLOCK_MONOTONIC; 0:
- * none. Thread: any; MUSTER_WOULD_DEADLOCK on the control thread, unless it is
- * in that state now. MUSTER_TIMEOUT; MUSTER_CLOSED, as soon as it cannot come
- * any more; MUSTER_INVAL, MUSTER_NOMEM, MUSTER_FORKED. */
+ * one that passes quickly is not missed. Who waits for READY wants the channel,
+ * as a waiting call does: by idle_timeout_ms it does not become IDLE meanwhile,
+ * and one that is IDLE connects. Watching, and waiting for anything else, is no
+ * use of the channel. deadline_ns is on CLOCK_MONOTONIC; 0: none. Thread: any;
+ * MUSTER_WOULD_DEADLOCK on the control thread, unless it is in that state now.
+ * MUSTER_TIMEOUT; MUSTER_CLOSED, as soon as it cannot come any more;
+ * MUSTER_INVAL, MUSTER_NOMEM, MUSTER_FORKED. */
 MUSTER_API muster_status muster_channel_wait_for_state(
     muster_channel *channel, muster_connectivity state, uint64_t deadline_ns);
 
@@ -82,7 +85,8 @@ MUSTER_API muster_status muster_channel_wait_for_change(
     uint64_t deadline_ns);
 
 /* Connects now what is IDLE and wanted by the policy, as gRPC's "try to
- * connect" does. Backoff goes on where it runs. Thread: any. */
+ * connect" does, the channel itself included. Backoff goes on where it runs.
+ * Thread: any. */
 MUSTER_API void muster_channel_connect(muster_channel *channel);
 
 /* For when the program knows better, say, that the network is back: every
