@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "channel_internal.h"
+#include "channel_options.h"
 #include "connection.h"
 #include "log_internal.h"
 
@@ -44,17 +45,47 @@ static muster_status parse(muster_channel *channel, const char *text,
     return status;
 }
 
-muster_status muster__channel_config_init(muster_channel *channel,
-                                          muster_error *err)
+static const muster_settings *settings_of(const muster__service_config *config)
 {
-    muster__backoff_init(&channel->config.backoff,
-                         channel->options.initial_backoff_ms,
-                         channel->options.max_backoff_ms);
+    return config == NULL ? NULL : muster__service_config_settings(config);
+}
+
+static void settle(muster_channel *channel)
+{
+    const uint64_t idle_timeout_ms = channel->options.idle_timeout_ms;
+
+    muster__channel_options_settle(&channel->options, &channel->given,
+                                   settings_of(channel->config.own),
+                                   settings_of(channel->config.current));
+    if (channel->options.idle_timeout_ms != idle_timeout_ms) {
+        muster__idle_start(channel);
+    }
+}
+
+static muster_status read_own(muster_channel *channel, muster_error *err)
+{
+    muster_status status;
+
     if (channel->options.service_config == NULL) {
         return MUSTER_OK;
     }
-    return parse(channel, channel->options.service_config, &channel->config.own,
-                 err);
+    status = parse(channel, channel->options.service_config,
+                   &channel->config.own, err);
+    if (status == MUSTER_OK) {
+        settle(channel);
+    }
+    return status;
+}
+
+muster_status muster__channel_config_init(muster_channel *channel,
+                                          muster_error *err)
+{
+    const muster_status status = read_own(channel, err);
+
+    muster__backoff_init(&channel->config.backoff,
+                         channel->options.initial_backoff_ms,
+                         channel->options.max_backoff_ms);
+    return status;
 }
 
 void muster__channel_config_fini(muster_channel *channel)
@@ -190,6 +221,7 @@ muster_status muster__channel_config_update(muster_channel *channel)
     free(config->text);
     config->text = copy;
     config->has_text = true;
+    settle(channel);
     if (config->health_version != told_version) {
         tell_health_service(channel);
     }

@@ -113,6 +113,41 @@ muster__channel_options_copy(muster_channel_options *copy,
     return MUSTER_OK;
 }
 
+static uint64_t first_of(uint64_t a, uint64_t b, uint64_t c)
+{
+    if (a != 0) {
+        return a;
+    }
+    return b != 0 ? b : c;
+}
+
+void muster__channel_options_settle(muster_channel_options *options,
+                                    const muster_channel_options *given,
+                                    const muster_settings *own,
+                                    const muster_settings *resolvers)
+{
+    static const muster_settings none = {0};
+    const muster_settings *a = own != NULL ? own : &none;
+    const muster_settings *b = resolvers != NULL ? resolvers : &none;
+
+    options->max_connecting = (uint32_t)first_of(
+        given->max_connecting, a->max_connecting, b->max_connecting);
+    options->backoff_jitter_percent = (uint32_t)first_of(
+        given->backoff_jitter_percent, a->backoff_jitter_percent,
+        b->backoff_jitter_percent);
+    options->initial_backoff_ms =
+        first_of(given->initial_backoff_ms, a->initial_backoff_ms,
+                 b->initial_backoff_ms);
+    options->max_backoff_ms =
+        first_of(given->max_backoff_ms, a->max_backoff_ms, b->max_backoff_ms);
+    options->connect_timeout_ms =
+        first_of(given->connect_timeout_ms, a->connect_timeout_ms,
+                 b->connect_timeout_ms);
+    options->idle_timeout_ms = first_of(given->idle_timeout_ms,
+                                        a->idle_timeout_ms, b->idle_timeout_ms);
+    options_defaults(options);
+}
+
 void muster__channel_options_fini(muster_channel_options *options)
 {
     free((char *)options->policy);

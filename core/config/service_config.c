@@ -18,7 +18,7 @@ struct muster__service_config {
     muster__retry_throttling throttling;
     bool has_throttling;
     char *health_service;
-    json_t *settings;
+    muster_settings settings;
 };
 
 /* ---- its parts ---- */
@@ -74,14 +74,13 @@ static void read_health(muster__problems *problems, const json_t *root,
 }
 
 static void read_settings(muster__problems *problems, const json_t *root,
-                          muster__service_config *config)
+                          muster_settings *settings)
 {
-    json_t *value = json_object_get(root, "muster");
+    const json_t *value = muster__config_get(root, "muster");
     size_t mark = muster__problems_enter(problems, "muster");
 
-    if (value != NULL && !json_is_null(value) &&
-        muster__config_is_object(problems, value)) {
-        config->settings = json_incref(value);
+    if (value != NULL) {
+        (void)muster__settings_read(problems, value, settings);
     }
     muster__problems_leave(problems, mark);
 }
@@ -124,7 +123,7 @@ static void read_all(muster__service_config *config, const json_t *root,
     read_methods(problems, root, config);
     read_throttling(problems, root, config);
     read_health(problems, root, config);
-    read_settings(problems, root, config);
+    read_settings(problems, root, &config->settings);
     muster__balancer_choice_read(problems, root, check, arg, &config->balancer);
 }
 
@@ -156,6 +155,18 @@ bool muster__service_config_parse(const char *text, size_t length,
     return true;
 }
 
+void muster__service_config_read_settings(muster__problems *problems,
+                                          const char *text, size_t length,
+                                          muster_settings *settings)
+{
+    json_t *root = load(text, length, problems);
+
+    if (root != NULL && muster__config_is_object(problems, root)) {
+        read_settings(problems, root, settings);
+    }
+    json_decref(root);
+}
+
 muster__service_config *
 muster__service_config_ref(muster__service_config *config)
 {
@@ -170,7 +181,7 @@ static void destroy(muster__service_config *config)
     muster__balancer_choice_fini(&config->balancer);
     muster__methods_fini(&config->methods);
     free(config->health_service);
-    json_decref(config->settings);
+    muster__settings_fini(&config->settings);
     free(config);
 }
 
@@ -209,8 +220,8 @@ muster__service_config_health_service(const muster__service_config *config)
     return config->health_service;
 }
 
-const json_t *
+const muster_settings *
 muster__service_config_settings(const muster__service_config *config)
 {
-    return config->settings;
+    return &config->settings;
 }

@@ -9,6 +9,7 @@
 #include "balancer_choice.h"
 #include "method_config.h"
 #include "problems.h"
+#include "settings.h"
 
 typedef struct muster__service_config muster__service_config;
 
@@ -43,8 +44,14 @@ muster__service_config_throttling(const muster__service_config *config);
 const char *
 muster__service_config_health_service(const muster__service_config *config);
 
-/* The object under "muster", or NULL. */
-const json_t *
+/* What it says under "muster"; all zero: nothing. */
+const muster_settings *
 muster__service_config_settings(const muster__service_config *config);
+
+/* Of text, of length bytes, only that. *settings is as for
+ * muster__settings_read(). */
+void muster__service_config_read_settings(muster__problems *problems,
+                                          const char *text, size_t length,
+                                          muster_settings *settings);
 
 #endif

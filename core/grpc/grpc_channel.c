@@ -4,6 +4,7 @@
 
 #include "grpc_config.h"
 #include "grpc_connection.h"
+#include "grpc_settings.h"
 #include "runtime.h"
 #include "sized.h"
 #include "tls_options.h"
@@ -45,6 +46,8 @@ muster_grpc_channel_create(const char *target,
                            muster_channel **ret_channel, muster_error *err)
 {
     muster_channel_options with_transport = read_options(options);
+    muster_grpc_options merged;
+    muster_settings settings;
     muster__grpc_config *config;
     muster_status status;
 
@@ -55,7 +58,13 @@ muster_grpc_channel_create(const char *target,
     if (status != MUSTER_OK) {
         return status;
     }
-    status = muster__grpc_config_create(target, grpc_options, &config, err);
+    status = muster__grpc_settings_merge(
+        grpc_options, with_transport.service_config, &merged, &settings, err);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    status = muster__grpc_config_create(target, &merged, &config, err);
+    muster__grpc_settings_fini(&settings);
     if (status != MUSTER_OK) {
         return status;
     }

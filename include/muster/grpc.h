@@ -63,7 +63,9 @@ typedef struct muster_grpc_tls_options {
 /* No service has that name: see muster_grpc_options.health_service. */
 #define MUSTER_GRPC_HEALTH_OFF "-"
 
-/* All zero but struct_size means insecure and C core's defaults.
+/* All zero but struct_size means insecure and C core's defaults. What is 0 or
+ * NULL of the last four groups, the service config of muster_channel_options
+ * may say (muster_settings in service_config.h).
  *
  * args are added to every connection. They win over the fields below and over
  * muster's own (grpc.default_authority, and

@@ -43,6 +43,58 @@ MUSTER_API muster_status muster_service_config_check(
     const char *json, size_t length, muster_config_problem_fn fn, void *arg,
     muster_error *err);
 
+/* ---- muster's own settings ---- */
+
+/* The object under "muster", for instance
+ *
+ *   "muster": {"idleTimeout": "1800s", "maxConnecting": 8,
+ *              "keepaliveTime": "30s", "compression": "gzip"}
+ *
+ * It has the fields below as keys, spelt as gRPC spells its own. Those in _ms
+ * are durations and leave that off: "initialBackoff": "0.5s".
+ * keepalivePermitWithoutCalls is true or false, compression "none", "deflate"
+ * or "gzip". An unknown key is an error: nobody but muster has any here. What
+ * is 0 or "" is as good as absent.
+ *
+ * Fields of muster_channel_options and muster_grpc_options win, then what the
+ * application's config says, then the resolver's. Of the latter the first group
+ * counts, from then on: for backoffs and connections that begin, and the idle
+ * timeout at once. The others are checked and change nothing, for they belong
+ * to connections, and no list is to replace those that work. */
+typedef struct muster_settings {
+    uint32_t struct_size;
+    uint32_t max_connecting;
+    uint32_t backoff_jitter_percent; /* to 100 */
+    uint32_t reserved;
+    uint64_t initial_backoff_ms;
+    uint64_t max_backoff_ms;
+    uint64_t connect_timeout_ms;
+    uint64_t idle_timeout_ms;
+
+    uint32_t connections_per_endpoint; /* to 64 */
+    uint32_t reserved_1;
+
+    /* Of connections by gRPC. */
+    uint64_t keepalive_time_ms;
+    uint64_t keepalive_timeout_ms;
+    uint32_t keepalive_permit_without_calls;
+    uint32_t max_pings_without_data;
+    uint64_t max_send_message_bytes;
+    uint64_t max_receive_message_bytes;
+    char *user_agent_prefix; /* for free(3); NULL: none */
+    char *user_agent_suffix; /* for free(3); NULL: none */
+    uint32_t compression;    /* C core's number of it */
+    uint32_t reserved_2;
+} muster_settings;
+
+/* Fills *ret_settings up to its struct_size, which the caller sets, from length
+ * bytes of JSON, a service config of which nothing else is looked at. On
+ * failure it is untouched: MUSTER_INVAL, and err (may be NULL) has the
+ * problems; MUSTER_NOMEM, MUSTER_FORKED. Thread: any. */
+MUSTER_API muster_status muster_service_config_get_settings(
+    const char *json, size_t length, muster_settings *ret_settings,
+    muster_error *err);
+
 /* ---- Methods ---- */
 
 enum {

@@ -172,6 +172,50 @@ Test(grpc_options, surround_the_user_agent)
     backend_kill(&server);
 }
 
+Test(grpc_options, may_be_said_in_json)
+{
+    const muster_channel_options options = {
+        .struct_size = sizeof options,
+        .service_config = "{\"muster\": {\"maxSendMessageBytes\": 20}}"};
+    const muster_grpc_options larger = {.struct_size = sizeof larger,
+                                        .max_send_message_bytes = 1000};
+    const muster_grpc_options *const given[] = {NULL, &larger};
+    const grpc_status_code expected[] = {GRPC_STATUS_RESOURCE_EXHAUSTED,
+                                         GRPC_STATUS_OK};
+    backend server;
+    char target[256];
+
+    cr_assert(backend_start(&server, NULL));
+    (void)snprintf(target, sizeof target, "static:///%s", server.address);
+    for (int i = 0; i < 2; i++) {
+        muster_channel *channel = NULL;
+
+        cr_assert_eq(muster_grpc_channel_create(target, &options, given[i],
+                                                &channel, NULL),
+                     MUSTER_OK);
+        cr_expect_eq(
+            ask(channel, "a text of more than 20 bytes", &patient, NULL),
+            expected[i]);
+        muster_channel_destroy(channel);
+    }
+    backend_kill(&server);
+}
+
+Test(grpc_options, say_what_is_wrong_in_json)
+{
+    const muster_channel_options options = {
+        .struct_size = sizeof options,
+        .service_config = "{\"muster\": {\"keepaliveTime\": 30}}"};
+    muster_channel *channel = NULL;
+    muster_error err;
+
+    cr_expect_eq(muster_grpc_channel_create("static:///127.0.0.1:1", &options,
+                                            NULL, &channel, &err),
+                 MUSTER_INVAL);
+    cr_expect_str_eq(err.message, "service config: muster.keepaliveTime: must "
+                                  "be a duration like \"1.5s\"");
+}
+
 static void expect_too_large(muster_grpc_options options)
 {
     backend server;

@@ -101,6 +101,15 @@ static bool service_config_check(child_world *world)
            MUSTER_FORKED;
 }
 
+static bool service_config_get_settings(child_world *world)
+{
+    muster_settings settings = {.struct_size = sizeof settings};
+
+    (void)world;
+    return muster_service_config_get_settings("{}", 2, &settings, NULL) ==
+           MUSTER_FORKED;
+}
+
 static bool transport_log(child_world *world)
 {
     (void)world;
@@ -459,6 +468,7 @@ static const child_case cases[] = {
     {"muster_plugin_path_add", plugin_path_add},
     {"muster_plugin_register", plugin_register},
     {"muster_service_config_check", service_config_check},
+    {"muster_service_config_get_settings", service_config_get_settings},
     {"muster_status_name", status_name},
     {"muster_status_text", status_text},
     {"muster_transport_log", transport_log},

@@ -278,6 +278,43 @@ Test(idle, channel_closes_at_any_time)
     }
 }
 
+/* ---- said by a service config ---- */
+
+static void report_config(const bench *b, const char *config)
+{
+    const muster_endpoint endpoint = {.address = ADDRESS};
+
+    muster_channel_connect(b->channel);
+    script_report_config(TARGET, &endpoint, 1, config);
+}
+
+Test(idle, timeout_may_be_the_resolvers)
+{
+    bench b;
+
+    muster__timing_scale_waits_for_test(DIVISOR);
+    b = bench_open();
+    report_config(&b, "{\"muster\": {\"idleTimeout\": \"3600s\"}}");
+    await_state(&b, MUSTER_IDLE);
+    await_no_resolver();
+    report_config(&b, NULL);
+    cr_expect_not(was_idle_within_ms(&b, 700));
+    bench_close(&b);
+}
+
+Test(idle, timeout_of_the_application_wins)
+{
+    const muster_channel_options options = {
+        .service_config = "{\"muster\": {\"idleTimeout\": \"3600s\"}}"};
+    bench b;
+
+    muster__timing_scale_waits_for_test(DIVISOR);
+    b = bench_open_with(&options);
+    report_config(&b, "{\"muster\": {\"idleTimeout\": \"36000000s\"}}");
+    await_state(&b, MUSTER_IDLE);
+    bench_close(&b);
+}
+
 Test(idle, never_comes_unless_asked_for)
 {
     bench b;
