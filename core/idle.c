@@ -156,6 +156,9 @@ static void on_timer(void *arg)
 {
     muster_channel *channel = arg;
 
+    if (channel->is_closing) { /* it never opened, and is to be freed */
+        return;
+    }
     if (channel->subscriber.resolution == NULL) {
         resolve(channel);
     } else {
