@@ -18,11 +18,14 @@ TestSuite(grpc_health, .timeout = 110);
 #define TARGET "health"
 #define WATCHES_A "{\"healthCheckConfig\": {\"serviceName\": \"a\"}}"
 
-enum { MAX_SERVERS = 3, N_CALLERS = 3 };
+enum { MAX_SERVERS = 3, N_CALLERS = 3, HOUR_MS = 3600000 };
 
 static const char *const serves_all[] = {"--health", "SERVING", NULL};
 static const char *const serves_a[] = {"--health", "NOT_SERVING",
                                        "--health-service", "a=SERVING", NULL};
+
+/* Not 0: an endpoint's C core channel goes on with its next connection. */
+static uint64_t keepalive_time_ms;
 
 typedef struct scene {
     backend servers[MAX_SERVERS];
@@ -48,7 +51,9 @@ static void open_scene(scene *self, size_t n, const char *const *flags,
                                             .initial_backoff_ms = 50,
                                             .max_backoff_ms = 100};
     const muster_grpc_options grpc_options = {
-        .struct_size = sizeof grpc_options, .health_service = health_service};
+        .struct_size = sizeof grpc_options,
+        .health_service = health_service,
+        .keepalive_time_ms = keepalive_time_ms};
     muster_error err;
 
     memset(self, 0, sizeof *self);
@@ -269,7 +274,9 @@ Test(grpc_health, is_asked_for_again_when_the_stream_ends)
     close_scene(&s);
 }
 
-Test(grpc_health, does_not_keep_what_a_server_wants_to_close)
+/* Each connection is watched anew, and no stream holds up the old ones, though
+ * their grace is a minute. */
+static void expect_old_ones_closed(void)
 {
     static const char *const flags[] = {"--health",
                                         "SERVING",
@@ -284,9 +291,19 @@ Test(grpc_health, does_not_keep_what_a_server_wants_to_close)
     while (stats_of(&s).connections_destroyed < 2) {
         cr_expect_eq(ask(s.channel, "hello", &patient, NULL), GRPC_STATUS_OK);
     }
-    /* No stream holds up the old ones, though their grace is a minute. */
     cr_expect(backend_await_count(&s.servers[0], "watches", 1));
     close_scene(&s);
+}
+
+Test(grpc_health, does_not_keep_what_a_server_wants_to_close)
+{
+    expect_old_ones_closed();
+}
+
+Test(grpc_health, is_watched_anew_on_a_channel_that_was_kept)
+{
+    keepalive_time_ms = HOUR_MS;
+    expect_old_ones_closed();
 }
 
 /* ---- which service ---- */

@@ -14,12 +14,21 @@
 #include "calling.h"
 #include "certificates.h"
 
-enum { N_SERVERS = 4, N_CALLERS = 2, INTERVAL_MS = 20, LIMIT_S = 30 };
+enum {
+    N_SERVERS = 4,
+    N_CALLERS = 2,
+    INTERVAL_MS = 20,
+    LIMIT_S = 30,
+    HOUR_MS = 3600000
+};
 
 /* What is in use, under names of its own: changing it leaves the rest. */
 static certificates made;
 static backend servers[N_SERVERS];
 static muster_channel *channel;
+
+/* Servers end each connection soon, and C core channels go on with the next. */
+static bool are_lost_often;
 
 static void replace(const char *from, const char *to)
 {
@@ -75,6 +84,9 @@ static void start_servers(void)
                                  ca.text,
                                  "--tls-client-certificate",
                                  "require-and-verify",
+                                 are_lost_often ? "--max-connection-age-ms"
+                                                : NULL,
+                                 "500",
                                  NULL};
 
     for (int i = 0; i < N_SERVERS; i++) {
@@ -94,7 +106,9 @@ static void connect_all(void)
                                          .key_file = key.text,
                                          .reload_interval_ms = INTERVAL_MS};
     const muster_grpc_options grpc_options = {
-        .struct_size = sizeof grpc_options, .tls = &tls};
+        .struct_size = sizeof grpc_options,
+        .tls = &tls,
+        .keepalive_time_ms = are_lost_often ? HOUR_MS : 0};
     const muster_channel_options options = {.struct_size = sizeof options,
                                             .initial_backoff_ms = 20,
                                             .max_backoff_ms = 50,
@@ -141,6 +155,12 @@ static void end(void)
         backend_kill(&servers[i]);
     }
     certificates_remove(&made);
+}
+
+static void begin_with_losses(void)
+{
+    are_lost_often = true;
+    begin();
 }
 
 TestSuite(grpc_tls_reload, .init = begin, .fini = end, .timeout = 120);
@@ -324,5 +344,24 @@ Test(grpc_tls_reload, keeps_connections_that_new_ones_cannot_replace)
         cr_expect(is_seen_as("client"));
     }
     await_one_connection_each();
+    load_end(&l);
+}
+
+/* What is kept of a lost connection has the old certificate. */
+Test(grpc_tls_reload, leaves_nothing_old_to_connections_that_follow_lost_ones,
+     .init = begin_with_losses)
+{
+    load l;
+    uint64_t n_accepted;
+
+    cr_assert(is_seen_as("client"));
+    load_begin(&l);
+    replace("both-ca", "ca-now");
+    replace_pair("other-client", "client-now");
+    await_seen_as("other-client");
+    n_accepted = sum_of("accepted");
+    while (sum_of("accepted") < n_accepted + 4 * N_SERVERS) {
+        cr_expect(is_seen_as("other-client"));
+    }
     load_end(&l);
 }

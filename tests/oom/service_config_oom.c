@@ -21,7 +21,8 @@ static const char json[] =
     "\"C\"}, {}], \"timeout\": \"1.5s\", \"maxRequestMessageBytes\": \"7\", "
     "\"retryPolicy\": {\"maxAttempts\": 3, \"initialBackoff\": \"1s\", "
     "\"maxBackoff\": \"2s\", \"backoffMultiplier\": \"1.6\", "
-    "\"retryableStatusCodes\": [14]}}], \"muster\": {}, "
+    "\"retryableStatusCodes\": [14]}}], \"muster\": {\"maxBackoff\": "
+    "\"9s\", \"userAgentPrefix\": \"x\"}, "
     "\"healthCheckConfig\": {\"serviceName\": \"x\"}}";
 
 static const char bad_json[] =
