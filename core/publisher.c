@@ -215,7 +215,8 @@ static bool publish(muster_channel *channel, muster__view *view,
     previous = atomic_exchange(&channel->state, (int)state);
     if (previous != (int)state) {
         muster__states_tell_channel(channel, (muster_connectivity)previous,
-                                    reason[0] != '\0' ? reason : NULL);
+                                    reason != NULL && reason[0] != '\0' ? reason
+                                                                        : NULL);
     }
     muster__parking_serve(channel);
     muster__channel_poll_soon(channel);

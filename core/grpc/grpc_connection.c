@@ -385,9 +385,7 @@ static muster_status open_channel(muster__grpc_connection *connection,
         return status;
     }
     connection->channel = muster__kept_channel_get(connection->kept);
-
-    if (status == MUSTER_OK &&
-        !watch_health_locked(connection,
+    if (!watch_health_locked(connection,
                              muster__grpc_config_health_service(
                                  connection->config,
                                  muster_connection_env_health_service(env)))) {
@@ -395,7 +393,7 @@ static muster_status open_channel(muster__grpc_connection *connection,
             muster__kept_channel_move(&connection->kept));
         return MUSTER_NOMEM;
     }
-    return status;
+    return MUSTER_OK;
 }
 
 static muster_status create(void *arg, const muster_connection_env *env,
