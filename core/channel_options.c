@@ -143,6 +143,9 @@ void muster__channel_options_settle(muster_channel_options *options,
     options->connect_timeout_ms =
         first_of(given->connect_timeout_ms, a->connect_timeout_ms,
                  b->connect_timeout_ms);
+    /* Not the resolver's: what is there already is sized by it. */
+    options->connections_per_endpoint = (uint32_t)first_of(
+        given->connections_per_endpoint, a->connections_per_endpoint, 0);
     options->idle_timeout_ms = first_of(given->idle_timeout_ms,
                                         a->idle_timeout_ms, b->idle_timeout_ms);
     options_defaults(options);

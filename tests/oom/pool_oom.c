@@ -6,7 +6,6 @@
  *   pool_oom [FIRST [LAST]] */
 #include <muster/muster.h>
 
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,21 +14,12 @@
 #include <unistd.h>
 
 #include "failing_malloc.h"
+#include "passes.h"
 #include "script_resolver.h"
 
 enum { ENDPOINTS = 2, CONNECTIONS = 3, MOST = 64, HANG_S = 20 };
 
 #define TARGET "oom"
-
-static uint64_t run_number;
-
-static void die(const char *what)
-{
-    (void)failing_malloc_disarm();
-    (void)fprintf(stderr, "allocation %llu: %s\n",
-                  (unsigned long long)run_number, what);
-    exit(1);
-}
 
 /* ---- a transport that needs no memory: READY at once ---- */
 
@@ -47,7 +37,7 @@ static muster_status transport_create(void *arg,
     pthread_mutex_lock(&mutex);
     while (places[i] != NULL) {
         if (++i == MOST) {
-            die("too many connections");
+            passes_die("too many connections");
         }
     }
     places[i] = env;
@@ -121,7 +111,7 @@ static void check_status(muster_status status)
 {
     if (status != MUSTER_OK && status != MUSTER_NOMEM &&
         status != MUSTER_QUEUED && status != MUSTER_UNAVAILABLE) {
-        die(muster_status_name(status));
+        passes_die(muster_status_name(status));
     }
 }
 
@@ -172,13 +162,13 @@ static void recover(muster_channel *channel)
         stats = stats_of(channel);
         pick_some(channel);
         if (time(NULL) > begin + HANG_S) {
-            die("not all connections after memory came back");
+            passes_die("not all connections after memory came back");
         }
     } while (stats.ready != ENDPOINTS || stats.draining != 0 ||
              n_alive() != ENDPOINTS * CONNECTIONS);
 }
 
-static bool run(uint64_t countdown, uint64_t n_failing)
+static bool run(void *arg, const passes_failure *failure)
 {
     const muster_channel_options options = {.struct_size = sizeof options,
                                             .transport = &transport,
@@ -190,8 +180,9 @@ static bool run(uint64_t countdown, uint64_t n_failing)
     muster_status status;
     bool has_failed;
 
+    (void)arg;
     (void)alarm(HANG_S * 2);
-    failing_malloc_arm(countdown, n_failing);
+    failing_malloc_arm(failure->countdown, failure->n);
     status =
         muster_channel_create("script:///" TARGET, &options, &channel, NULL);
     if (status == MUSTER_OK) {
@@ -206,42 +197,13 @@ static bool run(uint64_t countdown, uint64_t n_failing)
     while (muster_shutdown() == MUSTER_BUSY) {
     }
     if (n_alive() != 0) {
-        die("a connection was not destroyed");
+        passes_die("a connection was not destroyed");
     }
     return has_failed;
 }
 
-static uint64_t run_all(uint64_t first, uint64_t last, uint64_t n_failing)
-{
-    for (run_number = first; run_number <= last; run_number++) {
-        if (!run(run_number, n_failing)) {
-            return run_number - first;
-        }
-    }
-    return last - first + 1;
-}
-
-/* The first passes warm up what is kept for good, as in channel_oom.c. */
 int main(int argc, char **argv)
 {
-    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-    uint64_t last = argc > 2 ? strtoull(argv[2], NULL, 10) : UINT64_MAX;
-    static const uint64_t n_failing[] = {1, 8, 1, 8};
-    size_t before = 0;
-    size_t after;
-
     script_register();
-    for (int pass = 0; pass < 4; pass++) {
-        before = pass == 2 ? mallinfo2().uordblks : before;
-        uint64_t n = run_all(first, last, n_failing[pass]);
-        (void)printf("%llu allocations failed, %llu at a time\n",
-                     (unsigned long long)n,
-                     (unsigned long long)n_failing[pass]);
-    }
-    after = mallinfo2().uordblks;
-    if (after > before + 4096) {
-        (void)fprintf(stderr, "%zu bytes leaked\n", after - before);
-        return 1;
-    }
-    return 0;
+    return passes_run(argc, argv, run, NULL);
 }

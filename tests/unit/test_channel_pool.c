@@ -58,6 +58,22 @@ Test(pool, has_so_many_connections_of_each_endpoint)
     bench_close(&b);
 }
 
+/* The option wins. */
+Test(pool, is_of_the_size_in_the_service_config)
+{
+    muster_channel_options options = {
+        .struct_size = sizeof options,
+        .service_config = "{\"muster\": {\"connectionsPerEndpoint\": 3}}"};
+    bench b = bench_open("json", 1, &options);
+
+    await_full(&b, 3);
+    bench_close(&b);
+    options.connections_per_endpoint = 2;
+    b = bench_open("both", 1, &options);
+    await_full(&b, 2);
+    bench_close(&b);
+}
+
 Test(pool, takes_from_1_to_64_connections)
 {
     muster_channel_options options = {.struct_size = sizeof options,
