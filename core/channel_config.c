@@ -230,7 +230,22 @@ muster_status muster__channel_config_update(muster_channel *channel)
 
 const char *muster__channel_health_service(const muster_channel *channel)
 {
+    const muster__policy *policy = channel->publisher.policy;
+
+    if (policy != NULL &&
+        (policy->class_->flags & MUSTER_BALANCER_IGNORES_HEALTH) != 0) {
+        return NULL;
+    }
     return health_service_of(channel->config.current);
+}
+
+void muster__channel_config_policy_changed(muster_channel *channel,
+                                           const char *before)
+{
+    if (!is_same(before, muster__channel_health_service(channel))) {
+        channel->config.health_version++;
+        tell_health_service(channel);
+    }
 }
 
 const muster__methods *

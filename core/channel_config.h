@@ -44,9 +44,13 @@ void muster__channel_config_retry(void *channel);
  * changed. */
 muster_status muster__channel_config_update(muster_channel *channel);
 
-/* The service whose health connections watch; NULL: none. Borrowed until the
- * next update. */
+/* The service whose health connections watch; NULL: none, or the policy does
+ * not care. Borrowed until the next update. */
 const char *muster__channel_health_service(const muster_channel *channel);
+
+/* The channel has another policy: before is the service until then. */
+void muster__channel_config_policy_changed(muster_channel *channel,
+                                           const char *before);
 
 /* What it says of methods; NULL when that is nothing. */
 const muster__methods *

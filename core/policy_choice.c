@@ -103,9 +103,11 @@ static void replace(muster_channel *channel, muster__policy *policy)
 {
     muster__publisher *publisher = &channel->publisher;
     muster__policy *old = publisher->policy;
+    const char *health_service = muster__channel_health_service(channel);
     bool wants_all = policy->class_->want == NULL;
 
     publisher->policy = policy;
+    muster__channel_config_policy_changed(channel, health_service);
     publisher->is_update_due = true;
     if (old != NULL && !wants_all && publisher->former == NULL &&
         muster__view_size(channel->plane) > 0) {

@@ -164,11 +164,16 @@ static muster_balancer_update whole_list(const muster_testkit_balancer *kit)
 static size_t fill_view(const muster_testkit_balancer *kit,
                         muster_backend *view)
 {
+    const bool ignores_health =
+        (kit->root.class_->flags & MUSTER_BALANCER_IGNORES_HEALTH) != 0;
+    const uint32_t obstacles =
+        MUSTER_BACKEND_EJECTED |
+        (ignores_health ? 0u : (uint32_t)MUSTER_BACKEND_UNHEALTHY);
     size_t n = 0;
 
     for (size_t i = 0; i < kit->list.n; i++) {
         if (kit->backends[i].connectivity == MUSTER_READY &&
-            kit->backends[i].flags == 0) {
+            (kit->backends[i].flags & obstacles) == 0) {
             view[n++] = kit->backends[i];
         }
     }

@@ -213,10 +213,19 @@ static const muster_balancer_class failing = {
     .destroy = drilled_destroy,
 };
 
+static const muster_balancer_class heedless = {
+    .struct_size = sizeof heedless,
+    .flags = MUSTER_BALANCER_IGNORES_HEALTH,
+    .name = "heedless",
+    .create = drilled_create,
+    .pick = drilled_pick,
+    .destroy = drilled_destroy,
+};
+
 static const muster_plugin *drill_entry(void)
 {
     static const muster_balancer_class *const classes[] = {
-        &drilled, &building, &wanting, &aware, &lazy, &failing};
+        &drilled, &building, &wanting, &aware, &lazy, &failing, &heedless};
     static const muster_plugin plugin = {
         .struct_size = sizeof plugin,
         .abi_major = MUSTER_ABI_MAJOR,

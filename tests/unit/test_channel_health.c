@@ -404,3 +404,46 @@ Test(health, is_of_the_latest_service_also_when_that_changed_meanwhile)
     AWAIT(stats_of(&b).ready == 1);
     bench_close(&b);
 }
+
+/* ---- policies that do not care ---- */
+
+#define HEEDLESS                                                               \
+    "{\"loadBalancingConfig\": [{\"heedless\": {}}],"                          \
+    " \"healthCheckConfig\": {\"serviceName\": \"a\"}}"
+#define HEEDFUL                                                                \
+    "{\"loadBalancingConfig\": [{\"round_robin\": {}}],"                       \
+    " \"healthCheckConfig\": {\"serviceName\": \"a\"}}"
+
+Test(health, is_not_asked_for_by_a_policy_that_ignores_it)
+{
+    const muster_channel_options options = {.policy = "heedless",
+                                            .service_config = WATCHES};
+    bench b = bench_open_with(options, 0);
+
+    report(2);
+    AWAIT(stats_of(&b).ready == 2);
+    cr_expect_eq(n_watching(&b, NULL), 2);
+    cr_expect(has_health(&b, 0, "null"));
+    expect_quiet(&b, 2);
+    bench_close(&b);
+}
+
+Test(health, is_asked_for_as_the_policy_of_the_day_has_it)
+{
+    bench b = bench_open(NULL, 0);
+
+    report_config(HEEDFUL);
+    AWAIT(n_watching(&b, "a") == 1);
+    AWAIT(stats_of(&b).connections_ready == 1);
+    tell(&b, NULL, MUSTER_HEALTH_NOT_SERVING);
+    AWAIT(stats_of(&b).state == MUSTER_TRANSIENT_FAILURE);
+    report_config(HEEDLESS);
+    AWAIT(stats_of(&b).ready == 1);
+    cr_expect_eq(n_watching(&b, NULL), 1);
+    report_config(HEEDFUL);
+    AWAIT(n_watching(&b, "a") == 1);
+    tell(&b, NULL, MUSTER_HEALTH_NOT_SERVING);
+    AWAIT(stats_of(&b).state == MUSTER_TRANSIENT_FAILURE);
+    expect_quiet(&b, 1);
+    bench_close(&b);
+}

@@ -177,7 +177,10 @@ enum {
      * CONNECT or FAIL). Others are not asked, and QUEUE means the same then:
      * the call waits or fails by the channel's state. Nobody is asked before
      * the first list. */
-    MUSTER_BALANCER_PICKS_WHEN_EMPTY = 1 << 2
+    MUSTER_BALANCER_PICKS_WHEN_EMPTY = 1 << 2,
+    /* No health check is made while this is the channel's policy, whatever its
+     * service config says (gRFC A17: pick_first). A child's is not heeded. */
+    MUSTER_BALANCER_IGNORES_HEALTH = 1 << 3
 };
 
 /* What a policy implements. */
