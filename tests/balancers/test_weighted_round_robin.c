@@ -55,6 +55,15 @@ Test(weighted_round_robin, keeps_5_1_1_within_4_of_a_million)
     }
 }
 
+Test(weighted_round_robin, keeps_99_1_within_4_of_a_million)
+{
+    static const uint32_t weights[] = {99, 1};
+
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        cr_expect_leq(worst_deviation(weights, 2, seed), 4);
+    }
+}
+
 Test(weighted_round_robin, keeps_1_to_100_within_4_of_a_million)
 {
     uint32_t weights[100];
