@@ -334,13 +334,22 @@ static bool may_be_placed_again(muster_call *call)
     return !is_cancelled;
 }
 
+/* By gRFC A51, or by the name that gRPC had for it up to 1.46. C core of today
+ * keeps the former to itself (PublishToAppEncoder in its call.cc, seen in 1.51)
+ * and lets the latter pass. */
+static bool is_load_report(const grpc_metadata *item)
+{
+    return grpc_slice_str_cmp(item->key, "endpoint-load-metrics-bin") == 0 ||
+           grpc_slice_str_cmp(item->key, "x-endpoint-load-metrics-bin") == 0;
+}
+
 static void add_load_report(const muster__grpc_attempt *attempt,
                             muster_outcome *outcome)
 {
     for (size_t i = 0; i < attempt->trailing.count; i++) {
         const grpc_metadata *item = &attempt->trailing.metadata[i];
 
-        if (grpc_slice_str_cmp(item->key, "endpoint-load-metrics-bin") == 0) {
+        if (is_load_report(item)) {
             outcome->load_report = GRPC_SLICE_START_PTR(item->value);
             outcome->load_report_size =
                 (uint32_t)GRPC_SLICE_LENGTH(item->value);
