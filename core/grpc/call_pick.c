@@ -334,9 +334,9 @@ static bool may_be_placed_again(muster_call *call)
     return !is_cancelled;
 }
 
-/* By gRFC A51, or by the name that gRPC had for it before. C core of today keeps
- * the former to itself (PublishToAppEncoder in its call.cc, seen in 1.51) and
- * lets the latter pass. */
+/* By gRFC A51, or by the name that gRPC had for it before. C core of today
+ * keeps the former to itself (PublishToAppEncoder in its call.cc, seen in 1.51)
+ * and lets the latter pass. */
 static bool is_load_report(const grpc_metadata *item)
 {
     return grpc_slice_str_cmp(item->key, "endpoint-load-metrics-bin") == 0 ||
