@@ -140,20 +140,39 @@ static double score(const score_table *table, uint64_t hash,
     return table->has_weights ? -of->weight / log(u) : u;
 }
 
+static uint32_t highest_of_equals(const score_table *table, uint64_t hash)
+{
+    uint64_t best = 0;
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < table->n; i++) {
+        uint64_t own = mix(hash, &table->candidates[i]);
+
+        if (own > best) {
+            best = own;
+            at = i;
+        }
+    }
+    return table->candidates[at].index;
+}
+
 static uint32_t highest(const score_table *table, uint64_t hash)
 {
     double best = -1;
-    uint32_t index = 0;
+    uint32_t at = 0;
 
+    if (!table->has_weights) {
+        return highest_of_equals(table, hash);
+    }
     for (uint32_t i = 0; i < table->n; i++) {
         double own = score(table, hash, &table->candidates[i]);
 
         if (own > best) {
             best = own;
-            index = table->candidates[i].index;
+            at = i;
         }
     }
-    return index;
+    return table->candidates[at].index;
 }
 
 /* NOBODY when all are full. */
