@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The policy maglev on a real channel, over the fake transport: how many tables
+ * are built, and what is in the last one. */
+#include <muster/muster.h>
+#include <muster/plugin.h>
+#include <muster/testkit.h>
+
+#include <criterion/criterion.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "script_resolver.h"
+
+#define TARGET "maglev"
+
+enum { LONG_MS = 60000, N = 1000 };
+
+const muster_plugin *muster_builtin_maglev(void);
+
+static muster_testkit_transport *transport;
+static muster_channel *channel;
+static char addresses[N][24];
+static atomic_uint n_builds;
+
+static const muster_balancer_class *original(void)
+{
+    return muster_builtin_maglev()->balancers[0];
+}
+
+static muster_status count_build(void *self, const muster_build_args *args,
+                                 void **ret_table, muster_error *err)
+{
+    atomic_fetch_add(&n_builds, 1);
+    return original()->build(self, args, ret_table, err);
+}
+
+static const muster_plugin *entry(void)
+{
+    static muster_balancer_class counted;
+    static const muster_balancer_class *const classes[] = {&counted};
+    static const muster_plugin plugin = {
+        .struct_size = sizeof plugin,
+        .abi_major = MUSTER_ABI_MAJOR,
+        .abi_minor = MUSTER_ABI_MINOR,
+        .name = "counted",
+        .version = "test",
+        .balancers = classes,
+        .n_balancers = 1,
+    };
+
+    counted = *original();
+    counted.name = "counted";
+    counted.build = count_build;
+    return &plugin;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void open_channel(void)
+{
+    muster_channel_options options = {.struct_size = sizeof options,
+                                      .policy = "counted",
+                                      .max_connecting = N};
+    muster_error err = {.code = MUSTER_OK};
+
+    script_register();
+    cr_assert_eq(muster_plugin_register(entry, &err), MUSTER_OK, "%s",
+                 err.message);
+    cr_assert_eq(muster_testkit_transport_create(&transport), MUSTER_OK);
+    options.transport = muster_testkit_transport_class();
+    options.transport_arg = transport;
+    cr_assert_eq(
+        muster_channel_create("script:///" TARGET, &options, &channel, &err),
+        MUSTER_OK, "%s", err.message);
+}
+
+static void close_channel(void)
+{
+    muster_channel_destroy(channel);
+    while (muster_shutdown() == MUSTER_BUSY) {
+    }
+    cr_assert_str_empty(muster_testkit_transport_violations(transport));
+    muster_testkit_transport_destroy(transport);
+}
+
+static int all_connecting(void *arg,
+                          const muster_testkit_transport_counts *counts)
+{
+    (void)arg;
+    return counts->connecting == N;
+}
+
+static void report(void)
+{
+    const char *list[N];
+
+    for (int i = 0; i < N; i++) {
+        (void)snprintf(addresses[i], sizeof addresses[i], "10.0.%d.%d:80",
+                       i / 250, i % 250);
+        list[i] = addresses[i];
+    }
+    script_report_addresses(TARGET, list, N);
+    cr_assert_eq(muster_testkit_transport_await(transport, NULL, all_connecting,
+                                                NULL, LONG_MS),
+                 MUSTER_OK);
+}
+
+static uint32_t n_ready(void)
+{
+    muster_channel_stats now = {.struct_size = sizeof now};
+
+    cr_assert_eq(muster_channel_get_stats(channel, &now), MUSTER_OK);
+    return (uint32_t)now.ready;
+}
+
+/* In an order of no meaning (7919 and 1000 share no divisor), a millisecond
+ * each. */
+static void connect_within_a_second(void)
+{
+    uint64_t start_ns = now_ns();
+
+    for (unsigned i = 0; i < N; i++) {
+        while (now_ns() - start_ns < i * UINT64_C(1000000)) {
+        }
+        (void)muster_testkit_transport_connect(transport,
+                                               addresses[i * 7919 % N]);
+    }
+}
+
+/* Whether every endpoint is picked, by keys enough for each. */
+static bool has_all(void)
+{
+    static uint8_t is_picked[N];
+    unsigned n = 0;
+
+    memset(is_picked, 0, sizeof is_picked);
+    for (unsigned i = 0; i < 30 * N; i++) {
+        char key[16];
+        muster_call_info call = {.struct_size = sizeof call, .hash_key = key};
+        muster_lease lease = {0};
+        const char *address;
+        unsigned high;
+        unsigned low;
+
+        (void)snprintf(key, sizeof key, "%u", i);
+        cr_assert_eq(muster_channel_pick(channel, &call, &lease, NULL),
+                     MUSTER_OK);
+        address = muster_lease_endpoint(&lease)->address;
+        cr_assert_eq(sscanf(address, "10.0.%u.%u:80", &high, &low), 2);
+        n += is_picked[high * 250 + low] == 0;
+        is_picked[high * 250 + low] = 1;
+        muster_lease_finish(&lease, NULL);
+    }
+    return n == N;
+}
+
+Test(maglev_channel, has_all_that_became_ready_in_its_last_table)
+{
+    uint64_t give_up_ns;
+
+    open_channel();
+    muster_testkit_transport_set_delay(transport, MUSTER_FOREVER);
+    report();
+    connect_within_a_second();
+    give_up_ns = now_ns() + LONG_MS * UINT64_C(1000000);
+    while (n_ready() < N) {
+        cr_assert_lt(now_ns(), give_up_ns);
+    }
+    while (!has_all()) {
+        cr_assert_lt(now_ns(), give_up_ns);
+    }
+    cr_log_info("%u tables for %d endpoints", atomic_load(&n_builds), (int)N);
+    close_channel();
+}
