@@ -119,7 +119,7 @@ Test(registry, lists_what_there_is_when_a_policy_is_unknown)
     muster_error err;
 
     cr_assert_eq(find_balancer("nowhere", &err), MUSTER_NOTFOUND);
-    cr_expect_not_null(strstr(err.message, "round_robin, weighted_round_robin"),
+    cr_expect_not_null(strstr(err.message, "round_robin, weighted_random"),
                        "%s", err.message);
 }
 

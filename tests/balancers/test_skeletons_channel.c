@@ -137,7 +137,7 @@ static void check_rest(void)
 
 Test(skeletons_channel, pick_first_connects_one_and_moves_on_when_it_fails)
 {
-    open_channel("pick_first");
+    open_channel("skeleton_pick_first");
     script_report_addresses(TARGET, abc, 3);
     cr_assert_str_eq(place(NULL, NULL), abc[0]);
     cr_assert_eq(stats().connections_created, 1);
@@ -150,7 +150,7 @@ Test(skeletons_channel, pick_first_connects_one_and_moves_on_when_it_fails)
 
 Test(skeletons_channel, pick_first_fails_calls_when_all_have_failed)
 {
-    open_channel("pick_first");
+    open_channel("skeleton_pick_first");
     for (int i = 0; i < 3; i++) {
         set_failure(abc[i], "refused");
     }
@@ -166,7 +166,7 @@ Test(skeletons_channel, ring_hash_connects_on_demand_and_keeps_keys_together)
 {
     char owner[64];
 
-    open_channel("ring_hash");
+    open_channel("skeleton_ring_hash");
     script_report_addresses(TARGET, abc, 3);
     check_rest();
     cr_assert_eq(stats().connections_created, 0);
@@ -191,7 +191,7 @@ Test(skeletons_channel, outlier_detection_goes_round_through_its_child)
                                    .status = 14};
     unsigned n = 0;
 
-    open_channel("outlier_detection");
+    open_channel("skeleton_outlier_detection");
     script_report_addresses(TARGET, abc, 3);
     AWAIT(stats().ready == 3);
     for (int i = 0; i < 30; i++) {
@@ -209,7 +209,7 @@ Test(skeletons_channel, priority_fails_over_and_back)
     muster_endpoint list[2] = {{.address = abc[0], .priority = 0},
                                {.address = abc[1], .priority = 1}};
 
-    open_channel("priority");
+    open_channel("skeleton_priority");
     set_failure(abc[0], "refused");
     script_report(TARGET, list, 2);
     cr_assert_str_eq(place(NULL, NULL), abc[1]);
@@ -226,7 +226,7 @@ Test(skeletons_channel, load_report_shares_over_all)
 {
     unsigned n = 0;
 
-    open_channel("load_report_round_robin");
+    open_channel("skeleton_load_report");
     script_report_addresses(TARGET, abc, 2);
     AWAIT(stats().ready == 2);
     for (int i = 0; i < 100; i++) {

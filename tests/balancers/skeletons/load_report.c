@@ -174,7 +174,7 @@ static void load_report_destroy(void *self)
 
 const muster_balancer_class skeleton_load_report = {
     .struct_size = (uint32_t)sizeof(muster_balancer_class),
-    .name = "load_report_round_robin",
+    .name = "skeleton_load_report",
     .state_size = (uint32_t)sizeof(report),
     .create = load_report_create,
     .build = load_report_build,

@@ -166,7 +166,7 @@ static void outlier_destroy(void *arg)
 
 const muster_balancer_class skeleton_outlier_detection = {
     .struct_size = (uint32_t)sizeof(muster_balancer_class),
-    .name = "outlier_detection",
+    .name = "skeleton_outlier_detection",
     .state_size = (uint32_t)sizeof(record),
     .create = outlier_create,
     .update = outlier_update,

@@ -127,7 +127,7 @@ static void pick_first_destroy(void *self)
 
 const muster_balancer_class skeleton_pick_first = {
     .struct_size = (uint32_t)sizeof(muster_balancer_class),
-    .name = "pick_first",
+    .name = "skeleton_pick_first",
     .create = pick_first_create,
     .update = pick_first_update,
     .want = pick_first_want,

@@ -235,7 +235,7 @@ static void priority_destroy(void *arg)
 const muster_balancer_class skeleton_priority = {
     .struct_size = (uint32_t)sizeof(muster_balancer_class),
     .flags = MUSTER_BALANCER_PRIORITY_AWARE,
-    .name = "priority",
+    .name = "skeleton_priority",
     .create = priority_create,
     .update = priority_update,
     .want = priority_want,

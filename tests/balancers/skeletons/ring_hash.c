@@ -206,7 +206,7 @@ static void ring_hash_destroy(void *arg)
 const muster_balancer_class skeleton_ring_hash = {
     .struct_size = (uint32_t)sizeof(muster_balancer_class),
     .flags = MUSTER_BALANCER_PICKS_WHEN_EMPTY,
-    .name = "ring_hash",
+    .name = "skeleton_ring_hash",
     .create = ring_hash_create,
     .update = ring_hash_update,
     .want = ring_hash_want,
