@@ -136,3 +136,33 @@ Test(grpc_pool, watches_the_health_of_each_connection)
     muster_channel_destroy(channel);
     backend_stop(&server);
 }
+
+/* A lost one's C core channel is kept for the next (too_many_pings): for one,
+ * not for all that are lost with it. */
+Test(grpc_pool, has_as_many_again_after_all_are_lost)
+{
+    static const char *const flags[] = {"--max-connection-age-ms", "700", NULL};
+    const muster_channel_options options = {.struct_size = sizeof options,
+                                            .connections_per_endpoint =
+                                                N_CONNECTIONS,
+                                            .initial_backoff_ms = 10};
+    const muster_grpc_options grpc_options = {
+        .struct_size = sizeof grpc_options, .keepalive_time_ms = 10000};
+    muster_channel_stats stats = {.struct_size = sizeof stats};
+    muster_channel *channel = NULL;
+    backend server;
+    char target[160];
+
+    cr_assert(backend_start(&server, flags));
+    (void)snprintf(target, sizeof target, "static:///%s", server.address);
+    cr_assert_eq(muster_grpc_channel_create(target, &options, &grpc_options,
+                                            &channel, NULL),
+                 MUSTER_OK);
+    do {
+        cr_assert_eq(muster_channel_get_stats(channel, &stats), MUSTER_OK);
+        cr_assert_leq(backend_count(&server, "connections"), 2 * N_CONNECTIONS);
+    } while (stats.connections_ready < 4 * N_CONNECTIONS);
+    cr_expect(backend_await_count(&server, "connections", N_CONNECTIONS));
+    muster_channel_destroy(channel);
+    backend_stop(&server);
+}
