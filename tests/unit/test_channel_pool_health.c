@@ -127,7 +127,7 @@ Test(pool_health, takes_one_connection_out_of_the_choice_and_back)
         cr_expect_eq(state_of(&b), MUSTER_READY);
         tell(&b, address, MUSTER_HEALTH_SERVING);
         AWAIT(n_of_health(&b, "serving") == N_CONNECTIONS);
-        cr_expect_eq(n_serving(&b), N_CONNECTIONS);
+        AWAIT(n_serving(&b) == N_CONNECTIONS);
     }
     picker_stop(&p);
     cr_expect_eq(stats_of(&b).generation, generation, "a new view");
