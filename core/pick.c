@@ -122,18 +122,22 @@ answer_without_index(const muster__view *view, const muster_call_info *call,
 }
 
 /* The policy heard of the pick as of a call. */
-static muster_status give_back(const muster__view *view,
-                               const muster__guard *guard, muster__slot *slot)
+static void tell_given_back(const muster__view *view, uint64_t id)
 {
     static const muster_outcome given_back = {.struct_size = sizeof given_back,
                                               .status = 14};
 
     if (view->done != NULL) {
-        view->done(view->self, slot->id, muster__view_state(view, slot->id),
-                   &given_back);
+        view->done(view->self, id, muster__view_state(view, id), &given_back);
     }
     atomic_fetch_add_explicit(&view->plane->n_given_back, 1,
                               memory_order_relaxed); /* a counter */
+}
+
+static muster_status give_back(const muster__view *view,
+                               const muster__guard *guard, muster__slot *slot)
+{
+    tell_given_back(view, slot->id);
     muster__plane_give_back(slot, guard);
     return GIVEN_BACK;
 }
@@ -197,6 +201,32 @@ static muster_status take(const muster__view *view, const muster__guard *guard,
                            : take_slot(view, guard, slot, ret_lease);
 }
 
+/* Of an endpoint that the policy did not pick: it hears nothing of the call, or
+ * what it counts would be wrong for two endpoints. */
+MUSTER__COLD static muster_status take_unpicked(const muster__view *view,
+                                                const muster__guard *guard,
+                                                uint32_t index,
+                                                muster_lease *ret_lease)
+{
+    muster__slot *slot = muster__view_slot(view, index);
+    muster__pool *pool = view->has_pools ? muster__pool_of(slot) : NULL;
+
+    if (pool != NULL) {
+        slot = muster__slot_is_ready(slot) ? muster__pool_choose(pool) : NULL;
+    }
+    if (slot == NULL) {
+        return GIVEN_BACK;
+    }
+    muster__slot_count(slot, guard, 1);
+    if (!muster__slot_is_ready(slot)) {
+        muster__plane_give_back(slot, guard);
+        return GIVEN_BACK;
+    }
+    ret_lease->slot_ = slot;
+    ret_lease->data_ = 0;
+    return MUSTER_OK;
+}
+
 /* The policy's index is none of ours: a fault of the policy, not of the call.
  */
 MUSTER__COLD static muster_status
@@ -210,7 +240,7 @@ take_modulo(const muster__view *view, const muster__guard *guard,
     if (n == 0) {
         return queued(err);
     }
-    return take(view, guard, index % n, ret_lease);
+    return take_unpicked(view, guard, index % n, ret_lease);
 }
 
 /* What the policy answered becomes of the pick. */
@@ -221,15 +251,18 @@ settle(const muster__view *view, const muster__guard *guard,
        muster_error *err)
 {
     uint32_t index = result->index;
+    uint64_t spread = index + args->repick * SPREAD;
 
     if (verdict != MUSTER_PICK_INDEX) {
         return answer_without_index(view, args->call, verdict, result, err);
     }
-    if (args->repick > MAX_ASKS && args->n_ready != 0) {
-        index = (uint32_t)((index + args->repick * SPREAD) % args->n_ready);
-    }
     if (index >= args->n_ready) {
         return take_modulo(view, guard, index, ret_lease, err);
+    }
+    if (args->repick > MAX_ASKS) {
+        tell_given_back(view, muster__view_slot(view, index)->id);
+        return take_unpicked(view, guard, (uint32_t)(spread % args->n_ready),
+                             ret_lease);
     }
     return take(view, guard, index, ret_lease);
 }

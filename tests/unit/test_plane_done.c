@@ -111,9 +111,40 @@ Test(plane_done, tells_of_picks_given_back)
     world.self.is_fixed = true;
     world.self.result.index = 3;
     cr_assert_eq(world_pick(&world, &lease), MUSTER_OK);
-    cr_assert_gt(world.self.n_given_back, 0);
+    cr_assert_neq(muster_lease_id(&lease), connections[3]->id);
+    /* Each of its picks ended, and none that was not its own. */
+    cr_assert_eq(world.self.n_given_back, world.self.last_repick + 1);
     cr_assert_eq(world.self.last_id, connections[3]->id);
     muster_lease_finish(&lease, NULL);
-    cr_assert_eq(world.self.n_done, world.self.n_given_back + 1);
+    cr_assert_eq(world.self.n_done, world.self.n_given_back);
+    muster__view_discard(world.plane, view);
+}
+
+/* Of one endpoint that counts its calls and one that is gone: in the end no
+ * count is left, and none is negative. */
+Test(plane_done, balances_what_a_policy_counts)
+{
+    world_connection *connections[2];
+    muster__view *view;
+
+    cr_assert(world_init(&world, &world_done_class));
+    for (int i = 0; i < 2; i++) {
+        connections[i] = world_add(&world);
+    }
+    cr_assert_eq(world_publish(&world), MUSTER_OK);
+    world_remove(connections[0]);
+    cr_assert_eq(muster__view_freeze(world.plane, &view), MUSTER_OK);
+    muster__slot_refuse(connections[0]->slot);
+    world.self.is_fixed = true;
+    for (unsigned i = 0; i < 100; i++) {
+        muster_lease lease;
+        uint32_t n_before = world.self.n_done;
+
+        world.self.result.index = i % 2;
+        cr_assert_eq(world_pick(&world, &lease), MUSTER_OK);
+        muster_lease_finish(&lease, NULL);
+        cr_assert_eq(world.self.n_done - n_before, world.self.last_repick + 1);
+        cr_assert_eq(world.self.last_id, connections[i % 2]->id);
+    }
     muster__view_discard(world.plane, view);
 }
