@@ -30,7 +30,9 @@ static muster_status check_policy(void *arg, const char *name,
     return status == MUSTER_NOTFOUND ? MUSTER_INVAL : status;
 }
 
+/* What a resolver gives is for programs of several versions. */
 static muster_status parse(muster_channel *channel, const char *text,
+                           bool is_of_resolver,
                            muster__service_config **ret_config,
                            muster_error *err)
 {
@@ -38,6 +40,7 @@ static muster_status parse(muster_channel *channel, const char *text,
     muster_status status;
 
     muster__problems_init(&problems);
+    problems.ignores_unknown = is_of_resolver;
     (void)muster__service_config_parse(text, strlen(text), check_policy,
                                        channel, &problems, ret_config);
     status = muster__problems_status(&problems, "service config", err);
@@ -69,7 +72,7 @@ static muster_status read_own(muster_channel *channel, muster_error *err)
     if (channel->options.service_config == NULL) {
         return MUSTER_OK;
     }
-    status = parse(channel, channel->options.service_config,
+    status = parse(channel, channel->options.service_config, false,
                    &channel->config.own, err);
     if (status == MUSTER_OK) {
         settle(channel);
@@ -163,7 +166,7 @@ static muster_status take_text(muster_channel *channel, const char *text)
 {
     muster__service_config *parsed = NULL;
     muster_error err = {.code = MUSTER_OK};
-    muster_status status = parse(channel, text, &parsed, &err);
+    muster_status status = parse(channel, text, true, &parsed, &err);
 
     if (status == MUSTER_OK) {
         put_in_force(&channel->config, parsed, true);

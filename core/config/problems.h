@@ -25,6 +25,8 @@ typedef struct muster__problems {
     uint32_t n;
     uint32_t n_more; /* that found no room */
     bool is_out_of_memory;
+    bool ignores_unknown;  /* what muster of another version may know, under
+                              "muster", is none */
     muster_status trouble; /* why it cannot be judged now; MUSTER_OK: it can */
     size_t path_length;
     char path[MUSTER__PROBLEM_PATH_SIZE]; /* of what is read now */

@@ -163,6 +163,9 @@ static void add_unknown(muster__problems *problems)
 {
     char keys[512] = "";
 
+    if (problems->ignores_unknown) {
+        return;
+    }
     for (int i = 0; i < N_KNOWN; i++) {
         (void)strncat(keys, i == 0 ? "" : ", ", sizeof keys - strlen(keys) - 1);
         (void)strncat(keys, known[i].key, sizeof keys - strlen(keys) - 1);
@@ -187,8 +190,8 @@ bool muster__settings_read(muster__problems *problems, const json_t *object,
         size_t mark = muster__problems_enter(problems, key);
 
         if (of == NULL) {
+            is_good &= problems->ignores_unknown;
             add_unknown(problems);
-            is_good = false;
         } else if (!json_is_null(value)) {
             is_good &=
                 read_value(problems, value, of, (char *)settings + of->offset);

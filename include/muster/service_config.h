@@ -53,8 +53,9 @@ MUSTER_API muster_status muster_service_config_check(
  * It has the fields below as keys, spelt as gRPC spells its own. Those in _ms
  * are durations and leave that off: "initialBackoff": "0.5s".
  * keepalivePermitWithoutCalls is true or false, compression "none", "deflate"
- * or "gzip". An unknown key is an error: nobody but muster has any here. What
- * is 0 or "" is as good as absent.
+ * or "gzip". What is 0 or "" is as good as absent. An unknown key is an error,
+ * for nobody but muster has any here; only of a resolver it is ignored, since
+ * programs with other versions of muster may share that.
  *
  * Fields of muster_channel_options and muster_grpc_options win, then what the
  * application's config says, then the resolver's. Of the latter the first group

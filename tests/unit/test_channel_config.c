@@ -160,6 +160,18 @@ Test(channel_config, keeps_the_last_valid_one)
     bench_close(&b);
 }
 
+/* Programs of several versions share it. */
+Test(channel_config, bears_what_another_version_knows)
+{
+    bench b = open_with_config(NULL, NULL);
+
+    report_config(1, "{'muster': {'settingOfTheFuture': 1, 'maxConnecting': 1},"
+                     " 'loadBalancingConfig': [{'drilled': {}}]}");
+    AWAIT(says(&b, "policy", "drilled"));
+    cr_assert(says(&b, "source", "resolver"));
+    bench_close(&b);
+}
+
 Test(channel_config, fails_picks_while_there_was_no_valid_one)
 {
     bench b = open_with_config(NULL, BALANCE("drilled"));
