@@ -145,6 +145,8 @@ static void look(muster_channel *channel)
     } else if (!idleness->is_noting) {
         set_noting(channel, true);
         muster__publisher_run(channel, false);
+    } else if (!muster__plane_is_noting(channel->plane)) {
+        muster__publisher_run(channel, false); /* it waits for a table */
     } else if (++idleness->n_quiet == N_LOOKS) {
         become_idle(channel);
         return;

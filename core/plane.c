@@ -156,7 +156,7 @@ static void fill_view(muster__plane *plane,
     if (publication->policy != NULL && publication->state != MUSTER_SHUTDOWN) {
         set_policy(view, publication->policy);
     }
-    if (plane->notes_picks) {
+    if (plane->notes_picks && publication->state != MUSTER_SHUTDOWN) {
         view->notes_picks = true;
         view->n_noted = view->n_pickable;
         view->n_pickable = 0;
@@ -166,6 +166,11 @@ static void fill_view(muster__plane *plane,
 void muster__plane_note_picks(muster__plane *plane, bool are_noted)
 {
     plane->notes_picks = are_noted;
+}
+
+bool muster__plane_is_noting(const muster__plane *plane)
+{
+    return published_view(plane)->notes_picks;
 }
 
 /* The slots that left before number n_left; those refused early are marked

@@ -149,6 +149,9 @@ muster_status muster__plane_publish(muster__plane *plane,
  * good as others, but slower. */
 void muster__plane_note_picks(muster__plane *plane, bool are_noted);
 
+/* Whether those of what is published now are. */
+bool muster__plane_is_noting(const muster__plane *plane);
+
 /* A view without them is frozen and waits for its table: makes picks refuse the
  * slots that left, unless over 1/8 of the published view would be refused. */
 void muster__plane_refuse_removed(muster__plane *plane);
