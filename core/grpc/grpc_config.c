@@ -362,6 +362,14 @@ void muster__grpc_config_keep(muster__grpc_config *config,
     }
 }
 
+void muster__grpc_config_let_go(muster__grpc_config *config,
+                                muster__kept_channel *channel)
+{
+    if (config->has_keepalive && channel != NULL) {
+        muster__kept_store_let_go(&config->kept, channel);
+    }
+}
+
 muster_status muster__grpc_config_diagnose(const muster__grpc_config *config,
                                            const char *address,
                                            const char *authority,

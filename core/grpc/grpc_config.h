@@ -54,6 +54,10 @@ muster_status muster__grpc_config_connect(muster__grpc_config *config,
 void muster__grpc_config_keep(muster__grpc_config *config,
                               muster__kept_channel *channel);
 
+/* The channel's connection is destroyed. NULL is ignored. Thread: control. */
+void muster__grpc_config_let_go(muster__grpc_config *config,
+                                muster__kept_channel *channel);
+
 /* The same, but of muster__tls_diagnosis_credentials(): it never connects. */
 muster_status muster__grpc_config_diagnose(const muster__grpc_config *config,
                                            const char *address,

@@ -458,6 +458,7 @@ static void destroy(void *arg)
         ended = muster__kept_channel_move(&connection->kept);
     }
     pthread_mutex_unlock(&connection->mutex);
+    muster__grpc_config_let_go(connection->config, ended);
     /* Completions still to come do so now, or, while leases on an earlier
      * connection hold the channel, later; none touches the channel. */
     muster__kept_channel_unref(ended);

@@ -176,6 +176,29 @@ void muster__kept_store_put(muster__kept_store *store,
     unref_all(cut);
 }
 
+static bool is_used(const muster__kept_channel *kept)
+{
+    return grpc_channel_check_connectivity_state(kept->channel, 0) !=
+           GRPC_CHANNEL_IDLE;
+}
+
+void muster__kept_store_let_go(muster__kept_store *store,
+                               muster__kept_channel *kept)
+{
+    muster__kept_channel *dropped = NULL;
+    muster__kept_channel **at = &store->newest;
+
+    pthread_mutex_lock(&store->mutex);
+    if (kept->is_stored && is_used(kept)) {
+        while (*at != kept) {
+            at = &(*at)->older;
+        }
+        dropped = unlink_locked(at);
+    }
+    pthread_mutex_unlock(&store->mutex);
+    muster__kept_channel_unref(dropped);
+}
+
 static bool matches(const muster__kept_channel *kept,
                     const muster__kept_key *key)
 {

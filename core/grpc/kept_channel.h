@@ -61,6 +61,11 @@ void muster__kept_store_fini(muster__kept_store *store);
 void muster__kept_store_put(muster__kept_store *store,
                             muster__kept_channel *kept);
 
+/* The connection on it is destroyed. When a late call has made it connect again
+ * meanwhile, nobody would close that: it is kept no longer. */
+void muster__kept_store_let_go(muster__kept_store *store,
+                               muster__kept_channel *kept);
+
 /* One for that key, or NULL. The caller's reference. To be called before a
  * channel of a new generation is made: those of older ones are dropped. */
 muster__kept_channel *muster__kept_store_take(muster__kept_store *store,

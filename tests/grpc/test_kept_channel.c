@@ -46,6 +46,25 @@ Test(kept_channel, is_taken_once)
     muster__kept_channel_unref(kept);
 }
 
+/* As by a lease that places its call when the endpoint is gone already. */
+Test(kept_channel, is_let_go_when_it_connects_without_a_connection)
+{
+    muster__kept_channel *kept = make(&key);
+
+    muster__kept_store_put(&store, kept);
+    muster__kept_store_let_go(&store, kept); /* it is idle */
+    cr_expect_eq(store.newest, kept);
+    (void)grpc_channel_check_connectivity_state(muster__kept_channel_get(kept),
+                                                1);
+    while (grpc_channel_check_connectivity_state(muster__kept_channel_get(kept),
+                                                 0) == GRPC_CHANNEL_IDLE) {
+    }
+    muster__kept_store_let_go(&store, kept);
+    cr_expect_null(store.newest);
+    muster__kept_store_let_go(&store, kept);
+    muster__kept_channel_unref(kept);
+}
+
 Test(kept_channel, is_for_one_address_name_timeout_and_generation)
 {
     const muster__kept_key others[] = {{"ipv4:127.0.0.1:2", "name", 1000, 0},
