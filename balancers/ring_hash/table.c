@@ -118,6 +118,42 @@ static uint32_t next_point(const ring_table *self, uint32_t point)
     return point + 1 < self->ring->n ? point + 1 : 0;
 }
 
+/* The first member in state, from a place on that is the hash's own; NULL when
+ * there is none. This ends walks: a ring may be too small to have a point for
+ * each member. */
+static const ring_place *find_place(const ring_table *self, uint64_t hash,
+                                    uint8_t state)
+{
+    uint32_t n = self->ring->roster->n;
+    uint32_t at = (uint32_t)(hash % n);
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (self->places[at].state == state) {
+            return &self->places[at];
+        }
+        at = at + 1 < n ? at + 1 : 0;
+    }
+    return NULL;
+}
+
+/* The end of a walk by points that all are of members that have failed. */
+static muster_verdict walk_places(const ring_table *self, uint64_t hash,
+                                  muster_pick_result *result)
+{
+    const ring_place *ready = find_place(self, hash, MUSTER_READY);
+    const ring_place *idle = find_place(self, hash, MUSTER_IDLE);
+
+    if (ready != NULL) {
+        result->index = ready->index;
+        return MUSTER_PICK_INDEX;
+    }
+    if (idle != NULL) {
+        result->id = idle->id;
+        return MUSTER_PICK_CONNECT;
+    }
+    return MUSTER_PICK_QUEUE;
+}
+
 muster_verdict muster__ring_table_walk(const ring_table *self, uint64_t hash,
                                        muster_pick_result *result)
 {
@@ -143,7 +179,25 @@ muster_verdict muster__ring_table_walk(const ring_table *self, uint64_t hash,
         }
         point = next_point(self, point);
     }
-    return MUSTER_PICK_QUEUE; /* those that have no point, a ring being small */
+    return walk_places(self, hash, result);
+}
+
+/* The same for a call without a key; idle_id is the IDLE one passed, or 0. */
+static muster_verdict walk_places_any(const ring_table *self, uint64_t hash,
+                                      uint64_t idle_id,
+                                      muster_pick_result *result,
+                                      uint64_t *ret_idle_id)
+{
+    muster_verdict verdict = walk_places(self, hash, result);
+
+    if (verdict == MUSTER_PICK_INDEX) {
+        *ret_idle_id = idle_id;
+    } else if (verdict == MUSTER_PICK_CONNECT && self->is_connecting) {
+        verdict = MUSTER_PICK_QUEUE;
+    } else if (verdict == MUSTER_PICK_CONNECT && idle_id != 0) {
+        result->id = idle_id;
+    }
+    return verdict;
 }
 
 muster_verdict muster__ring_table_walk_any(const ring_table *self,
@@ -152,11 +206,14 @@ muster_verdict muster__ring_table_walk_any(const ring_table *self,
                                            uint64_t *ret_idle_id)
 {
     uint64_t idle_id = 0;
-    uint32_t point =
-        self->n_usable == 0 ? 0 : muster__ring_find(self->ring, hash);
+    uint32_t point;
 
     *ret_idle_id = 0;
-    for (uint32_t i = 0; self->n_usable > 0 && i < self->ring->n; i++) {
+    if (self->n_usable == 0) {
+        return MUSTER_PICK_QUEUE;
+    }
+    point = muster__ring_find(self->ring, hash);
+    for (uint32_t i = 0; i < self->ring->n; i++) {
         const ring_place *place = place_at(self, point);
 
         if (place->state == MUSTER_READY) {
@@ -170,8 +227,7 @@ muster_verdict muster__ring_table_walk_any(const ring_table *self,
         }
         point = next_point(self, point);
     }
-    result->id = idle_id;
-    return idle_id == 0 ? MUSTER_PICK_QUEUE : MUSTER_PICK_CONNECT;
+    return walk_places_any(self, hash, idle_id, result, ret_idle_id);
 }
 
 uint32_t muster__ring_table_owner(const void *table, uint64_t hash)
@@ -187,5 +243,5 @@ uint32_t muster__ring_table_owner(const void *table, uint64_t hash)
         }
         point = next_point(self, point);
     }
-    return 0;
+    return find_place(self, hash, MUSTER_READY)->index;
 }

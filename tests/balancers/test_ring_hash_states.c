@@ -132,6 +132,75 @@ Test(ring_hash_states, waits_when_the_list_is_empty)
     policy_test_destroy(kit);
 }
 
+/* ---- members without a point ---- */
+
+/* Beside a member of such a weight, one of weight 1 gets no point. */
+static muster_testkit_balancer *create_pointless(const char *json,
+                                                 muster_connectivity state)
+{
+    static const uint32_t weights[] = {1000000, 1, 1};
+    muster_testkit_balancer *kit = policy_test_create(policy(), json, 1);
+
+    policy_test_set(kit, weights, 3, state);
+    muster_testkit_balancer_set_state(kit, 0, MUSTER_TRANSIENT_FAILURE,
+                                      "refused");
+    policy_test_publish(kit);
+    (void)muster_testkit_balancer_step(kit);
+    return kit;
+}
+
+Test(ring_hash_states, uses_those_without_a_point_when_all_others_failed)
+{
+    muster_testkit_balancer *kit = create_pointless(NULL, MUSTER_READY);
+    unsigned counts[3] = {0};
+
+    for (unsigned i = 0; i < 200; i++) {
+        muster_testkit_pick pick = hashing_test_pick(kit, hashing_test_key(i));
+
+        cr_assert_eq(pick.verdict, MUSTER_PICK_INDEX);
+        counts[index_of(kit, pick.id)]++;
+        cr_expect_eq(hashing_test_pick(kit, hashing_test_key(i)).id, pick.id);
+        cr_expect_eq(hashing_test_pick(kit, NULL).verdict, MUSTER_PICK_INDEX);
+    }
+    cr_expect_eq(counts[0], 0);
+    cr_expect(counts[1] > 50 && counts[2] > 50, "%u and %u", counts[1],
+              counts[2]);
+    policy_test_destroy(kit);
+}
+
+Test(ring_hash_states, connects_those_without_a_point_when_all_others_failed)
+{
+    muster_testkit_balancer *kit = create_pointless(NULL, MUSTER_IDLE);
+    muster_testkit_pick pick = hashing_test_pick(kit, "key");
+
+    cr_expect_eq(hashing_test_pick(kit, NULL).verdict, MUSTER_PICK_CONNECT);
+    cr_assert_eq(pick.verdict, MUSTER_PICK_CONNECT);
+    set_state(kit, pick.id, MUSTER_CONNECTING);
+    cr_expect_eq(hashing_test_pick(kit, NULL).verdict, MUSTER_PICK_QUEUE);
+    set_state(kit, pick.id, MUSTER_READY);
+    cr_expect_eq(hashing_test_pick(kit, "key").verdict, MUSTER_PICK_INDEX);
+    policy_test_destroy(kit);
+}
+
+/* An owner for every hash, not one for all of them. */
+Test(ring_hash_states, bounds_the_load_of_those_without_a_point)
+{
+    muster_testkit_balancer *kit =
+        create_pointless("{\"hashBalanceFactor\": 100000}", MUSTER_READY);
+    unsigned counts[3] = {0};
+
+    for (unsigned i = 0; i < 200; i++) {
+        muster_testkit_pick pick = hashing_test_pick(kit, hashing_test_key(i));
+
+        cr_assert_eq(pick.verdict, MUSTER_PICK_INDEX);
+        counts[index_of(kit, pick.id)]++;
+        muster_testkit_balancer_done(kit, pick.id, NULL);
+    }
+    cr_expect(counts[1] > 50 && counts[2] > 50, "%u and %u", counts[1],
+              counts[2]);
+    policy_test_destroy(kit);
+}
+
 /* ---- whom nobody asked for ---- */
 
 Test(ring_hash_states, tries_another_by_itself_when_one_has_failed)
