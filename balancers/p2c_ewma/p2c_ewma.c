@@ -30,8 +30,8 @@ typedef struct latency_state {
 _Static_assert(sizeof(latency_state) <= CANDIDATE_STATE_SIZE, "one cache line");
 
 typedef struct heard {
-    float average_ns; /* 0: nothing was heard */
-    uint32_t tick;
+    float average_ns; /* 0: nothing was measured */
+    uint32_t tick;    /* 0 then: nothing was heard */
 } heard;
 
 /* The average of those that a shard's picks take. */
@@ -196,7 +196,9 @@ static heard observe(const p2c_ewma *self, heard of, float latency_ns,
 
 /* A call in flight says nothing yet, so an endpoint that has one counts in
  * full. An idle one counts the less the longer ago it was heard of: so it is
- * tried again, by one call at a time. One never heard of is tried at once. */
+ * tried again, by one call at a time. One never heard of is tried at once; one
+ * that has answered, but was not measured, is no better than one that failed
+ * long ago. */
 static double cost_of(const p2c_ewma *self, const candidate *of, heard now,
                       uint32_t tick)
 {
@@ -204,10 +206,11 @@ static double cost_of(const p2c_ewma *self, const candidate *of, heard now,
     uint32_t n_calls = candidates_count(&state->n_calls);
     double latency_ns = (double)now.average_ns;
 
+    if (now.average_ns == 0 && (n_calls > 0 || now.tick != 0)) {
+        latency_ns = (double)self->default_ns;
+    }
     if (n_calls == 0) {
         latency_ns *= (double)weight_at(self, now, tick);
-    } else if (now.average_ns == 0) {
-        latency_ns = (double)self->default_ns;
     }
     return latency_ns * (n_calls * of->by_weight + 1);
 }
@@ -306,12 +309,13 @@ static bool is_failure(int status)
     return status > 0 && status < 32 && (failures >> status & 1u) != 0;
 }
 
-/* A pick given back says nothing, nor does a call that was not measured. */
+/* A pick given back says nothing, nor does a call that was not measured unless
+ * it went well or failed. */
 static bool says_something(const muster_outcome *outcome)
 {
     const int UNAVAILABLE = 14;
 
-    if (outcome->latency_ns > 0) {
+    if (outcome->latency_ns > 0 || outcome->status == 0) {
         return true;
     }
     return is_failure(outcome->status) &&
@@ -329,6 +333,20 @@ static float penalty_of(const p2c_ewma *self, heard of)
     return 2 * average_ns < most_ns ? 2 * average_ns : most_ns;
 }
 
+/* Of a call that went well, and was not measured: it takes back what failures
+ * were taken for, and is never a peak. When nothing was measured before, all
+ * there is to know is when it was. */
+static heard learn_success(const p2c_ewma *self, heard of, uint32_t tick)
+{
+    float default_ns = (float)self->default_ns;
+
+    if (of.average_ns == 0) {
+        return (heard){0, tick};
+    }
+    return default_ns < of.average_ns ? observe(self, of, default_ns, tick)
+                                      : of;
+}
+
 /* A call that was cancelled would have taken longer: it may only be a peak. */
 static heard learn(const p2c_ewma *self, heard of,
                    const muster_outcome *outcome, uint32_t tick)
@@ -336,6 +354,9 @@ static heard learn(const p2c_ewma *self, heard of,
     const int CANCELLED = 1;
     float latency_ns = (float)outcome->latency_ns;
 
+    if (outcome->status == 0 && outcome->latency_ns == 0) {
+        return learn_success(self, of, tick);
+    }
     if (outcome->status == CANCELLED && latency_ns < of.average_ns) {
         return of;
     }
@@ -365,7 +386,7 @@ static void p2c_ewma_done(void *policy, uint64_t id, void *policy_state,
 {
     p2c_ewma *self = policy;
     latency_state *state = policy_state;
-    uint32_t tick;
+    uint32_t tick = tick_now(self); /* by any end, so that penalties decay */
     uint64_t before;
     uint64_t after;
 
@@ -374,7 +395,6 @@ static void p2c_ewma_done(void *policy, uint64_t id, void *policy_state,
     if (!says_something(outcome)) {
         return;
     }
-    tick = tick_now(self);
     before = atomic_load_explicit(&state->heard, memory_order_relaxed);
     do {
         after = pack(learn(self, unpack(before), outcome, tick));

@@ -14,14 +14,18 @@ static const muster_balancer_class *policy(void)
     return muster_builtin_p2c_ewma()->balancers[0];
 }
 
-/* Two endpoints whose averages are these. */
+/* Two endpoints whose averages are these; 0: nothing was heard of it. */
 static muster_testkit_balancer *two(double first_ms, double second_ms)
 {
     muster_testkit_balancer *kit = policy_test_create(policy(), NULL, 1);
 
     policy_test_ready(kit, NULL, 2);
-    learning_end(kit, 0, 0, first_ms);
-    learning_end(kit, 1, 0, second_ms);
+    if (first_ms > 0) {
+        learning_end(kit, 0, 0, first_ms);
+    }
+    if (second_ms > 0) {
+        learning_end(kit, 1, 0, second_ms);
+    }
     return kit;
 }
 
@@ -309,6 +313,47 @@ Test(p2c_ewma, punishes_no_more_than_it_is_told)
         learning_end(kit, 0, UNAVAILABLE, 0.01);
     }
     cr_expect_eq(preferred(kit), 0, "100 ms against 101");
+    policy_test_destroy(kit);
+}
+
+/* Calls one after the other, 10 a second, none of them measured. */
+static void call_unmeasured(muster_testkit_balancer *kit, int n,
+                            uint64_t *counts)
+{
+    static const double latencies_ms[] = {0, 0};
+
+    for (int i = 0; i < n; i++) {
+        (void)muster_testkit_balancer_advance(kit, 100);
+        learning_call(kit, 1, latencies_ms, counts);
+    }
+}
+
+/* 20 ms, against the 10 ms that unmeasured answers are taken for. */
+Test(p2c_ewma, comes_back_to_one_that_failed_when_nothing_is_measured)
+{
+    muster_testkit_balancer *kit = two(0, 0);
+    uint64_t counts[2] = {0};
+
+    call_unmeasured(kit, 10, counts);
+    counts[1] = 0;
+    learning_end(kit, 1, UNAVAILABLE, 0);
+    call_unmeasured(kit, 60, counts);
+    cr_expect_eq(counts[1], 0, "it is shunned for 6.9 s");
+    call_unmeasured(kit, 600, counts);
+    counts[0] = counts[1] = 0;
+    call_unmeasured(kit, 600, counts);
+    cr_expect_gt(counts[1], 200, "%lu of 600", (unsigned long)counts[1]);
+    policy_test_destroy(kit);
+}
+
+Test(p2c_ewma, takes_no_unmeasured_answer_for_a_peak)
+{
+    muster_testkit_balancer *kit = two(1, 1.1);
+
+    (void)muster_testkit_balancer_advance(kit, 1000);
+    learning_end(kit, 0, 0, 0);
+    learning_end(kit, 1, 0, 1.1);
+    cr_expect_eq(preferred(kit), 0);
     policy_test_destroy(kit);
 }
 
