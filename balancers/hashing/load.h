@@ -118,11 +118,29 @@ static inline void hashing_squeeze_in(const hashing_seat *seat)
     atomic_fetch_add_explicit(&seat->load->n_calls, 1, memory_order_relaxed);
 }
 
-/* The call of begin() has ended. */
+/* Gives a place at the endpoint back; false when none is taken. */
+static inline bool hashing_leave(hashing_load *load)
+{
+    uint32_t taken = atomic_load_explicit(&load->n_calls, memory_order_relaxed);
+
+    while (taken > 0) {
+        if (atomic_compare_exchange_weak_explicit(
+                &load->n_calls, &taken, taken - 1, memory_order_relaxed,
+                memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A call has ended. A parent policy may hand on the end of one that it had
+ * placed through another child: it is not counted below 0, neither here nor in
+ * all, for there are never fewer calls than taken places. */
 static inline void hashing_end(hashing_bound *self, hashing_load *load)
 {
-    atomic_fetch_sub_explicit(&load->n_calls, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&self->n_calls, 1, memory_order_relaxed);
+    if (hashing_leave(load)) {
+        atomic_fetch_sub_explicit(&self->n_calls, 1, memory_order_relaxed);
+    }
 }
 
 /* Another hash of the same key (the finalizer of MurmurHash3). */

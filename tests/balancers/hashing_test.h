@@ -343,6 +343,25 @@ hashing_test_bounds_all_loads(const muster_balancer_class *class_)
     hashing_test_bounds_load(class_, different);
 }
 
+/* An end more than there were calls changes nothing: two more calls of a key
+ * find room at two endpoints. */
+static inline void
+hashing_test_counts_no_calls_below_none(const muster_balancer_class *class_)
+{
+    muster_testkit_balancer *kit =
+        policy_test_create(class_, "{\"hashBalanceFactor\": 100}", 1);
+    uint64_t owner;
+
+    policy_test_ready(kit, NULL, 20);
+    owner = hashing_test_pick(kit, "hot").id;
+    for (int i = 0; i < 5; i++) {
+        muster_testkit_balancer_done(kit, owner, NULL);
+    }
+    cr_expect_eq(hashing_test_pick(kit, "hot").id, owner);
+    cr_expect_neq(hashing_test_pick(kit, "hot").id, owner);
+    policy_test_destroy(kit);
+}
+
 /* A key's calls that are too many for its endpoint go the same way in every
  * client, and mostly the same one when another endpoint leaves. */
 static inline void

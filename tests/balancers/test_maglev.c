@@ -311,6 +311,11 @@ Test(maglev, sends_what_is_too_much_the_same_way_in_every_client)
     hashing_test_overflows_alike(policy());
 }
 
+Test(maglev, counts_no_calls_below_none)
+{
+    hashing_test_counts_no_calls_below_none(policy());
+}
+
 /* ---- settings ---- */
 
 Test(maglev, names_the_place_of_a_wrong_setting)

@@ -216,6 +216,11 @@ Test(rendezvous, sends_what_is_too_much_the_same_way_in_every_client)
     hashing_test_overflows_alike(policy());
 }
 
+Test(rendezvous, counts_no_calls_below_none)
+{
+    hashing_test_counts_no_calls_below_none(policy());
+}
+
 Test(rendezvous, names_the_place_of_a_wrong_setting)
 {
     hashing_test_refuses_common(policy());

@@ -304,6 +304,11 @@ Test(ring_hash, sends_what_is_too_much_the_same_way_in_every_client)
     hashing_test_overflows_alike(policy());
 }
 
+Test(ring_hash, counts_no_calls_below_none)
+{
+    hashing_test_counts_no_calls_below_none(policy());
+}
+
 Test(ring_hash, has_exactly_the_endpoints_of_the_list_on_its_ring)
 {
     muster_testkit_balancer *kit = policy_test_create(policy(), NULL, 1);
