@@ -24,7 +24,11 @@ typedef struct hashing_settings {
 /* An endpoint as tables are made of it. */
 typedef struct hashing_member {
     const char *key;
-    const char *address; /* decides the order of equal keys */
+    /* These decide the order of equal keys. */
+    const char *address;
+    const char *hostname; /* "": none */
+    const char *const *more_addresses;
+    uint32_t n_more_addresses;
     uint64_t id;
     uint32_t index;  /* where it was found */
     uint32_t weight; /* 1 at least */
@@ -120,7 +124,7 @@ static inline const char *hashing_endpoint_key(const hashing_settings *self,
                : endpoint->address;
 }
 
-/* Keys stay the endpoint's. */
+/* Texts stay the endpoint's. */
 static inline hashing_member hashing_member_of(const hashing_settings *self,
                                                const muster_backend *backend,
                                                uint32_t index)
@@ -129,6 +133,9 @@ static inline hashing_member hashing_member_of(const hashing_settings *self,
     const hashing_member member = {
         .key = hashing_endpoint_key(self, endpoint),
         .address = endpoint->address,
+        .hostname = endpoint->hostname == NULL ? "" : endpoint->hostname,
+        .more_addresses = endpoint->more_addresses,
+        .n_more_addresses = endpoint->n_more_addresses,
         .id = backend->id,
         .index = index,
         .weight = endpoint->weight == 0 ? 1 : endpoint->weight};
@@ -136,13 +143,36 @@ static inline hashing_member hashing_member_of(const hashing_settings *self,
     return member;
 }
 
+static inline int hashing_compare_more(const hashing_member *a,
+                                       const hashing_member *b)
+{
+    for (uint32_t i = 0; i < a->n_more_addresses && i < b->n_more_addresses;
+         i++) {
+        int order = strcmp(a->more_addresses[i], b->more_addresses[i]);
+
+        if (order != 0) {
+            return order;
+        }
+    }
+    return (a->n_more_addresses > b->n_more_addresses) -
+           (a->n_more_addresses < b->n_more_addresses);
+}
+
+/* By all that makes an endpoint another one, so that no two are equal: the
+ * order of those would be that of the list. */
 static inline int hashing_compare(const void *one, const void *other)
 {
     const hashing_member *a = one;
     const hashing_member *b = other;
     int order = strcmp(a->key, b->key);
 
-    return order != 0 ? order : strcmp(a->address, b->address);
+    if (order == 0) {
+        order = strcmp(a->address, b->address);
+    }
+    if (order == 0) {
+        order = strcmp(a->hostname, b->hostname);
+    }
+    return order != 0 ? order : hashing_compare_more(a, b);
 }
 
 /* Into the order of their keys, so that all clients make the same table,

@@ -7,7 +7,13 @@
 
 static size_t text_size(const hashing_member *member)
 {
-    return strlen(member->key) + 1 + strlen(member->address) + 1;
+    size_t size = strlen(member->key) + 1 + strlen(member->address) + 1 +
+                  strlen(member->hostname) + 1;
+
+    for (uint32_t i = 0; i < member->n_more_addresses; i++) {
+        size += strlen(member->more_addresses[i]) + 1;
+    }
+    return size;
 }
 
 /* Moves text to where at points, and at behind it. */
@@ -20,21 +26,43 @@ static const char *copy_text(const char *text, char **at)
     return copy;
 }
 
+/* Moves a member's texts to where at points, and the list of its further
+ * addresses to where list points; both behind them. */
+static void copy_member(hashing_member *member, const char ***list, char **at)
+{
+    const char **more = *list;
+
+    member->key = copy_text(member->key, at);
+    member->address = copy_text(member->address, at);
+    member->hostname = copy_text(member->hostname, at);
+    for (uint32_t i = 0; i < member->n_more_addresses; i++) {
+        more[i] = copy_text(member->more_addresses[i], at);
+    }
+    member->more_addresses = more;
+    *list += member->n_more_addresses;
+}
+
 static bool copy_texts(roster *self)
 {
+    size_t n_more = 0;
     size_t size = 1;
+    const char **list;
     char *at;
 
     for (uint32_t i = 0; i < self->n; i++) {
+        n_more += self->members[i].n_more_addresses;
         size += text_size(&self->members[i]);
     }
-    self->texts = malloc(size);
-    at = self->texts;
-    for (uint32_t i = 0; i < self->n && at != NULL; i++) {
-        self->members[i].key = copy_text(self->members[i].key, &at);
-        self->members[i].address = copy_text(self->members[i].address, &at);
+    self->texts = malloc(n_more * sizeof list[0] + size);
+    if (self->texts == NULL) {
+        return false;
     }
-    return at != NULL;
+    list = self->texts;
+    at = (char *)self->texts + n_more * sizeof list[0];
+    for (uint32_t i = 0; i < self->n; i++) {
+        copy_member(&self->members[i], &list, &at);
+    }
+    return true;
 }
 
 roster *muster__roster_create(const hashing_settings *settings,

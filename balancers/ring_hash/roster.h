@@ -11,7 +11,7 @@
 typedef struct roster {
     _Atomic uint32_t n_refs;
     uint32_t n;
-    char *texts; /* what keys and addresses point into */
+    void *texts; /* lists of addresses, then what members point into */
     hashing_member members[];
 } roster;
 

@@ -229,6 +229,61 @@ hashing_test_ignores_order(const muster_balancer_class *class_)
     policy_test_destroy(kit);
 }
 
+/* The weight of the endpoint, of some that have their first address in common,
+ * which a key leads to. */
+static inline uint32_t hashing_test_twin(muster_testkit_balancer *kit,
+                                         const char *key)
+{
+    muster_testkit_pick pick = hashing_test_pick(kit, key);
+
+    cr_assert_eq(pick.verdict, MUSTER_PICK_INDEX);
+    return pick.endpoint->weight;
+}
+
+/* Endpoints that have their first address in common get the same keys in every
+ * client, too. They are known by their weights, which are nearly the same. */
+static inline void
+hashing_test_ignores_order_of_twins(const muster_balancer_class *class_)
+{
+    static const char *const more[] = {"10.0.0.2:80", "10.0.0.3:80"};
+    const muster_endpoint endpoints[] = {
+        {.address = "10.0.0.1:80", .hostname = "b", .weight = 1001},
+        {.address = "10.0.0.1:80",
+         .hostname = "a",
+         .more_addresses = &more[0],
+         .n_more_addresses = 2,
+         .weight = 1002},
+        {.address = "10.0.0.1:80",
+         .hostname = "a",
+         .more_addresses = &more[0],
+         .n_more_addresses = 1,
+         .weight = 1003},
+        {.address = "10.0.0.1:80",
+         .hostname = "a",
+         .more_addresses = &more[1],
+         .n_more_addresses = 1,
+         .weight = 1004}};
+    const muster_endpoint turned[] = {endpoints[3], endpoints[2], endpoints[0],
+                                      endpoints[1]};
+    muster_testkit_balancer *kit = policy_test_create(class_, NULL, 1);
+    muster_testkit_balancer *other = policy_test_create(class_, NULL, 2);
+
+    cr_assert_eq(muster_testkit_balancer_set(kit, endpoints, 4, MUSTER_READY),
+                 MUSTER_OK);
+    cr_assert_eq(muster_testkit_balancer_set(other, turned, 4, MUSTER_READY),
+                 MUSTER_OK);
+    policy_test_publish(kit);
+    policy_test_publish(other);
+    for (unsigned i = 0; i < 300; i++) {
+        const char *key = hashing_test_key(i);
+
+        cr_expect_eq(hashing_test_twin(kit, key),
+                     hashing_test_twin(other, key));
+    }
+    policy_test_destroy(other);
+    policy_test_destroy(kit);
+}
+
 /* Endpoints of one key all get calls. */
 static inline void
 hashing_test_tells_namesakes_apart(const muster_balancer_class *class_)

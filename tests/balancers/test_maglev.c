@@ -281,6 +281,7 @@ Test(maglev, leaves_keys_where_they_are_when_another_endpoint_leaves)
 Test(maglev, makes_the_same_table_of_any_order)
 {
     hashing_test_ignores_order(policy());
+    hashing_test_ignores_order_of_twins(policy());
 }
 
 Test(maglev, tells_endpoints_of_one_key_apart)

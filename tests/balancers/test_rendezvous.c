@@ -186,6 +186,7 @@ Test(rendezvous, leaves_keys_where_they_are_when_another_endpoint_leaves)
 Test(rendezvous, makes_the_same_choice_from_any_order)
 {
     hashing_test_ignores_order(policy());
+    hashing_test_ignores_order_of_twins(policy());
 }
 
 Test(rendezvous, tells_endpoints_of_one_key_apart)

@@ -275,6 +275,7 @@ Test(ring_hash, leaves_keys_where_they_are_when_another_endpoint_leaves)
 Test(ring_hash, makes_the_same_ring_of_any_order)
 {
     hashing_test_ignores_order(policy());
+    hashing_test_ignores_order_of_twins(policy());
 }
 
 Test(ring_hash, tells_endpoints_of_one_key_apart)
