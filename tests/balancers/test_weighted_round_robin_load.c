@@ -4,8 +4,11 @@
 #include "policy_test.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
+#include "../../balancers/weighted_round_robin/load_weight.h"
 #include "orca.h"
 
 const muster_plugin *muster_builtin_weighted_round_robin(void);
@@ -300,6 +303,60 @@ Test(weighted_round_robin_load, keeps_weights_through_changes_of_others)
     policy_test_ready(kit, NULL, 2);
     EXPECT_SHARES(kit, 10, 30);
     policy_test_destroy(kit);
+}
+
+enum { N_RACES = 50000, RACE_NS = 1000 };
+
+typedef struct race {
+    muster__load_weight weight;
+    _Atomic int n_begun; /* rounds; each thread ends one of its own */
+    _Atomic int n_ended;
+} race;
+
+/* Spins a little, for the two are to run side by side; then yields, for there
+ * may be one processor only. */
+static void await_round(const _Atomic int *counter, int round)
+{
+    for (int n_spins = 0; atomic_load(counter) < round; n_spins++) {
+        if (n_spins >= 1000) {
+            (void)sched_yield();
+        }
+    }
+}
+
+static void *report_in_each_round(void *arg)
+{
+    race *self = arg;
+
+    for (int i = 1; i <= N_RACES; i++) {
+        await_round(&self->n_begun, i);
+        (void)muster__load_weight_learn(&self->weight, 7, RACE_NS);
+        atomic_store(&self->n_ended, i);
+    }
+    return NULL;
+}
+
+/* A weight expires while the next report comes: that one is not forgotten. */
+Test(weighted_round_robin_load, keeps_a_report_that_comes_as_one_expires)
+{
+    const muster__load_ages ages = {.expiration_ns = 10};
+    static race both;
+    uint64_t next_change_ns = UINT64_MAX;
+    unsigned n_lost = 0;
+    pthread_t thread;
+
+    cr_assert_eq(pthread_create(&thread, NULL, report_in_each_round, &both), 0);
+    for (int i = 1; i <= N_RACES; i++) {
+        atomic_store(&both.weight.reported_ns, 0);
+        atomic_store(&both.weight.since_ns, 1);
+        atomic_store(&both.n_begun, i);
+        (void)muster__load_weight_get(&both.weight, &ages, RACE_NS,
+                                      &next_change_ns);
+        await_round(&both.n_ended, i);
+        n_lost += atomic_load(&both.weight.since_ns) == 0;
+    }
+    (void)pthread_join(thread, NULL);
+    cr_expect_eq(n_lost, 0, "%u of %d", n_lost, (int)N_RACES);
 }
 
 /* ---- tables ---- */
