@@ -44,7 +44,7 @@ typedef struct weighted_round_robin {
     muster_balancer_env env;
     bool has_timer; /* touched on the control thread only */
 
-    /* Flags and a time, which order nothing: relaxed, all of them. */
+    /* But for has_news they order nothing: relaxed. */
     _Alignas(CACHE_LINE) _Atomic bool has_reports; /* one came, ever */
     _Atomic bool has_news;           /* a weight changed since the last build */
     _Atomic uint64_t next_change_ns; /* when one will without a report */
@@ -150,11 +150,11 @@ static void weighted_done(void *policy, uint64_t id, void *state,
             self->env.host->now_ns(self->env.ctx))) {
         return;
     }
-    /* Read first: reports are many, and writing takes the line from others. */
-    if (!atomic_load_explicit(&self->has_news, memory_order_relaxed)) {
-        atomic_store_explicit(&self->has_reports, true, memory_order_relaxed);
-        atomic_store_explicit(&self->has_news, true, memory_order_relaxed);
-    }
+    atomic_store_explicit(&self->has_reports, true, memory_order_relaxed);
+    /* An exchange, for it never misses that of the control thread, as reading
+     * the flag before the weight is seen could. Release: whoever has the news
+     * sees the weight. Reports that change no weight do not come here. */
+    (void)atomic_exchange_explicit(&self->has_news, true, memory_order_release);
 }
 
 static bool must_rebuild(weighted_round_robin *self)
@@ -163,7 +163,7 @@ static bool must_rebuild(weighted_round_robin *self)
         atomic_load_explicit(&self->next_change_ns, memory_order_relaxed);
 
     return atomic_exchange_explicit(&self->has_news, false,
-                                    memory_order_relaxed) ||
+                                    memory_order_acquire) ||
            self->env.host->now_ns(self->env.ctx) >= next_change_ns;
 }
 
