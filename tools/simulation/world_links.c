@@ -88,12 +88,16 @@ void world_on_connect(world *self, uint32_t who, uint32_t server)
 {
     client *caller = &self->clients[who];
 
-    if (caller->states[server] == MUSTER_TRANSIENT_FAILURE &&
-        client_wants(caller, server)) {
+    if (caller->states[server] != MUSTER_TRANSIENT_FAILURE) {
+        return; /* it left the list meanwhile */
+    }
+    if (client_wants(caller, server)) {
         client_set_state(caller, server, MUSTER_CONNECTING);
         world_add(self, self->plan->connect_ns, EVENT_CONNECTED, who, server);
-        world_publish_soon(self, who);
+    } else {
+        client_set_state(caller, server, MUSTER_IDLE); /* until it is wanted */
     }
+    world_publish_soon(self, who);
 }
 
 void world_on_connected(world *self, uint32_t who, uint32_t server)
