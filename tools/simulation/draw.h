@@ -43,4 +43,11 @@ static inline double draw_pause(uint64_t seed, draw_use use, uint64_t number)
     return -log1p(-draw_share(seed, use, number));
 }
 
+/* A time that was computed from such numbers. However long, it fits: 30 years
+ * are after the end of any simulation. */
+static inline uint64_t draw_ns(double ns)
+{
+    return (uint64_t)fmin(ns, 1e18);
+}
+
 #endif

@@ -92,8 +92,8 @@ uint64_t fleet_service_ns(const fleet_server *self, uint64_t seed,
 
         factor = 1 + model->spread * (2 * share - 1);
     }
-    return self->extra_ns + (uint64_t)((double)model->service_ns * factor /
-                                       speed_at(self, now_ns));
+    return self->extra_ns +
+           draw_ns((double)model->service_ns * factor / speed_at(self, now_ns));
 }
 
 /* ---- lists ---- */

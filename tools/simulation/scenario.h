@@ -68,7 +68,7 @@ typedef struct scenario {
     scenario_rate *rates;
     size_t n_servers;
     size_t n_changes;
-    size_t n_rates; /* at least 1; the first is at 0 */
+    size_t n_rates; /* at least 1, in the order of their times */
     uint64_t seed;
     uint64_t duration_ns; /* calls begin before it */
     uint64_t deadline_ns; /* of a call; SCENARIO_NEVER: none */

@@ -152,28 +152,35 @@ static void place(world *self, uint32_t number)
     }
 }
 
+/* Before the first of the rates, nobody calls. */
 static double rate_now(world *self)
 {
     const scenario *plan = self->plan;
 
-    while (self->rate + 1 < plan->n_rates &&
-           plan->rates[self->rate + 1].at_ns <= self->now_ns) {
-        self->rate++;
+    while (self->n_rates < plan->n_rates &&
+           plan->rates[self->n_rates].at_ns <= self->now_ns) {
+        self->n_rates++;
     }
-    return plan->rates[self->rate].per_s;
+    return self->n_rates == 0 ? 0 : plan->rates[self->n_rates - 1].per_s;
 }
 
-/* A Poisson process; while the rate is 0, it is looked at every tick. */
+/* A Poisson process. It has no memory: a pause that the rate changes in is left
+ * there, and another one, of another number, is drawn at the new rate. */
 void world_expect_arrival(world *self, uint32_t number)
 {
+    const scenario *plan = self->plan;
     double per_s = rate_now(self);
-    double pause = draw_pause(self->plan->seed, DRAW_PAUSE, number);
+    double pause = draw_pause(plan->seed, DRAW_PAUSE, number);
+    uint64_t pause_ns =
+        per_s > 0 ? draw_ns(pause / per_s * 1e9) : SCENARIO_NEVER;
+    uint64_t rest_ns = self->n_rates < plan->n_rates
+                           ? plan->rates[self->n_rates].at_ns - self->now_ns
+                           : SCENARIO_NEVER;
 
-    if (per_s == 0) {
-        world_add(self, WORLD_TICK_NS, EVENT_ARRIVAL, 1, number);
-    } else {
-        world_add(self, (uint64_t)(pause / per_s * 1e9), EVENT_ARRIVAL, 0,
-                  number);
+    if (rest_ns < pause_ns) {
+        world_add(self, rest_ns, EVENT_ARRIVAL, 1, number);
+    } else if (pause_ns != SCENARIO_NEVER) {
+        world_add(self, pause_ns, EVENT_ARRIVAL, 0, number);
     }
 }
 

@@ -30,7 +30,7 @@ typedef struct world {
     fleet_calls calls;
     queue queue;
     uint64_t now_ns;
-    size_t rate; /* the index of the one that holds */
+    size_t n_rates; /* those that have begun: the last of them holds */
     muster_status status;
     muster_error *err;
 } world;
