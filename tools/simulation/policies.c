@@ -91,6 +91,10 @@ static muster_status fill(policy_choice *self, const char *name,
     if (self->class_ == NULL) {
         return MUSTER_NOTFOUND;
     }
+    if (config != NULL && !json_is_object(config)) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "the settings of %s must be an object", name);
+    }
     self->config_json =
         config == NULL ? strdup("{}") : json_dumps(config, JSON_COMPACT);
     if (self->config_json == NULL ||
