@@ -11,6 +11,7 @@
 #define S_NS UINT64_C(1000000000)
 #define SERVERS_MAX 100000
 #define CLIENTS_MAX 1000
+#define CALLS_MAX 50e6 /* each is remembered: these are gigabytes */
 
 /* ---- servers ---- */
 
@@ -86,6 +87,9 @@ static void read_servers(scenario *self, fields *root)
         fields_close(&from);
         add_servers(self, root->mistake, &server, n);
     }
+    if (self->n_servers == 0) {
+        fields_refuse(root, "endpoints", "at least 1, all counts together");
+    }
 }
 
 /* ---- changes ---- */
@@ -109,8 +113,12 @@ static void read_change(const scenario *self, fields *from,
                    &change->first);
     fields_integer(from, "count", (uint32_t)self->n_servers, &change->n);
     change->state = (scenario_state)state;
-    if (change->first + change->n > self->n_servers) {
+    if (change->n > self->n_servers - change->first) {
         fields_refuse(from, "count", "no more than the endpoints there are");
+    }
+    if (change->every_ns < MS_NS &&
+        json_number_value(json_object_get(from->object, "everyS")) > 0) {
+        fields_refuse(from, "everyS", "at least 0.001, or 0: once");
     }
 }
 
@@ -182,6 +190,25 @@ static void read_rates(scenario *self, fields *root)
     }
 }
 
+/* How many calls are to be expected. */
+static double count_calls(const scenario *self)
+{
+    double n = 0;
+
+    for (size_t i = 0; i < self->n_rates; i++) {
+        uint64_t begin_ns = self->rates[i].at_ns;
+        uint64_t end_ns = self->duration_ns;
+
+        if (i + 1 < self->n_rates && self->rates[i + 1].at_ns < end_ns) {
+            end_ns = self->rates[i + 1].at_ns;
+        }
+        if (begin_ns < end_ns) {
+            n += self->rates[i].per_s * (double)(end_ns - begin_ns) / 1e9;
+        }
+    }
+    return n;
+}
+
 /* ---- all of it ---- */
 
 static void read_policies(scenario *self, fields *root)
@@ -224,6 +251,13 @@ static void read_all(scenario *self, fields *root)
     fields_close(root);
     if (self->n_clients == 0) {
         fields_refuse(root, "clients", "at least 1");
+    }
+    if (self->duration_ns == 0) {
+        fields_refuse(root, "durationS", "more than 0");
+    }
+    if (count_calls(self) > CALLS_MAX) {
+        fields_refuse(root, "rate",
+                      "less: no more than 50 million calls within durationS");
     }
 }
 

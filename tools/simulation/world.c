@@ -17,7 +17,10 @@ void world_fail_memory(world *self)
 void world_add(world *self, uint64_t delay_ns, event_kind kind, uint32_t who,
                uint32_t what)
 {
-    if (!queue_add(&self->queue, (queue_event){.at_ns = self->now_ns + delay_ns,
+    uint64_t most_ns = UINT64_MAX - self->now_ns;
+    uint64_t at_ns = self->now_ns + (delay_ns < most_ns ? delay_ns : most_ns);
+
+    if (!queue_add(&self->queue, (queue_event){.at_ns = at_ns,
                                                .kind = (unsigned)kind,
                                                .who = who,
                                                .what = what})) {
