@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The policy maglev on a real channel, over the fake transport: how many tables
  * are built, and what is in the last one. */
-#include <muster/muster.h>
-#include <muster/plugin.h>
-#include <muster/testkit.h>
+#include "channel_fixture.h"
 
-#include <criterion/criterion.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
-
-#include "script_resolver.h"
 
 #define TARGET "maglev"
 
@@ -20,8 +13,6 @@ enum { LONG_MS = 60000, N = 1000 };
 
 const muster_plugin *muster_builtin_maglev(void);
 
-static muster_testkit_transport *transport;
-static muster_channel *channel;
 static char addresses[N][24];
 static atomic_uint n_builds;
 
@@ -57,39 +48,12 @@ static const muster_plugin *entry(void)
     return &plugin;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void open_channel(void)
 {
-    muster_channel_options options = {.struct_size = sizeof options,
-                                      .policy = "counted",
-                                      .max_connecting = N};
-    muster_error err = {.code = MUSTER_OK};
+    const muster_channel_options options = {.policy = "counted",
+                                            .max_connecting = N};
 
-    script_register();
-    cr_assert_eq(muster_plugin_register(entry, &err), MUSTER_OK, "%s",
-                 err.message);
-    cr_assert_eq(muster_testkit_transport_create(&transport), MUSTER_OK);
-    options.transport = muster_testkit_transport_class();
-    options.transport_arg = transport;
-    cr_assert_eq(
-        muster_channel_create("script:///" TARGET, &options, &channel, &err),
-        MUSTER_OK, "%s", err.message);
-}
-
-static void close_channel(void)
-{
-    muster_channel_destroy(channel);
-    while (muster_shutdown() == MUSTER_BUSY) {
-    }
-    cr_assert_str_empty(muster_testkit_transport_violations(transport));
-    muster_testkit_transport_destroy(transport);
+    open_registered(entry, "script:///" TARGET, options);
 }
 
 static int all_connecting(void *arg,
@@ -114,22 +78,14 @@ static void report(void)
                  MUSTER_OK);
 }
 
-static uint32_t n_ready(void)
-{
-    muster_channel_stats now = {.struct_size = sizeof now};
-
-    cr_assert_eq(muster_channel_get_stats(channel, &now), MUSTER_OK);
-    return (uint32_t)now.ready;
-}
-
 /* In an order of no meaning (7919 and 1000 share no divisor), a millisecond
  * each. */
 static void connect_within_a_second(void)
 {
-    uint64_t start_ns = now_ns();
+    uint64_t start_ns = in_ms(0);
 
     for (unsigned i = 0; i < N; i++) {
-        while (now_ns() - start_ns < i * UINT64_C(1000000)) {
+        while (in_ms(0) - start_ns < i * UINT64_C(1000000)) {
         }
         (void)muster_testkit_transport_connect(transport,
                                                addresses[i * 7919 % N]);
@@ -171,12 +127,12 @@ Test(maglev_channel, has_all_that_became_ready_in_its_last_table)
     muster_testkit_transport_set_delay(transport, MUSTER_FOREVER);
     report();
     connect_within_a_second();
-    give_up_ns = now_ns() + LONG_MS * UINT64_C(1000000);
-    while (n_ready() < N) {
-        cr_assert_lt(now_ns(), give_up_ns);
+    give_up_ns = in_ms(0) + LONG_MS * UINT64_C(1000000);
+    while (stats().ready < N) {
+        cr_assert_lt(in_ms(0), give_up_ns);
     }
     while (!has_all()) {
-        cr_assert_lt(now_ns(), give_up_ns);
+        cr_assert_lt(in_ms(0), give_up_ns);
     }
     cr_log_info("%u tables for %d endpoints", atomic_load(&n_builds), (int)N);
     close_channel();

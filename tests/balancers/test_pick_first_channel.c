@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The policy pick_first on a real channel, over the fake transport. */
-#include <muster/muster.h>
-#include <muster/plugin.h>
-#include <muster/testkit.h>
-
-#include <criterion/criterion.h>
-#include <string.h>
-#include <time.h>
-
-#include "script_resolver.h"
+#include "channel_fixture.h"
 
 const muster_plugin *muster_builtin_pick_first(void);
 
@@ -16,41 +8,14 @@ const muster_plugin *muster_builtin_pick_first(void);
 
 enum { LONG_MS = 30000 };
 
-static muster_testkit_transport *transport;
-static muster_channel *channel;
 static const char *const abc[] = {"10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1"};
-
-static uint64_t in_ms(uint64_t ms)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
-           ms * 1000000u;
-}
-
-#define AWAIT(condition)                                                       \
-    for (uint64_t give_up_ns = in_ms(LONG_MS); !(condition);) {                \
-        cr_assert(in_ms(0) < give_up_ns, "never: " #condition);                \
-    }
 
 static void open_with(muster_channel_options options)
 {
-    muster_error err = {.code = MUSTER_OK};
-
-    script_register();
-    cr_assert_eq(muster_plugin_register(muster_builtin_pick_first, &err),
-                 MUSTER_OK, "%s", err.message);
-    cr_assert_eq(muster_testkit_transport_create(&transport), MUSTER_OK);
-    options.struct_size = sizeof options;
     options.policy = "pick_first";
     options.initial_backoff_ms = 5;
     options.max_backoff_ms = 20;
-    options.transport = muster_testkit_transport_class();
-    options.transport_arg = transport;
-    cr_assert_eq(
-        muster_channel_create("script:///" TARGET, &options, &channel, &err),
-        MUSTER_OK, "%s", err.message);
+    open_registered(muster_builtin_pick_first, "script:///" TARGET, options);
 }
 
 static void open_channel(void)
@@ -60,21 +25,9 @@ static void open_channel(void)
     open_with(options);
 }
 
-static void close_channel(void)
+static const char *place(void)
 {
-    muster_channel_destroy(channel);
-    while (muster_shutdown() == MUSTER_BUSY) {
-    }
-    cr_assert_str_empty(muster_testkit_transport_violations(transport));
-    muster_testkit_transport_destroy(transport);
-}
-
-static muster_channel_stats stats(void)
-{
-    muster_channel_stats now = {.struct_size = sizeof now};
-
-    cr_assert_eq(muster_channel_get_stats(channel, &now), MUSTER_OK);
-    return now;
+    return place_by(NULL, in_ms(LONG_MS), NULL);
 }
 
 static muster_testkit_transport_counts counts_of(const char *address)
@@ -83,30 +36,6 @@ static muster_testkit_transport_counts counts_of(const char *address)
 
     muster_testkit_transport_get_counts(transport, address, &counts);
     return counts;
-}
-
-static void set_failure(const char *address, const char *reason)
-{
-    cr_assert_eq(
-        muster_testkit_transport_set_failure(transport, address, reason),
-        MUSTER_OK);
-}
-
-/* Where a call goes, waiting for it. */
-static const char *place(void)
-{
-    static char address[64];
-    muster_call_info call = {.struct_size = sizeof call,
-                             .flags = MUSTER_CALL_WAIT_FOR_READY,
-                             .deadline_ns = in_ms(LONG_MS)};
-    muster_lease lease = {0};
-    muster_error err = {.code = MUSTER_OK};
-
-    cr_assert_eq(muster_channel_pick_wait(channel, &call, &lease, &err),
-                 MUSTER_OK, "%s", err.message);
-    strcpy(address, muster_lease_endpoint(&lease)->address);
-    muster_lease_finish(&lease, NULL);
-    return address;
 }
 
 static muster_status try_fast(void)

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The policy ring_hash on a real channel, over the fake transport. */
-#include <muster/muster.h>
-#include <muster/plugin.h>
-#include <muster/testkit.h>
+#include "channel_fixture.h"
 
-#include <criterion/criterion.h>
 #include <stdbool.h>
-#include <string.h>
-#include <time.h>
-
-#include "script_resolver.h"
 
 #define TARGET "ring"
 
@@ -17,50 +10,23 @@ enum { LONG_MS = 60000, N = 20 };
 
 const muster_plugin *muster_builtin_ring_hash(void);
 
-static muster_testkit_transport *transport;
-static muster_channel *channel;
 static char addresses[2][N][24];
-
-static uint64_t in_ms(uint64_t ms)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
-           ms * 1000000u;
-}
-
-#define AWAIT(condition)                                                       \
-    for (uint64_t give_up_ns = in_ms(LONG_MS); !(condition);) {                \
-        cr_assert(in_ms(0) < give_up_ns, "never: " #condition);                \
-    }
 
 static void open_channel(void)
 {
-    muster_channel_options options = {.struct_size = sizeof options,
-                                      .policy = "ring_hash",
-                                      .initial_backoff_ms = 5,
-                                      .max_backoff_ms = 20};
-    muster_error err = {.code = MUSTER_OK};
+    const muster_channel_options options = {
+        .policy = "ring_hash", .initial_backoff_ms = 5, .max_backoff_ms = 20};
 
-    script_register();
-    cr_assert_eq(muster_plugin_register(muster_builtin_ring_hash, &err),
-                 MUSTER_OK, "%s", err.message);
-    cr_assert_eq(muster_testkit_transport_create(&transport), MUSTER_OK);
-    options.transport = muster_testkit_transport_class();
-    options.transport_arg = transport;
-    cr_assert_eq(
-        muster_channel_create("script:///" TARGET, &options, &channel, &err),
-        MUSTER_OK, "%s", err.message);
+    open_registered(muster_builtin_ring_hash, "script:///" TARGET, options);
 }
 
-static void close_channel(void)
+/* Where a call with the number-th key goes, waiting for it. */
+static const char *place(unsigned number)
 {
-    muster_channel_destroy(channel);
-    while (muster_shutdown() == MUSTER_BUSY) {
-    }
-    cr_assert_str_empty(muster_testkit_transport_violations(transport));
-    muster_testkit_transport_destroy(transport);
+    char key[16];
+
+    (void)snprintf(key, sizeof key, "%u", number);
+    return place_by(key, in_ms(LONG_MS), NULL);
 }
 
 /* One of two lists that have nothing in common. */
@@ -79,34 +45,6 @@ static void report(int which)
 static bool is_of(const char *address, int which)
 {
     return address[3] == '0' + which;
-}
-
-static muster_channel_stats stats(void)
-{
-    muster_channel_stats now = {.struct_size = sizeof now};
-
-    cr_assert_eq(muster_channel_get_stats(channel, &now), MUSTER_OK);
-    return now;
-}
-
-/* Where a call with the number-th key goes, waiting for it. */
-static const char *place(unsigned number)
-{
-    static char address[64];
-    char key[16];
-    muster_call_info call = {.struct_size = sizeof call,
-                             .flags = MUSTER_CALL_WAIT_FOR_READY,
-                             .hash_key = key,
-                             .deadline_ns = in_ms(LONG_MS)};
-    muster_lease lease = {0};
-    muster_error err = {.code = MUSTER_OK};
-
-    (void)snprintf(key, sizeof key, "%u", number);
-    cr_assert_eq(muster_channel_pick_wait(channel, &call, &lease, &err),
-                 MUSTER_OK, "%s", err.message);
-    strcpy(address, muster_lease_endpoint(&lease)->address);
-    muster_lease_finish(&lease, NULL);
-    return address;
 }
 
 Test(ring_hash_channel, connects_on_demand_and_keeps_keys_together)

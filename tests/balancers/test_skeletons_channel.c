@@ -1,37 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The skeletons on a real channel, over the fake transport. */
-#include <muster/muster.h>
-#include <muster/plugin.h>
-#include <muster/testkit.h>
+#include "channel_fixture.h"
 
-#include <criterion/criterion.h>
-#include <string.h>
-#include <time.h>
-
-#include "script_resolver.h"
 #include "skeletons/skeletons.h"
 
 #define TARGET "skeletons"
 
 enum { LONG_MS = 10000 };
 
-static muster_testkit_transport *transport;
-static muster_channel *channel;
 static const char *const abc[] = {"10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1"};
-
-static uint64_t in_ms(uint64_t ms)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
-           ms * 1000000u;
-}
-
-#define AWAIT(condition)                                                       \
-    for (uint64_t give_up_ns = in_ms(LONG_MS); !(condition);) {                \
-        cr_assert(in_ms(0) < give_up_ns, "never: " #condition);                \
-    }
 
 static const muster_plugin *entry(void)
 {
@@ -53,63 +30,16 @@ static const muster_plugin *entry(void)
 
 static void open_channel(const char *policy)
 {
-    muster_channel_options options = {.struct_size = sizeof options,
-                                      .policy = policy,
-                                      .initial_backoff_ms = 5,
-                                      .max_backoff_ms = 20};
-    muster_error err = {.code = MUSTER_OK};
+    const muster_channel_options options = {
+        .policy = policy, .initial_backoff_ms = 5, .max_backoff_ms = 20};
 
-    script_register();
-    cr_assert_eq(muster_plugin_register(entry, &err), MUSTER_OK, "%s",
-                 err.message);
-    cr_assert_eq(muster_testkit_transport_create(&transport), MUSTER_OK);
-    options.transport = muster_testkit_transport_class();
-    options.transport_arg = transport;
-    cr_assert_eq(
-        muster_channel_create("script:///" TARGET, &options, &channel, &err),
-        MUSTER_OK, "%s", err.message);
-}
-
-static void close_channel(void)
-{
-    muster_channel_destroy(channel);
-    while (muster_shutdown() == MUSTER_BUSY) {
-    }
-    cr_assert_str_empty(muster_testkit_transport_violations(transport));
-    muster_testkit_transport_destroy(transport);
-}
-
-static muster_channel_stats stats(void)
-{
-    muster_channel_stats now = {.struct_size = sizeof now};
-
-    cr_assert_eq(muster_channel_get_stats(channel, &now), MUSTER_OK);
-    return now;
-}
-
-static void set_failure(const char *address, const char *reason)
-{
-    cr_assert_eq(
-        muster_testkit_transport_set_failure(transport, address, reason),
-        MUSTER_OK);
+    open_registered(entry, "script:///" TARGET, options);
 }
 
 /* Where a call with key goes, waiting for it; ended with outcome. */
 static const char *place(const char *key, const muster_outcome *outcome)
 {
-    static char address[64];
-    muster_call_info call = {.struct_size = sizeof call,
-                             .flags = MUSTER_CALL_WAIT_FOR_READY,
-                             .hash_key = key,
-                             .deadline_ns = in_ms(LONG_MS)};
-    muster_lease lease = {0};
-    muster_error err = {.code = MUSTER_OK};
-
-    cr_assert_eq(muster_channel_pick_wait(channel, &call, &lease, &err),
-                 MUSTER_OK, "%s", err.message);
-    strcpy(address, muster_lease_endpoint(&lease)->address);
-    muster_lease_finish(&lease, outcome);
-    return address;
+    return place_by(key, in_ms(LONG_MS), outcome);
 }
 
 static muster_status try_fast(void)

@@ -11,14 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "certificates.h"
-#include "consul.h"
+#include "consul_relay.h"
 #include "consul_scene.h"
-#include "h2_relay.h"
 
 const muster_plugin *muster_builtin_consul(void);
 
-enum { N_TARGETS = 40, TEXT_SIZE = 512, WAIT_MS = 30000 };
+enum { N_TARGETS = 40, WAIT_MS = 30000 };
 
 static atomic_bool is_old;      /* it knows no HTTP/2 */
 static atomic_uint n_refused;   /* texts that it finds no memory for, to come */
@@ -111,61 +109,25 @@ Test(consul_libcurl, asks_nothing_without_an_encoding, .timeout = 60)
 
 /* ---- HTTP/1.1 by TLS: one connection for each query that blocks ---- */
 
-static consul agent;
-static certificates set;
-static h2_relay *relay;
 static watched watches[N_TARGETS];
 
 static void begin_old(void)
 {
-    static char config[TEXT_SIZE];
-    static certificates_path ca;
-    muster_error err;
-
     atomic_store(&is_old, true);
-    cr_assert(certificates_make(&set));
-    ca = certificates_find(&set, "ca");
-    (void)snprintf(config, sizeof config,
-                   "\"ca_file\": \"%s\", \"cert_file\": \"%s\", "
-                   "\"key_file\": \"%s\"",
-                   ca.text, certificates_find(&set, "server").text,
-                   certificates_find(&set, "server-key").text);
-    (void)setenv("CONSUL_CACERT", ca.text, 1);
-    cr_assert_eq(muster_plugin_register(muster_builtin_consul, &err), MUSTER_OK,
-                 "%s", err.message);
-    cr_assert(consul_start(&agent,
-                           &(consul_options){.config = config, .ca = ca.text}));
-    cr_assert(consul_put_catalog(&agent, "web", "10.0.0.1", 80));
-    relay = h2_relay_start(agent.ports[0].number);
-    cr_assert_not_null(relay);
+    relay_begin(muster_builtin_consul);
 }
 
 static void end_old(void)
 {
-    for (int i = 0; i < N_TARGETS; i++) {
-        watched_end(&watches[i]);
-    }
-    h2_relay_stop(relay);
-    consul_fini(&agent);
-    certificates_remove(&set);
+    relay_end(watches, N_TARGETS);
 }
 
 TestSuite(consul_old, .init = begin_old, .fini = end_old, .timeout = 100);
 
 Test(consul_old, has_a_connection_for_each_query_over_https)
 {
-    char target[TEXT_SIZE];
-    muster_error err;
-
-    for (int i = 0; i < N_TARGETS; i++) {
-        (void)snprintf(target, sizeof target, "consul://%s/web?tls=on&limit=%d",
-                       h2_relay_address(relay), i + 1);
-        cr_assert(watched_begin(&watches[i], target, &err), "%s", err.message);
-    }
-    for (int i = 0; i < N_TARGETS; i++) {
-        cr_assert(watched_await_list(&watches[i], "10.0.0.1:80", WAIT_MS),
-                  "target %d: %s", i, watched_get(&watches[i]).message);
-    }
+    relay_watch(watches, 0, N_TARGETS, "");
+    relay_expect(watches, 0, N_TARGETS, WAIT_MS);
     for (int i = 0; i < WAIT_MS && h2_relay_n_open(relay) < N_TARGETS; i++) {
         (void)poll(NULL, 0, 1);
     }
