@@ -181,6 +181,27 @@ Test(echo_faults, delay_one_request)
     end();
 }
 
+Test(echo_faults, delayed_requests_do_not_hold_others_up)
+{
+    enum { N_SLOW = 200 };
+    grpc_metadata slow = core_header(DELAY, "600000");
+    core_call calls[N_SLOW];
+
+    start(NULL);
+    for (int i = 0; i < N_SLOW; i++) {
+        start_slow(&calls[i], &slow, 1);
+    }
+    cr_expect_eq(status_with(NULL, 0), GRPC_STATUS_OK);
+    for (int i = 0; i < N_SLOW; i++) {
+        (void)grpc_call_cancel(calls[i].call, NULL);
+    }
+    cr_expect(core_client_await_calls(&client, N_SLOW));
+    for (int i = 0; i < N_SLOW; i++) {
+        core_call_fini(&calls[i]);
+    }
+    end();
+}
+
 Test(echo_faults, come_to_a_percentage_of_requests)
 {
     grpc_metadata never[] = {

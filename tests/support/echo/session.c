@@ -13,8 +13,7 @@
 
 static grpc_server *asked_server;
 static grpc_completion_queue *asked_queue;
-
-static void ask(session *self);
+static session *spare; /* for calls to come; linked by following */
 
 _Noreturn static void die(const char *what)
 {
@@ -119,8 +118,6 @@ void session_abandon(session *self)
 
 void session_end(session *self)
 {
-    const session_method *method = self->method;
-
     for (size_t i = 0; i < self->n_trailing; i++) {
         grpc_slice_unref(self->trailing[i].key);
     }
@@ -128,29 +125,36 @@ void session_end(session *self)
     grpc_metadata_array_destroy(&self->request_metadata);
     grpc_call_details_destroy(&self->details);
     grpc_call_unref(self->call);
-    memset(self, 0, sizeof *self);
-    self->method = method;
-    ask(self);
+    self->following = spare;
+    spare = self;
 }
 
 /* ---- Beginning ---- */
 
-static void on_call(session *self, bool ok)
+static session *take_spare(void)
 {
-    if (ok) {
-        self->method->begin(self);
-        return;
+    session *self = spare;
+
+    if (self == NULL) {
+        self = malloc(sizeof *self);
+    } else {
+        spare = self->following;
     }
-    /* The server shuts down. */
-    grpc_metadata_array_destroy(&self->request_metadata);
-    grpc_call_details_destroy(&self->details);
-    free(self);
+    if (self == NULL) {
+        die("out of memory");
+    }
+    return self;
 }
 
-static void ask(session *self)
+static void on_call(session *self, bool ok);
+
+static void ask(const session_method *method)
 {
+    session *self = take_spare();
     grpc_call_error error;
 
+    memset(self, 0, sizeof *self);
+    self->method = method;
     self->next = (session_event){self, on_call};
     self->text = grpc_slice_from_static_string("");
     grpc_metadata_array_init(&self->request_metadata);
@@ -171,6 +175,21 @@ static void ask(session *self)
     }
 }
 
+/* Another is asked for at once: calls that take long are no limit for the
+ * others. */
+static void on_call(session *self, bool ok)
+{
+    if (ok) {
+        ask(self->method);
+        self->method->begin(self);
+        return;
+    }
+    /* The server shuts down. */
+    grpc_metadata_array_destroy(&self->request_metadata);
+    grpc_call_details_destroy(&self->details);
+    free(self);
+}
+
 void session_register(grpc_server *server, session_method *method)
 {
     if (method->path != NULL) {
@@ -188,13 +207,7 @@ void session_ask(grpc_server *server, grpc_completion_queue *queue,
     asked_server = server;
     asked_queue = queue;
     for (int i = 0; i < N_PENDING; i++) {
-        session *self = calloc(1, sizeof *self);
-
-        if (self == NULL) {
-            die("out of memory");
-        }
-        self->method = method;
-        ask(self);
+        ask(method);
     }
 }
 

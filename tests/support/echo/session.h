@@ -84,7 +84,7 @@ void session_answer_stream(session *self);
 /* Waits until the call is over by itself; session_end() follows. */
 void session_abandon(session *self);
 
-/* After all batches: asks for another call in its place. */
+/* After all batches. */
 void session_end(session *self);
 
 /* What follows an event of C core's queue. */
