@@ -56,7 +56,7 @@ muster__endpoint *muster__endpoint_create(const muster_endpoint *data,
     endpoint->data = *data;
     endpoint->hash = hash;
     endpoint->refs = 1;
-    endpoint->reserved = 0;
+    endpoint->position = 0;
     attributes = (muster_attribute *)(void *)(endpoint + 1);
     more = (const char **)(void *)(attributes + data->n_attributes);
     at = (char *)(void *)(more + data->n_more_addresses);

@@ -31,6 +31,8 @@ struct muster__set {
     uint32_t n_free;
     uint32_t n_left; /* how many left since memory was last given back */
     uint32_t round;  /* number of this apply */
+    uint32_t first_position; /* of what this apply lists */
+    uint32_t next_position;  /* of a delta's; over 0 */
     muster__endpoint_table table;
     muster__change *changes;
     size_t n_changes;
@@ -184,10 +186,13 @@ static void prefetch_batch(const muster__set *set, const muster__list *list,
 
 /* ---- finding what differs ---- */
 
-/* data is number index of the set; NONE: it is not there. */
-static muster_status compare(muster__set *set, const muster_endpoint *data,
-                             uint64_t hash, uint32_t index)
+/* list's endpoint at is number index of the set; NONE: it is not there. */
+static muster_status compare(muster__set *set, const muster__list *list,
+                             size_t at, uint32_t index)
 {
+    const muster_endpoint *data = &list->endpoints[at];
+    uint64_t place = set->first_position + (uint64_t)at;
+    uint32_t position = place > UINT32_MAX ? UINT32_MAX : (uint32_t)place;
     muster__endpoint *before = NULL;
     muster__endpoint *after;
 
@@ -197,14 +202,20 @@ static muster_status compare(muster__set *set, const muster_endpoint *data,
         }
         set->marks[index] = set->round;
         before = set->endpoints[index];
+        if (set->first_position > 0) {
+            position = before->position; /* a delta moves nothing */
+        } else if (before->position != position) {
+            before->position = position;
+        }
         if (muster__endpoint_same_details(&before->data, data)) {
             return MUSTER_OK;
         }
     }
-    after = muster__endpoint_create(data, hash);
+    after = muster__endpoint_create(data, list->hashes[at]);
     if (after == NULL) {
         return MUSTER_NOMEM;
     }
+    after->position = position;
     if (push_change(set, before, after, index) != MUSTER_OK) {
         muster__endpoint_unref(after);
         return MUSTER_NOMEM;
@@ -227,16 +238,16 @@ static muster_status compare_list(muster__set *set, const muster__list *list)
         guess_batch(set, list, &guess, &is_in_order, &batch);
         prefetch_batch(set, list, &batch);
         for (size_t i = batch.n; i-- > 0;) {
-            const muster_endpoint *data = &list->endpoints[batch.from + i];
-            uint64_t hash = list->hashes[batch.from + i];
+            size_t at = batch.from + i;
 
             if (batch.index[i] == NONE) {
-                batch.index[i] = find(set, hash, data);
+                batch.index[i] =
+                    find(set, list->hashes[at], &list->endpoints[at]);
             }
             if (batch.index[i] != NONE) {
                 guess = batch.index[i] - 1 - (uint32_t)i;
             }
-            if (compare(set, data, hash, batch.index[i]) != MUSTER_OK) {
+            if (compare(set, list, at, batch.index[i]) != MUSTER_OK) {
                 return MUSTER_NOMEM;
             }
         }
@@ -271,6 +282,17 @@ static muster_status remove_listed(muster__set *set, const muster__list *list)
         set->marks[index] = set->round;
     }
     return MUSTER_OK;
+}
+
+/* After very many deltas all that come have the last position. */
+static void count_positions(muster__set *set, size_t n)
+{
+    uint64_t next = (uint64_t)set->first_position + n;
+
+    set->next_position = next > UINT32_MAX ? UINT32_MAX : (uint32_t)next;
+    if (set->next_position == 0) {
+        set->next_position = 1;
+    }
 }
 
 /* ---- making room ---- */
@@ -487,6 +509,7 @@ muster_status muster__set_create(muster__set **ret_set)
         return MUSTER_NOMEM;
     }
     set->first_free = NONE;
+    set->next_position = 1;
     if (muster__endpoint_table_init(&set->table) != MUSTER_OK) {
         free(set);
         return MUSTER_NOMEM;
@@ -516,11 +539,13 @@ muster_status muster__set_apply_list(muster__set *set, const muster__list *list,
 {
     release_changes(set);
     set->round++;
+    set->first_position = 0;
     if (compare_list(set, list) != MUSTER_OK ||
         remove_unseen(set) != MUSTER_OK || reserve(set) != MUSTER_OK) {
         return abandon(set);
     }
     reverse_changes(set, 0);
+    count_positions(set, list->n);
     commit(set);
     shrink(set);
     finish(set, ret_changes);
@@ -536,6 +561,7 @@ muster_status muster__set_apply_delta(muster__set *set,
 
     release_changes(set);
     set->round++;
+    set->first_position = set->next_position;
     if (removed != NULL && remove_listed(set, removed) != MUSTER_OK) {
         return abandon(set);
     }
@@ -547,6 +573,7 @@ muster_status muster__set_apply_delta(muster__set *set,
         return abandon(set);
     }
     reverse_changes(set, n_removed);
+    count_positions(set, upserted == NULL ? 0 : upserted->n);
     commit(set);
     if (removed != NULL && upserted != NULL) {
         withdraw(set, removed);

@@ -9,12 +9,14 @@
 
 #include "endpoint_list.h"
 
-/* One endpoint: immutable, one allocation, counted on the control thread. */
+/* One endpoint: its data is immutable. One allocation, counted on the control
+ * thread. */
 typedef struct muster__endpoint {
     muster_endpoint data; /* its pointers point into this allocation */
     uint64_t hash;
     uint32_t refs;
-    uint32_t reserved;
+    uint32_t position; /* in the last full list; of a delta's: behind it. A list
+                          in another order changes this and nothing else */
 } muster__endpoint;
 
 muster__endpoint *muster__endpoint_ref(muster__endpoint *endpoint);

@@ -73,6 +73,7 @@ static uint32_t list_backends(muster_channel *channel,
                                     ? MUSTER_TRANSIENT_FAILURE
                                     : (muster_connectivity)subchannel->state;
         backend->flags = subchannel->is_ejected ? MUSTER_BACKEND_EJECTED : 0;
+        backend->position = subchannel->endpoint->position;
     }
     return n;
 }
@@ -321,6 +322,7 @@ static void fill_ready(muster__build *build)
         backend->state =
             muster__policy_state(build->policy, subchannel->number);
         backend->connectivity = MUSTER_READY;
+        backend->position = subchannel->endpoint->position;
     }
 }
 

@@ -21,7 +21,8 @@ typedef struct candidate {
     uint64_t id;
     double key; /* candidates of one priority go in its order */
     uint32_t priority;
-    uint32_t place; /* in the list */
+    uint32_t position; /* as the resolver has it */
+    uint32_t place;    /* in the update */
     muster_connectivity connectivity;
     bool is_usable;
     bool has_failed;
@@ -97,6 +98,7 @@ static void read_candidate(const pick_first *self,
 
     ret->id = backend->id;
     ret->priority = backend->endpoint->priority;
+    ret->position = backend->position;
     ret->key = self->is_shuffled ? draw_key(self, backend) : 0;
     ret->connectivity = backend->connectivity;
     ret->is_usable = backend->connectivity == MUSTER_READY && !is_ejected;
@@ -114,6 +116,9 @@ static int compare(const void *a, const void *b)
     }
     if (left->key < right->key || left->key > right->key) {
         return left->key < right->key ? -1 : 1;
+    }
+    if (left->position != right->position) {
+        return left->position < right->position ? -1 : 1;
     }
     return left->place < right->place ? -1 : left->place > right->place;
 }

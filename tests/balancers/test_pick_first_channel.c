@@ -105,6 +105,23 @@ Test(pick_first_channel, fails_calls_when_all_have_failed_until_one_is_ready)
     close_channel();
 }
 
+/* A list in another order is no change, but the next choice heeds it. */
+Test(pick_first_channel, goes_by_the_order_of_the_last_list)
+{
+    static const char *const cab[] = {"10.0.0.3:1", "10.0.0.1:1", "10.0.0.2:1"};
+
+    open_channel();
+    script_report_addresses(TARGET, &abc[1], 1);
+    cr_assert_str_eq(place(), abc[1]);
+    script_report_addresses(TARGET, abc, 3);
+    script_report_addresses(TARGET, cab, 3);
+    cr_assert_str_eq(place(), abc[1]);
+    set_failure(abc[1], "refused");
+    cr_assert_eq(muster_testkit_transport_disconnect(transport, abc[1]), 1);
+    AWAIT(strcmp(place(), abc[2]) == 0);
+    close_channel();
+}
+
 /* ---- the chosen one ---- */
 
 Test(pick_first_channel, moves_on_when_the_chosen_one_is_lost)
