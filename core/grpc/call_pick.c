@@ -142,12 +142,13 @@ static void start_batch(muster_call *call)
 
 static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
 {
+    grpc_slice method = grpc_slice_from_copied_string(call->method);
     grpc_call *inner = grpc_channel_create_call(
         channel, NULL, GRPC_PROPAGATE_DEFAULTS,
-        muster__call_queue_inner(call->queue),
-        grpc_slice_from_copied_string(call->method), NULL,
+        muster__call_queue_inner(call->queue), method, NULL,
         muster__grpc_timespec(call->deadline_ns), NULL);
 
+    grpc_slice_unref(method); /* C core took a reference */
     if (call->credentials != NULL) {
         (void)grpc_call_set_credentials(inner, call->credentials);
     }
