@@ -9,6 +9,7 @@
 
 #include <json_duration.h>
 #include <json_error.h>
+#include <status_code_name.h>
 
 const json_t *muster__config_get(const json_t *object, const char *key)
 {
@@ -137,35 +138,14 @@ bool muster__config_duration(muster__problems *problems, const json_t *value,
 
 /* ---- status codes ---- */
 
-static const char *const code_names[] = {
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-};
-enum { N_CODES = sizeof code_names / sizeof code_names[0] };
-
 /* gRFC A6: an integer, or a name in any case. -1: it is no code. */
 static int read_code(const json_t *value)
 {
     const char *text = json_string_value(value);
     double number = -1;
 
-    for (int i = 0; text != NULL && i < N_CODES; i++) {
-        if (strcasecmp(text, code_names[i]) == 0) {
+    for (int i = 0; text != NULL && i < MUSTER__N_STATUS_CODES; i++) {
+        if (strcasecmp(text, muster__status_code_name(i)) == 0) {
             return i;
         }
     }
@@ -173,7 +153,8 @@ static int read_code(const json_t *value)
         return -1;
     }
     number = json_number_value(value);
-    return number >= 0 && number < N_CODES && floor(number) == number
+    return number >= 0 && number < MUSTER__N_STATUS_CODES &&
+                   floor(number) == number
                ? (int)number
                : -1;
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base64.h"
+
 #define BEGIN "-----BEGIN CERTIFICATE-----"
 
 enum { MAX_BYTES = 16 * 1024 };
@@ -23,44 +25,6 @@ typedef struct bytes {
     const uint8_t *data;
     size_t length;
 } bytes;
-
-/* ---- base64 (RFC 4648) ---- */
-
-/* -1: none of the alphabet. */
-static int digit_of(char c)
-{
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                   "abcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c == '\0' ? NULL : strchr(alphabet, c);
-
-    return at == NULL ? -1 : (int)(at - alphabet);
-}
-
-/* As far as a character that is neither of it nor white; how many bytes. */
-static size_t decode(const char *text, uint8_t *data, size_t size)
-{
-    uint32_t value = 0;
-    unsigned n_bits = 0;
-    size_t length = 0;
-
-    for (; *text != '\0' && length < size; text++) {
-        const int digit = digit_of(*text);
-
-        if (digit < 0) {
-            if (strchr(" \t\r\n", *text) == NULL) {
-                break;
-            }
-            continue;
-        }
-        value = (value << 6 | (uint32_t)digit) & 0xffffff;
-        n_bits += 6;
-        if (n_bits >= 8) {
-            n_bits -= 8;
-            data[length++] = (uint8_t)(value >> n_bits);
-        }
-    }
-    return length;
-}
 
 /* ---- DER ---- */
 
@@ -179,6 +143,7 @@ bool muster__tls_validity_read(const char *pem,
                                muster__tls_validity *ret_validity)
 {
     const char *text = strstr(pem, BEGIN);
+    const char *end;
     uint8_t data[MAX_BYTES];
     muster__tls_validity read;
     bytes validity;
@@ -186,8 +151,9 @@ bool muster__tls_validity_read(const char *pem,
     if (text == NULL) {
         return false;
     }
-    const bytes certificate = {data,
-                               decode(text + strlen(BEGIN), data, sizeof data)};
+    const bytes certificate = {
+        data,
+        muster__base64_decode(text + strlen(BEGIN), data, sizeof data, &end)};
     if (!find_validity(certificate, &validity) ||
         !take_time(&validity, read.from) || !take_time(&validity, read.until)) {
         return false;

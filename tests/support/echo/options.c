@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <status_code_name.h>
+
 #include "health.h"
 
 echo_options chosen = {
@@ -136,26 +138,6 @@ static const char *const client_certificate_modes[] = {
     [GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY] =
         "require-and-verify"};
 
-static const char *const status_names[] = {
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-};
-
 /* -1: not among them. */
 static int find(const char *text, const char *const *names, size_t n_names)
 {
@@ -169,14 +151,18 @@ static int find(const char *text, const char *const *names, size_t n_names)
 
 bool options_parse_status(const char *text, grpc_status_code *ret_status)
 {
-    const int n_statuses = sizeof status_names / sizeof *status_names;
-    int code = find(text, status_names, (size_t)n_statuses);
+    int code = 0;
     char *end = NULL;
 
-    if (code < 0) {
+    while (code < MUSTER__N_STATUS_CODES &&
+           strcmp(text, muster__status_code_name(code)) != 0) {
+        code++;
+    }
+    if (code == MUSTER__N_STATUS_CODES) {
         const long number = strtol(text, &end, 10);
 
-        if (end == text || *end != '\0' || number < 0 || number >= n_statuses) {
+        if (end == text || *end != '\0' || number < 0 ||
+            number >= MUSTER__N_STATUS_CODES) {
             return false;
         }
         code = (int)number;
