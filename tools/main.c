@@ -19,6 +19,9 @@ typedef struct verb {
 static const verb verbs[] = {
     {"resolve", command_resolve, "list a target's endpoints once"},
     {"watch", command_watch, "follow the changes of a target's endpoints"},
+#ifdef MUSTER_TOOLS_GRPC
+    {"call", command_call, "make calls, and show who answered"},
+#endif
     {"config", command_config, "check a gRPC service config"},
     {"simulate", command_simulate, "compare policies in virtual time"},
     {"plugins", command_plugins, "list the resolvers and balancers there are"},
