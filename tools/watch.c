@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "changes.h"
+#include "child.h"
 #include "command.h"
 #include "duration.h"
 #include "listener.h"
@@ -14,6 +15,7 @@
 typedef struct watching {
     options options;
     const char *target;
+    char **command; /* of the user's, then NULL; or NULL */
     uint64_t for_ms;
     uint64_t count; /* of the answers still to come */
     uint64_t sequence;
@@ -36,6 +38,13 @@ static const char doc[] =
     "  muster watch file:///etc/backends\n"
     "  muster watch file:///etc/backends -o ndjson --for 10m\n"
     "  muster watch file:///etc/backends -o name --count 1\n"
+    "  muster watch consul:///web -- sh -c 'jq -r .endpoints[].address "
+    ">backends'\n"
+    "\n"
+    "COMMAND is run for each answer, one after the other, with the document of "
+    "\"-o json\" on its stdin, to which \"endpoints\", the whole list, is "
+    "added. MUSTER_EVENT is list, error or recovered; MUSTER_TARGET and "
+    "MUSTER_SEQUENCE are the document's.\n"
     "\n"
     "Exit status: 0 there was a list; otherwise as that of \"muster resolve\".";
 
@@ -68,13 +77,21 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_COUNT:
         return parse_count(self, text, state);
+    case ARGP_KEY_ARG:
+        if (self->target != NULL && state->quoted != 0) {
+            self->command = &state->argv[state->next - 1];
+            state->next = state->argc; /* the rest is the command's */
+            return 0;
+        }
+        return options_target(key, text, state, &self->target);
     default:
         return options_target(key, text, state, &self->target);
     }
 }
 
-static const struct argp argp = {entries,          parse, "TARGET", doc,
-                                 options_children, NULL,  NULL};
+static const struct argp argp = {
+    entries, parse, "TARGET [-- COMMAND...]", doc, options_children,
+    NULL,    NULL};
 
 /* Wide enough for most: the lines of later changes stand below those before. */
 static const output_column columns[] = {
@@ -146,7 +163,37 @@ static bool copy_time(json_t *document, json_t *events)
     return true;
 }
 
-static exit_code print(watching *self, const answer *got)
+static const char *type_of(const answer *got)
+{
+    switch (got->type) {
+    case MUSTER_WATCH_ERROR:
+        return "error";
+    case MUSTER_WATCH_FRESH:
+        return "recovered";
+    case MUSTER_WATCH_LIST:
+    default:
+        return "list";
+    }
+}
+
+/* The list is the last good one, whatever happened. */
+static exit_code run_command(const watching *self, const answer *got,
+                             json_t *document)
+{
+    const child_event event = {type_of(got), self->target, self->sequence};
+    json_t *endpoints =
+        got->type == MUSTER_WATCH_LIST ? got->endpoints : self->endpoints;
+
+    if (document == NULL ||
+        json_object_set_new(document, "endpoints",
+                            endpoints == NULL ? json_null()
+                                              : json_incref(endpoints)) != 0) {
+        return command_fail(EXIT_CODE_FAILURE, self->target, "out of memory");
+    }
+    return child_run(self->command, document, &event);
+}
+
+static exit_code show(watching *self, const answer *got)
 {
     json_t *events = events_of(self, got);
     json_t *document = json_pack(
@@ -158,8 +205,11 @@ static exit_code print(watching *self, const answer *got)
     const output_report report = {document, "events", columns, name};
     exit_code code;
 
-    if (document != NULL && self->options.output.format == OUTPUT_TABLE &&
-        !copy_time(document, events)) {
+    if (self->command != NULL) {
+        code = run_command(self, got, document);
+    } else if (document != NULL &&
+               self->options.output.format == OUTPUT_TABLE &&
+               !copy_time(document, events)) {
         code = command_fail(EXIT_CODE_FAILURE, self->target, "out of memory");
     } else {
         code = output_write(&self->options.output, &report);
@@ -172,7 +222,7 @@ static exit_code print(watching *self, const answer *got)
 static exit_code take(watching *self, const answer *got)
 {
     self->sequence++;
-    if (print(self, got) != EXIT_CODE_OK) {
+    if (show(self, got) != EXIT_CODE_OK) {
         return EXIT_CODE_FAILURE;
     }
     if (got->type == MUSTER_WATCH_LIST) {
