@@ -20,6 +20,7 @@ static void timers_destroy(muster_channel *channel)
     muster__timer_destroy(channel->drain_timer);
     muster__timer_destroy(channel->held.timer);
     muster__timer_destroy(channel->publisher.former_timer);
+    muster__timer_destroy(channel->publisher.build_timer);
     muster__timer_destroy(channel->close_timer);
     muster__timer_destroy(channel->shutdown.timer);
     muster__timer_destroy(channel->idleness.timer);
@@ -27,6 +28,7 @@ static void timers_destroy(muster_channel *channel)
     channel->drain_timer = NULL;
     channel->held.timer = NULL;
     channel->publisher.former_timer = NULL;
+    channel->publisher.build_timer = NULL;
     channel->close_timer = NULL;
     channel->shutdown.timer = NULL;
     channel->idleness.timer = NULL;

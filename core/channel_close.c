@@ -20,6 +20,7 @@ void muster__channel_drop_all(muster_channel *channel, const char *cause)
     channel->is_resync_due = false; /* or its timer would never end */
     muster__timer_stop(channel->held.timer);
     muster__timer_stop(channel->publisher.former_timer);
+    muster__timer_stop(channel->publisher.build_timer);
     muster__timer_stop(channel->config.retry_timer);
     muster__timer_stop(channel->priorities.timer);
     for (uint32_t i = 0; i < channel->table.n_numbers; i++) {

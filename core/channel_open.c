@@ -202,6 +202,10 @@ static muster_status make_parts(muster_channel *channel)
                                       &channel->publisher.former_timer);
     }
     if (status == MUSTER_OK) {
+        status = muster__timer_create(muster__publisher_hurry, channel,
+                                      &channel->publisher.build_timer);
+    }
+    if (status == MUSTER_OK) {
         status = muster__timer_create(muster__channel_config_retry, channel,
                                       &channel->config.retry_timer);
     }

@@ -242,6 +242,7 @@ void muster__parking_serve(muster_channel *channel)
     muster__parked *last;
 
     pthread_mutex_lock(&parking->lock);
+    parking->is_watched = false;
     last = list_serve_locked(parking);
     pthread_mutex_unlock(&parking->lock);
     if (last == NULL) {
@@ -260,6 +261,7 @@ static void serve_by_nudge(void *arg)
     muster_channel *channel = arg;
 
     muster__parking_serve(channel);
+    muster__publisher_hurry(channel);
     muster__channel_advance_close(channel);
 }
 
@@ -301,6 +303,9 @@ static muster_status park(muster_channel *channel, muster__parked *parked,
         parked->id = ++parking->last_id;
         parking->n_parked_ever++;
         list_append_locked(parking, parked);
+        if (parking->is_watched) {
+            muster__nudge_post(&parking->serve_nudge);
+        }
     }
     pthread_mutex_unlock(&parking->lock);
     return status;

@@ -24,6 +24,7 @@ typedef struct muster__parking {
     uint64_t n_timed_out;
     uint64_t n_exhausted;
     bool is_closed;
+    bool is_watched; /* who begins to wait nudges, until all are served again */
     muster__nudge serve_nudge; /* runs muster__parking_serve() */
     muster__timer *timer;      /* control: deadlines of asynchronous picks */
 } muster__parking;

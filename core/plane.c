@@ -234,6 +234,15 @@ bool muster__plane_should_merge(const muster__plane *plane)
            n_gone(plane) * GONE_SHARE <= n_published;
 }
 
+bool muster__plane_lacks_little(const muster__plane *plane)
+{
+    const muster__view *published = published_view(plane);
+    uint64_t n_published = published->n_slots;
+
+    return n_gone(plane) == 0 && plane->views.n_slots < 2 * n_published &&
+           published->notes_picks == plane->notes_picks;
+}
+
 void muster__plane_refuse_removed(muster__plane *plane)
 {
     uint32_t number = plane->views.removed.head;

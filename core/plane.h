@@ -137,6 +137,11 @@ typedef struct muster__publication {
  * with the next (never while over 1/8 of the published view is gone). */
 bool muster__plane_should_merge(const muster__plane *plane);
 
+/* Whether the published view may serve on for a while instead of the working
+ * one: nothing of it is gone, it has more than half of that, and it notes picks
+ * when it is to. */
+bool muster__plane_lacks_little(const muster__plane *plane);
+
 /* Makes picks see it: one store. Slots that left the working view before
  * publication->view was frozen begin to drain. On MUSTER_NOMEM nothing changed
  * and the view is still the caller's; so with MUSTER_INVAL, when a view frozen

@@ -10,6 +10,7 @@
 #include "log_internal.h"
 #include "policy_choice.h"
 #include "policy_update.h"
+#include "timing.h"
 
 /* What a published picker needs as long as a reader may hold it. */
 typedef struct muster__published {
@@ -132,6 +133,8 @@ static bool publish(muster_channel *channel, muster__view *view,
         published_free(published);
         return false;
     }
+    channel->publisher.published_number =
+        policy == NULL ? 0 : policy->published.number;
     previous = atomic_exchange(&channel->state, (int)state);
     if (previous != (int)state) {
         muster__states_tell_channel(channel, (muster_connectivity)previous,
@@ -154,6 +157,7 @@ static bool publish_now(muster_channel *channel)
         muster__view_discard(channel->plane, view);
         return false;
     }
+    channel->publisher.is_put_off = false; /* this has all of it */
     return true;
 }
 
@@ -189,16 +193,34 @@ static void build_work(void *arg)
     build->err.message[sizeof build->err.message - 1] = '\0'; /* theirs */
 }
 
+static void start_build_timer(muster_channel *channel)
+{
+    muster__timer_start(channel->publisher.build_timer,
+                        muster__timing_build_spacing_ms());
+}
+
+/* What lacked memory is tried again, by and by. */
+static void build_failed(const muster__build *build)
+{
+    muster_channel *channel = build->channel;
+
+    muster__log(MUSTER_LOG_WARNING,
+                "channel %s: policy %s could not build its table, the old one "
+                "serves on: %s",
+                muster__channel_name(channel), build->policy->class_->name,
+                build->err.message);
+    if (build->status == MUSTER_NOMEM && !channel->is_closing) {
+        channel->publisher.is_put_off = true;
+        start_build_timer(channel);
+    }
+}
+
 static void build_publish(muster__build *build)
 {
     muster_channel *channel = build->channel;
 
     if (build->status != MUSTER_OK) {
-        muster__log(MUSTER_LOG_WARNING,
-                    "channel %s: policy %s could not build its table, the old "
-                    "one serves on: %s",
-                    muster__channel_name(channel), build->policy->class_->name,
-                    build->err.message);
+        build_failed(build);
         return;
     }
     if (build->generation != muster__plane_generation(channel->plane) ||
@@ -283,6 +305,8 @@ static bool start_build(muster_channel *channel)
         build_free(build);
         return false;
     }
+    channel->publisher.is_put_off = false; /* this has all of it */
+    start_build_timer(channel);
     return true;
 }
 
@@ -308,6 +332,34 @@ static bool must_wait_for_build(muster_channel *channel)
     return true;
 }
 
+/* Else whoever begins to wait is heard of: muster__publisher_hurry(). */
+static bool somebody_waits(muster_channel *channel)
+{
+    muster__parking *parking = &channel->parking;
+    bool is_empty;
+
+    pthread_mutex_lock(&parking->lock);
+    is_empty = parking->n == 0;
+    parking->is_watched = is_empty;
+    pthread_mutex_unlock(&parking->lock);
+    return !is_empty;
+}
+
+/* Endpoints that become READY one by one would have a table built each. What
+ * has gone must not serve, nobody is to wait, and those that serve alone are
+ * not to bear more than twice what is theirs: none of that is put off. */
+static bool may_put_off(muster_channel *channel)
+{
+    const muster__publisher *publisher = &channel->publisher;
+
+    return needs_table(channel) &&
+           muster__timer_is_active(publisher->build_timer) &&
+           serving_policy(channel)->published.number ==
+               publisher->published_number &&
+           muster__plane_lacks_little(channel->plane) &&
+           !somebody_waits(channel);
+}
+
 static bool publish_or_build(muster_channel *channel)
 {
     const muster__build *build = channel->publisher.build;
@@ -322,6 +374,10 @@ static bool publish_or_build(muster_channel *channel)
     }
     if (must_wait_for_build(channel)) { /* another is to serve now */
         channel->publisher.is_dirty = true;
+        return true;
+    }
+    if (may_put_off(channel)) {
+        channel->publisher.is_put_off = true;
         return true;
     }
     if (muster__plane_should_merge(channel->plane) && !channel->is_closing) {
@@ -349,6 +405,15 @@ void muster__publisher_run(muster_channel *channel, bool is_update)
         }
     } while (publisher->is_dirty && !must_wait_for_build(channel));
     publisher->is_running = false;
+}
+
+void muster__publisher_hurry(void *arg)
+{
+    muster_channel *channel = arg;
+
+    if (channel->publisher.is_put_off) {
+        muster__publisher_run(channel, false);
+    }
 }
 
 void muster__publisher_republish(muster_channel *channel)

@@ -17,10 +17,14 @@ typedef struct muster__publisher {
     muster__policy *former; /* serves until that one can; or NULL */
     muster__timer *former_timer; /* replace_timeout: not for longer */
     muster__build *build;        /* the one on the worker, or NULL */
+    muster__timer *build_timer;  /* the next one begins later; runs
+                                    muster__publisher_hurry() */
+    uint32_t published_number;   /* of the policy that picks see; 0: none */
     uint32_t n_policies;         /* ever: numbers them */
     bool is_dirty;      /* something changed since the last publication */
     bool is_update_due; /* the policy has not been told yet */
     bool is_want_due;   /* it has not been asked what it wants */
+    bool is_put_off;    /* the changes until now wait for build_timer */
     bool is_running;    /* inside muster__publisher_run() */
 } muster__publisher;
 
@@ -32,6 +36,10 @@ void muster__publisher_run(muster_channel *channel, bool is_update);
 /* The same, when the policy asked for it: want() and build() are called again,
  * update() is not, so that update() may ask for it. */
 void muster__publisher_republish(muster_channel *channel);
+
+/* Publishes what was put off, when there is a reason to: a pick waits, or the
+ * time is over. The build_timer's fn. */
+void muster__publisher_hurry(void *channel);
 
 /* host.garbage of the plane. */
 void muster__publisher_garbage(void *ctx, void *garbage);

@@ -25,6 +25,11 @@
  * (gRFC A56). */
 #define MUSTER__PRIORITY_IDLE_MS 900000u
 
+/* A table whose view lacks nothing but a few endpoints more begins to be built
+ * so long after the one before, when nobody waits for it: with the doublings on
+ * the way to 1 000 endpoints, fewer than 20 in the first second. */
+#define MUSTER__BUILD_SPACING_MS 100u
+
 /* ms as it applies now: itself, but in a scaled test. At least 1. The second is
  * for waits. Thread: any. */
 uint64_t muster__timing_ms(uint64_t ms);
@@ -37,5 +42,12 @@ void muster__timing_scale_for_test(uint32_t divisor);
 /* Divides the waits alone: a test that shortens minutes to a blink must not
  * find fault with a machine that was busy for as long. */
 void muster__timing_scale_waits_for_test(uint32_t divisor);
+
+/* MUSTER__BUILD_SPACING_MS as it applies now; not scaled. Thread: any. */
+uint64_t muster__timing_build_spacing_ms(void);
+
+/* Another spacing from now on: a test that waits for a build that should not
+ * wait finds out, and one that waits for time to pass need not. */
+void muster__timing_space_builds_for_test(uint64_t ms);
 
 #endif

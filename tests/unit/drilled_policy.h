@@ -21,6 +21,8 @@ static struct {
     muster_status create_status;   /* how it fails then, once */
     atomic_uint n_tables;
     atomic_bool fails_to_build;
+    muster_status build_status; /* how; 0: MUSTER_INVAL */
+    atomic_uint n_to_build;     /* picks of "building" wait for so many */
     atomic_bool hangs_in_build;
     sem_t is_building;
     sem_t may_build;
@@ -78,7 +80,9 @@ static muster_status drilled_build(void *self, const muster_build_args *args,
         sem_wait(&drill.may_build);
     }
     if (atomic_load(&drill.fails_to_build)) {
-        return muster_error_set(err, MUSTER_INVAL, "told to fail");
+        return muster_error_set(
+            err, drill.build_status != 0 ? drill.build_status : MUSTER_INVAL,
+            "told to fail");
     }
     atomic_fetch_add(&drill.n_tables, 1);
     *ret_table = &drill;
@@ -93,6 +97,16 @@ static muster_verdict drilled_pick(void *self, void *table,
     (void)table;
     result->index = atomic_fetch_add(&drill.next, 1) % args->n_ready;
     return MUSTER_PICK_INDEX;
+}
+
+static muster_verdict building_pick(void *self, void *table,
+                                    const muster_pick_args *args,
+                                    muster_pick_result *result)
+{
+    if (atomic_load(&drill.n_builds) < atomic_load(&drill.n_to_build)) {
+        return MUSTER_PICK_QUEUE;
+    }
+    return drilled_pick(self, table, args, result);
 }
 
 /* Asks for one after the other, also for those that connect already. */
@@ -167,7 +181,7 @@ static const muster_balancer_class building = {
     .create = drilled_create,
     .update = drilled_update,
     .build = drilled_build,
-    .pick = drilled_pick,
+    .pick = building_pick,
     .table_destroy = drilled_table_destroy,
     .destroy = drilled_destroy,
 };

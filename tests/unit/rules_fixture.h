@@ -129,4 +129,35 @@ static inline muster_status try_pick(const bench *b, uint32_t flags,
     return status;
 }
 
+/* ---- for muster_channel_pick_async(): called on the control thread ---- */
+
+typedef struct ejecting {
+    unsigned index; /* of the list */
+    int is_ejected;
+} ejecting;
+
+/* arg: an ejecting, of what the policy does then. */
+static inline void eject_one(void *arg, muster_status status,
+                             muster_lease *lease, const muster_error *err)
+{
+    const ejecting *wish = arg;
+
+    (void)err;
+    cr_assert_eq(status, MUSTER_OK);
+    muster_lease_finish(lease, NULL);
+    drill.env->host->set_ejected(
+        drill.env->ctx, atomic_load(&drill.ids[wish->index]), wish->is_ejected);
+}
+
+/* arg: an atomic_int, for the status. */
+static inline void keep_answer(void *arg, muster_status status,
+                               muster_lease *lease, const muster_error *err)
+{
+    (void)err;
+    if (status == MUSTER_OK) {
+        muster_lease_finish(lease, NULL);
+    }
+    atomic_store((atomic_int *)arg, (int)status);
+}
+
 #endif

@@ -129,36 +129,18 @@ Test(rules, switch_the_default_policy_while_the_old_one_serves)
 
 /* ---- ejecting, wanting, asking ---- */
 
-typedef struct ejection {
-    unsigned index;
-    int is_ejected;
-} ejection;
-
-/* The host's set_ejected() is for the control thread: this is on it. */
-static void eject(void *arg, muster_status status, muster_lease *lease,
-                  const muster_error *err)
-{
-    const ejection *wish = arg;
-
-    (void)err;
-    cr_assert_eq(status, MUSTER_OK);
-    muster_lease_finish(lease, NULL);
-    drill.env->host->set_ejected(
-        drill.env->ctx, atomic_load(&drill.ids[wish->index]), wish->is_ejected);
-}
-
 Test(rules, keep_the_connection_of_an_ejected_endpoint_and_pick_others)
 {
     bench b = bench_open("drilled", 0);
-    ejection wish = {0, 1};
+    ejecting wish = {0, 1};
 
     report(2);
     AWAIT(stats_of(&b).ready == 2);
-    muster_channel_pick_async(b.channel, NULL, eject, &wish, NULL);
+    muster_channel_pick_async(b.channel, NULL, eject_one, &wish, NULL);
     AWAIT(stats_of(&b).ready == 1);
     cr_assert_eq(share_of(&b, abc[1], 20), 20);
     wish.is_ejected = 0;
-    muster_channel_pick_async(b.channel, NULL, eject, &wish, NULL);
+    muster_channel_pick_async(b.channel, NULL, eject_one, &wish, NULL);
     AWAIT(stats_of(&b).ready == 2);
     cr_assert_eq(share_of(&b, abc[0], 20), 10);
     cr_assert_eq(stats_of(&b).connections_created, 2);
@@ -230,16 +212,6 @@ Test(rules, ask_again_for_those_that_found_no_room)
     bench_close(&b);
 }
 
-static void ignore_answer(void *arg, muster_status status, muster_lease *lease,
-                          const muster_error *err)
-{
-    (void)err;
-    if (status == MUSTER_OK) {
-        muster_lease_finish(lease, NULL);
-    }
-    atomic_store((atomic_int *)arg, (int)status);
-}
-
 Test(rules, come_to_rest_while_a_pick_asks_for_one_that_connects)
 {
     bench b = bench_open("lazy", MUSTER_FOREVER);
@@ -249,7 +221,7 @@ Test(rules, come_to_rest_while_a_pick_asks_for_one_that_connects)
 
     report(1);
     AWAIT(atomic_load(&drill.n_ids) == 1);
-    muster_channel_pick_async(b.channel, NULL, ignore_answer, &answer, NULL);
+    muster_channel_pick_async(b.channel, NULL, keep_answer, &answer, NULL);
     AWAIT(counts_of(&b, abc[0]).connecting == 1);
     for (int i = 0; i < 1000 && n_same < 100; i++) {
         uint64_t now = stats_of(&b).generation;
