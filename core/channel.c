@@ -57,6 +57,7 @@ void muster__channel_free(muster_channel *channel)
     muster__parking_fini(&channel->parking);
     muster__table_fini(&channel->table);
     muster__pools_fini(&channel->pools);
+    muster__counters_fini(&channel->counters);
     free(channel->held.items);
     free(channel->resolver_failure);
     free(channel->latest_failure);

@@ -176,14 +176,15 @@ static void dump_on_control(muster__request *base)
     muster_channel *channel = request->channel;
     const muster__policy *policy = channel->publisher.policy;
 
-    request->json =
-        json_pack("{s:i, s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "schema_version",
-                  1, "target", muster__channel_name(channel), "state",
-                  state_name((int)muster_channel_state(channel)), "policy",
-                  text_or_null(policy == NULL ? NULL : policy->class_->name),
-                  "service_config", dump_config(channel), "picker_generation",
-                  (json_int_t)muster__plane_generation(channel->plane), "list",
-                  dump_list(channel), "endpoints", dump_endpoints(channel));
+    request->json = json_pack(
+        "{s:i, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "schema_version", 1,
+        "target", muster__channel_name(channel), "state",
+        state_name((int)muster_channel_state(channel)), "policy",
+        text_or_null(policy == NULL ? NULL : policy->class_->name),
+        "service_config", dump_config(channel), "picker_generation",
+        (json_int_t)muster__plane_generation(channel->plane), "list",
+        dump_list(channel), "endpoints", dump_endpoints(channel), "counters",
+        muster__counters_dump(&channel->counters));
 }
 
 static void dump_request_free(muster__request *base)

@@ -15,6 +15,7 @@
 #include "channel_config.h"
 #include "connectivity.h"
 #include "connector.h"
+#include "counters.h"
 #include "idle.h"
 #include "nudge.h"
 #include "parking.h"
@@ -80,7 +81,8 @@ struct muster_channel {
     muster__pools pools;
     muster__held held;
     muster__publisher publisher;
-    muster__policy *policies; /* all instances, children included */
+    muster__policy *policies;  /* all instances, children included */
+    muster__counters counters; /* of the policies */
     muster__timer *poll_timer;
     muster__timer *drain_timer;
     struct muster__connection *draining; /* oldest first, when deadlines run */

@@ -225,6 +225,16 @@ static void host_log(void *ctx, muster_log_level level, const char *message)
     muster__log(level, "policy %s: %s", policy->class_->name, message);
 }
 
+static void host_count(void *ctx, const char *name,
+                       const muster_attribute *labels, size_t n_labels,
+                       uint64_t delta)
+{
+    muster__policy *policy = ctx;
+
+    muster__counters_add(&policy->channel->counters, name, labels, n_labels,
+                         delta);
+}
+
 const muster_balancer_host muster__policy_host = {
     .struct_size = (uint32_t)sizeof muster__policy_host,
     .now_ns = host_now_ns,
@@ -243,6 +253,7 @@ const muster_balancer_host muster__policy_host = {
     .child_table_destroy = muster__child_table_destroy,
     .child_destroy = muster__child_destroy,
     .log = host_log,
+    .count = host_count,
 };
 
 /* ---- life ---- */

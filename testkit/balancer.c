@@ -27,6 +27,7 @@ static muster_status check_class(const muster_balancer_class *class_,
 static void release(muster_testkit_balancer *kit)
 {
     testkit_balancer_fini_list(kit);
+    testkit_balancer_fini_counts(kit);
     testkit_agenda_fini(&kit->agenda);
     (void)pthread_mutex_destroy(&kit->log_mutex);
     free(kit->log_message);

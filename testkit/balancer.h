@@ -32,6 +32,15 @@ typedef struct balancer_table {
     uint32_t n_ready;
 } balancer_table;
 
+/* What was counted under a name with labels. */
+typedef struct balancer_count {
+    struct balancer_count *next;
+    char *name;
+    muster_attribute *labels;
+    size_t n_labels;
+    uint64_t value;
+} balancer_count;
+
 struct muster_testkit_balancer {
     muster_child root;
     const muster_balancer_class *const *children;
@@ -51,6 +60,7 @@ struct muster_testkit_balancer {
     _Atomic uint64_t n_republished;
     _Atomic uint64_t n_resolution_requests;
     uint64_t n_builds;
+    balancer_count *counts;
     pthread_mutex_t log_mutex;
     char *log_message;          /* guarded by log_mutex */
     muster_log_level log_level; /* guarded by log_mutex */
@@ -96,6 +106,15 @@ muster_verdict testkit_child_pick(muster_child *child, balancer_table *table,
 void testkit_child_done(muster_child *child, uint64_t id,
                         const muster_outcome *outcome);
 void testkit_child_table_destroy(muster_child *child, balancer_table *table);
+
+/* ---- counts */
+
+/* False when memory is short. */
+bool testkit_balancer_count(muster_testkit_balancer *kit, const char *name,
+                            const muster_attribute *labels, size_t n_labels,
+                            uint64_t delta);
+
+void testkit_balancer_fini_counts(muster_testkit_balancer *kit);
 
 /* ---- the list */
 

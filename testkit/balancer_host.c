@@ -101,6 +101,19 @@ static void host_log(void *ctx, muster_log_level level, const char *message)
     (void)pthread_mutex_unlock(&kit->log_mutex);
 }
 
+static void host_count(void *ctx, const char *name,
+                       const muster_attribute *labels, size_t n_labels,
+                       uint64_t delta)
+{
+    muster_child *child = ctx;
+
+    check_driver(child, "count");
+    if (!testkit_balancer_count(child->kit, name, labels, n_labels, delta)) {
+        testkit_violations_add(&child->kit->violations,
+                               "out of memory in the kit");
+    }
+}
+
 /* ---- children ---- */
 
 static const muster_balancer_class *find_class(muster_testkit_balancer *kit,
@@ -239,4 +252,5 @@ const muster_balancer_host testkit_balancer_host = {
     .child_table_destroy = host_child_table_destroy,
     .child_destroy = host_child_destroy,
     .log = host_log,
+    .count = host_count,
 };

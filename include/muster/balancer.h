@@ -161,6 +161,13 @@ typedef struct muster_balancer_host {
 
     /* Thread: any. Logs with the policy's name in front; message is copied. */
     void (*log)(void *ctx, muster_log_level level, const char *message);
+
+    /* Thread: control. Adds delta to the channel's counter of that name and
+     * labels (in any order), which muster_channel_dump_json() shows. Name and
+     * labels are copied. A counter lives as long as the channel; when memory is
+     * short nothing is counted. */
+    void (*count)(void *ctx, const char *name, const muster_attribute *labels,
+                  size_t n_labels, uint64_t delta);
 } muster_balancer_host;
 
 typedef struct muster_balancer_env {

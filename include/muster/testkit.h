@@ -269,6 +269,13 @@ uint64_t muster_testkit_balancer_now_ns(muster_testkit_balancer *kit);
 const muster_testkit_balancer_seen *
 muster_testkit_balancer_get(muster_testkit_balancer *kit);
 
+/* What the policy and its children have counted under name, with these labels
+ * and maybe others beside them. */
+uint64_t muster_testkit_balancer_get_count(const muster_testkit_balancer *kit,
+                                           const char *name,
+                                           const muster_attribute *labels,
+                                           size_t n_labels);
+
 /* The rules that were broken, a line each; "" when none. Valid until the next
  * call of it. */
 const char *muster_testkit_balancer_violations(muster_testkit_balancer *kit);

@@ -219,6 +219,31 @@ Test(testkit_balancer, keeps_the_last_line_of_the_log)
     policy_test_destroy(kit);
 }
 
+static void count_in(const char *colour, const char *shape, uint64_t delta)
+{
+    const muster_attribute labels[] = {{"colour", colour}, {"shape", shape}};
+
+    script_now.env.host->count(script_now.env.ctx, "balls", labels, 2, delta);
+}
+
+Test(testkit_balancer, counts_by_name_and_labels)
+{
+    const muster_attribute red = {"colour", "red"};
+    const muster_attribute round_red[] = {{"shape", "round"}, red};
+    muster_testkit_balancer *kit = make_kit();
+
+    count_in("red", "round", 2);
+    count_in("red", "flat", 3);
+    count_in("blue", "round", 5);
+    count_in("red", "round", 7);
+    cr_expect_eq(muster_testkit_balancer_get_count(kit, "balls", NULL, 0), 17);
+    cr_expect_eq(muster_testkit_balancer_get_count(kit, "balls", &red, 1), 12);
+    cr_expect_eq(muster_testkit_balancer_get_count(kit, "balls", round_red, 2),
+                 9);
+    cr_expect_eq(muster_testkit_balancer_get_count(kit, "bats", NULL, 0), 0);
+    policy_test_destroy(kit);
+}
+
 Test(testkit_balancer, notices_an_index_beyond_the_view)
 {
     muster_testkit_balancer *kit = make_kit();
