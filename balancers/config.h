@@ -8,6 +8,15 @@
  *     config_duration(&settings, "decayTime", &self->decay_ns);
  *     status = config_close(&settings);
  *
+ * An object in it is read in the same way:
+ *
+ *     config inner;
+ *
+ *     if (config_enter(&settings, "successRateEjection", &inner)) {
+ *         config_integer(&inner, "stdevFactor", 0, UINT32_MAX, &factor);
+ *         config_leave(&settings, &inner);
+ *     }
+ *
  * An output stays as it is when its key is absent or null, and when anything
  * before it was wrong; err tells of the first mistake, with its place. The
  * rules are those of proto3 JSON, by which gRPC defines its own policies'. */
@@ -16,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <muster/status.h>
@@ -27,12 +37,13 @@ typedef struct config {
     json_t *root;
     muster_error *err;
     muster_status status; /* of the first mistake */
+    char place[96];       /* of root: "$", or "$.successRateEjection"; cut */
 } config;
 
 static inline config config_open(const char *json, muster_error *err)
 {
     json_error_t where;
-    config self = {.err = err, .status = MUSTER_OK};
+    config self = {.err = err, .status = MUSTER_OK, .place = "$"};
 
     self.root = json_loads(json, JSON_REJECT_DUPLICATES, &where);
     if (self.root == NULL) {
@@ -57,8 +68,8 @@ static inline muster_status config_close(config *self)
 static inline void config_refuse(config *self, const char *key,
                                  const char *must)
 {
-    self->status = muster_error_set(self->err, MUSTER_INVAL, "$.%s: must be %s",
-                                    key, must);
+    self->status = muster_error_set(
+        self->err, MUSTER_INVAL, "%s.%s: must be %s", self->place, key, must);
 }
 
 /* The value, for what this header does not read; NULL when there is none, or
@@ -69,6 +80,32 @@ static inline const json_t *config_get(const config *self, const char *key)
         self->status == MUSTER_OK ? json_object_get(self->root, key) : NULL;
 
     return json_is_null(value) ? NULL : value;
+}
+
+/* Whether there is an object under key, and nothing was wrong before. It is
+ * read from *ret_inner until config_leave(). */
+static inline bool config_enter(config *self, const char *key,
+                                config *ret_inner)
+{
+    const json_t *value = config_get(self, key);
+
+    if (value != NULL && !json_is_object(value)) {
+        config_refuse(self, key, "an object");
+        return false;
+    }
+    if (value == NULL) {
+        return false;
+    }
+    *ret_inner = *self;
+    ret_inner->root = json_object_get(self->root, key);
+    (void)snprintf(ret_inner->place, sizeof ret_inner->place, "%.40s.%.48s",
+                   self->place, key);
+    return true;
+}
+
+static inline void config_leave(config *self, const config *inner)
+{
+    self->status = inner->status;
 }
 
 static inline void config_bool(config *self, const char *key, bool *ret_value)
@@ -94,8 +131,8 @@ static inline void config_number(config *self, const char *key, double least,
     }
     if (!json_is_number(value) || number < least || number > most) {
         self->status = muster_error_set(self->err, MUSTER_INVAL,
-                                        "$.%s: must be a number from %g to %g",
-                                        key, least, most);
+                                        "%s.%s: must be a number from %g to %g",
+                                        self->place, key, least, most);
         return;
     }
     *ret_value = number;
@@ -115,8 +152,8 @@ static inline void config_integer(config *self, const char *key, uint32_t least,
         (double)(uint32_t)number != number) {
         self->status =
             muster_error_set(self->err, MUSTER_INVAL,
-                             "$.%s: must be a whole number from %u to %u", key,
-                             (unsigned)least, (unsigned)most);
+                             "%s.%s: must be a whole number from %u to %u",
+                             self->place, key, (unsigned)least, (unsigned)most);
         return;
     }
     *ret_value = (uint32_t)number;
