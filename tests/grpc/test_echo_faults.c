@@ -116,6 +116,17 @@ Test(echo_faults, delay_more_by_the_jitter)
     end();
 }
 
+Test(echo_faults, fail_from_a_command_to_the_next)
+{
+    start(NULL);
+    cr_expect(backend_tell(&server, "error-rate 1"));
+    cr_expect_eq(core_client_ask(&client), GRPC_STATUS_UNAVAILABLE);
+    cr_expect(backend_tell(&server, "error-rate 0"));
+    cr_expect_eq(core_client_ask(&client), GRPC_STATUS_OK);
+    cr_expect_not(backend_tell(&server, "error-rate 2"));
+    end();
+}
+
 Test(echo_faults, fail_all_with_the_given_status)
 {
     static const char *const flags[] = {"--error-rate", "1", "--error-status",

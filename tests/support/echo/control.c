@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "counts.h"
+#include "faults.h"
 #include "health.h"
 #include "options.h"
 
@@ -46,6 +48,19 @@ static void fail_health(const char *code)
     }
 }
 
+static void set_error_rate(const char *text)
+{
+    char *end = NULL;
+    const double rate = strtod(text, &end);
+
+    if (end != text && *end == '\0' && rate >= 0 && rate <= 1) {
+        faults_set_error_rate(rate);
+        reply("OK");
+    } else {
+        reply("ERROR no share from 0 to 1: %s", text);
+    }
+}
+
 static void tell_counts(void)
 {
     char text[256];
@@ -63,6 +78,8 @@ static void obey(const char *line)
         set_health(words[1], words[2]);
     } else if (strcmp(words[0], "health-calls") == 0) {
         fail_health(words[1]);
+    } else if (strcmp(words[0], "error-rate") == 0) {
+        set_error_rate(words[1]);
     } else if (strcmp(words[0], "counts") == 0) {
         tell_counts();
     } else {

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@ typedef struct wishes {
 } wishes;
 
 static session *delayed; /* ordered by due */
+
+static _Atomic double error_rate = -1; /* by command; -1: the flag's */
 
 /* ---- Metadata ---- */
 
@@ -126,12 +129,25 @@ static long delay_of_flags(void)
     return delay_ms;
 }
 
+void faults_set_error_rate(double rate)
+{
+    atomic_store(&error_rate, rate);
+}
+
+static bool fails_by_rate(void)
+{
+    const double told = atomic_load(&error_rate);
+    const double rate = told < 0 ? chosen.error_rate : told;
+
+    return rate > 0 && draw() < rate;
+}
+
 static void decide_status(session *self, const wishes *wished)
 {
     if (wished->status >= 0 && happens(wished->abort_percent)) {
         self->status = (grpc_status_code)wished->status;
     }
-    if (chosen.error_rate > 0 && draw() < chosen.error_rate) {
+    if (fails_by_rate()) {
         self->status = chosen.error_status;
     }
     if (self->status == GRPC_STATUS_OK) {

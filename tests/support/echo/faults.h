@@ -26,6 +26,10 @@
 
 #include "session.h"
 
+/* From now on that share of the calls fails, 0 to 1, whatever --error-rate
+ * says. Thread: any. */
+void faults_set_error_rate(double rate);
+
 /* Sets how the call is to end. Returns the delay in ms. */
 long faults_read(session *self);
 
