@@ -235,6 +235,13 @@ static void host_count(void *ctx, const char *name,
                          delta);
 }
 
+static void host_include_unfit(void *ctx)
+{
+    muster__policy *policy = ctx;
+
+    policy->root->includes_unfit = true;
+}
+
 const muster_balancer_host muster__policy_host = {
     .struct_size = (uint32_t)sizeof muster__policy_host,
     .now_ns = host_now_ns,
@@ -254,6 +261,7 @@ const muster_balancer_host muster__policy_host = {
     .child_destroy = muster__child_destroy,
     .log = host_log,
     .count = host_count,
+    .include_unfit = host_include_unfit,
 };
 
 /* ---- life ---- */

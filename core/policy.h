@@ -22,7 +22,7 @@ typedef struct muster__policy_timer muster__policy_timer;
 typedef struct muster__policy {
     muster_channel *channel;
     const muster_balancer_class *class_;
-    const struct muster__policy *root; /* whose child it is, or itself */
+    struct muster__policy *root; /* whose child it is, or itself */
     muster__plugin *plugin;
     void *self;
     char *config_json;
@@ -32,7 +32,8 @@ typedef struct muster__policy {
     char **states; /* MUSTER__STATE_CHUNKS chunks, or NULL: no state */
     muster__policy_timer *timers;
     uint64_t last_timer;
-    uint32_t refs; /* the publisher's, and one a published table */
+    uint32_t refs;       /* the publisher's, and one a published table */
+    bool includes_unfit; /* a root's: unfit endpoints are in its view, too */
 } muster__policy;
 
 /* A policy by name; parent is NULL but for a child. config_json is copied.

@@ -6,6 +6,13 @@
 
 #include "channel_internal.h"
 
+uint32_t muster__policy_flags_of(const muster__subchannel *subchannel)
+{
+    uint32_t flags = subchannel->is_ejected ? MUSTER_BACKEND_EJECTED : 0;
+
+    return flags | (subchannel->is_unhealthy ? MUSTER_BACKEND_UNHEALTHY : 0);
+}
+
 static uint32_t list_backends(muster_channel *channel,
                               const muster__policy *policy,
                               muster_backend *backends)
@@ -26,7 +33,7 @@ static uint32_t list_backends(muster_channel *channel,
         backend->connectivity = subchannel->is_failing
                                     ? MUSTER_TRANSIENT_FAILURE
                                     : (muster_connectivity)subchannel->state;
-        backend->flags = subchannel->is_ejected ? MUSTER_BACKEND_EJECTED : 0;
+        backend->flags = muster__policy_flags_of(subchannel);
         backend->position = subchannel->endpoint->position;
     }
     return n;

@@ -17,6 +17,7 @@ typedef struct muster__priority {
     uint32_t n_failing;     /* not READY, and failed since they were */
     uint32_t n_connecting;  /* neither, and wanted */
     uint32_t n_idle;        /* neither, and not wanted */
+    uint32_t n_unfit;       /* of all these: connected, and kept from serving */
     bool is_started;        /* its endpoints are connected */
     bool is_stopping;       /* it was; their connections are to be given up */
     uint64_t started_ms;    /* the failover timer counts from here */

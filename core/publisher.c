@@ -52,6 +52,13 @@ static muster__policy *serving_policy(const muster_channel *channel)
     return publisher->former != NULL ? publisher->former : publisher->policy;
 }
 
+bool muster__publisher_includes_unfit(const muster_channel *channel)
+{
+    const muster__policy *policy = serving_policy(channel);
+
+    return policy != NULL && policy->includes_unfit;
+}
+
 /* ---- telling the policy ---- */
 
 /* False when memory lacks: then all of it is tried again. */
@@ -264,6 +271,7 @@ static void fill_ready(muster__build *build)
             muster__policy_state(build->policy, subchannel->number);
         backend->connectivity = MUSTER_READY;
         backend->position = subchannel->endpoint->position;
+        backend->flags = muster__policy_flags_of(subchannel);
     }
 }
 

@@ -48,6 +48,9 @@ void muster__publisher_garbage(void *ctx, void *garbage);
  * NULL when there is none. */
 const muster__policy *muster__publisher_builder(const muster_channel *channel);
 
+/* Whether the one that is published wants unfit endpoints in its view. */
+bool muster__publisher_includes_unfit(const muster_channel *channel);
+
 /* Drops the policies; the last publication was the closing one. */
 void muster__publisher_close(muster_channel *channel);
 

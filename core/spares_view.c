@@ -67,6 +67,15 @@ bool muster__spares_is_only_member(const muster__spares *spares,
     return is_only;
 }
 
+/* Of an endpoint of which none serves all do that are connected, when it is to
+ * be in the view at all. */
+static bool may_carry(const muster__connection *connection)
+{
+    return muster__connection_serves(connection) ||
+           (connection->is_ready && connection->subchannel->is_unhealthy &&
+            muster__connection_health(connection) == MUSTER_HEALTH_NOT_SERVING);
+}
+
 static muster_status enter_those_that_serve(const muster__spares *spares)
 {
     muster_status status = MUSTER_OK;
@@ -74,7 +83,7 @@ static muster_status enter_those_that_serve(const muster__spares *spares)
     for (uint32_t i = 0; i <= spares->n && status == MUSTER_OK; i++) {
         muster__connection *connection = muster__spares_connection(spares, i);
         if (connection != NULL && connection->slot == NULL &&
-            muster__connection_serves(connection)) {
+            may_carry(connection)) {
             status = muster__connection_enter_view(connection);
         }
     }
@@ -86,7 +95,7 @@ static void leave_those_that_do_not(const muster__spares *spares)
     for (uint32_t i = 0; i <= spares->n; i++) {
         muster__connection *connection = muster__spares_connection(spares, i);
         if (connection != NULL && connection->slot != NULL &&
-            !muster__connection_serves(connection) &&
+            !may_carry(connection) &&
             !muster__spares_is_only_member(spares, connection)) {
             muster__connection_leave_view(connection);
         }

@@ -37,6 +37,7 @@ void muster__subchannel_move(muster_channel *channel,
 
     muster__priorities_subtract(&channel->priorities, subchannel);
     subchannel->state = (uint8_t)state;
+    subchannel->is_unhealthy = false;
     muster__priorities_add(&channel->priorities, subchannel);
     if (state != previous) {
         muster__states_tell_subchannel(channel, subchannel, previous, cause);
@@ -206,6 +207,9 @@ static void refuse_health(muster_channel *channel,
     set_failing(channel, subchannel, true);
     muster__subchannel_move(channel, subchannel, MUSTER_TRANSIENT_FAILURE,
                             reason);
+    muster__priorities_subtract(&channel->priorities, subchannel);
+    subchannel->is_unhealthy = true; /* until it moves again */
+    muster__priorities_add(&channel->priorities, subchannel);
 }
 
 void muster__subchannel_judge(muster_channel *channel,

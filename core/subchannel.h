@@ -41,11 +41,20 @@ typedef struct muster__subchannel {
     bool is_queued : 1;    /* in the connector's queue */
     bool is_failing : 1;   /* failed and not READY since (sticky) */
     bool is_ejected : 1;   /* by the policy */
+    bool is_unhealthy : 1; /* connected, but its health says NOT_SERVING */
     bool is_in_view : 1;   /* has a slot in the working view */
     bool is_retry_due : 1; /* its backoff runs: do not connect yet */
 } muster__subchannel;
 
 uint64_t muster__subchannel_id(const muster__subchannel *subchannel);
+
+/* Connected, and kept from serving by its health or by the policy alone. */
+static inline bool
+muster__subchannel_is_unfit(const muster__subchannel *subchannel)
+{
+    return subchannel->is_unhealthy ||
+           (subchannel->state == MUSTER_READY && subchannel->is_ejected);
+}
 
 /* Why it is not READY; NULL when nothing is known. */
 const char *muster__subchannel_failure(const muster__subchannel *subchannel);

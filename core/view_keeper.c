@@ -11,8 +11,12 @@
 bool muster__channel_is_eligible(const muster_channel *channel,
                                  const muster__subchannel *subchannel)
 {
-    return subchannel->is_listed && subchannel->state == MUSTER_READY &&
-           !subchannel->is_ejected &&
+    bool may_serve =
+        muster__subchannel_is_unfit(subchannel)
+            ? muster__publisher_includes_unfit(channel)
+            : subchannel->state == MUSTER_READY && !subchannel->is_ejected;
+
+    return subchannel->is_listed && may_serve &&
            muster__priorities_is_active(channel,
                                         subchannel->endpoint->data.priority);
 }

@@ -162,20 +162,49 @@ static muster_balancer_update whole_list(const muster_testkit_balancer *kit)
     return update;
 }
 
-static size_t fill_view(const muster_testkit_balancer *kit,
-                        muster_backend *view)
+static bool may_serve(const muster_testkit_balancer *kit,
+                      const muster_backend *backend)
 {
     const bool ignores_health =
         (kit->root.class_->flags & MUSTER_BALANCER_IGNORES_HEALTH) != 0;
     const uint32_t obstacles =
         MUSTER_BACKEND_EJECTED |
         (ignores_health ? 0u : (uint32_t)MUSTER_BACKEND_UNHEALTHY);
+
+    return backend->connectivity == MUSTER_READY &&
+           (kit->includes_unfit || (backend->flags & obstacles) == 0);
+}
+
+/* The worst priority in the view: the best that has anything to serve, unless
+ * the policy chooses among them itself. */
+static uint32_t worst_priority(const muster_testkit_balancer *kit)
+{
+    uint32_t best = UINT32_MAX;
+
+    if ((kit->root.class_->flags & MUSTER_BALANCER_PRIORITY_AWARE) != 0) {
+        return UINT32_MAX;
+    }
+    for (size_t i = 0; i < kit->list.n; i++) {
+        const muster_backend *backend = &kit->backends[i];
+
+        if (may_serve(kit, backend) && backend->endpoint->priority < best) {
+            best = backend->endpoint->priority;
+        }
+    }
+    return best;
+}
+
+static size_t fill_view(const muster_testkit_balancer *kit,
+                        muster_backend *view)
+{
+    const uint32_t worst = worst_priority(kit);
     size_t n = 0;
 
     for (size_t i = 0; i < kit->list.n; i++) {
-        if (kit->backends[i].connectivity == MUSTER_READY &&
-            (kit->backends[i].flags & obstacles) == 0) {
-            view[n++] = kit->backends[i];
+        const muster_backend *backend = &kit->backends[i];
+
+        if (may_serve(kit, backend) && backend->endpoint->priority <= worst) {
+            view[n++] = *backend;
         }
     }
     return n;

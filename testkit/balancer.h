@@ -55,6 +55,7 @@ struct muster_testkit_balancer {
     uint64_t last_id;
     balancer_table *published; /* or NULL */
     atomic_bool needs_build;
+    bool includes_unfit; /* ejected and unhealthy ones are in the view, too */
     atomic_uint n_live_children;
     atomic_uint n_live_tables; /* of children */
     _Atomic uint64_t n_republished;

@@ -114,6 +114,14 @@ static void host_count(void *ctx, const char *name,
     }
 }
 
+static void host_include_unfit(void *ctx)
+{
+    muster_child *child = ctx;
+
+    check_driver(child, "include_unfit");
+    child->kit->includes_unfit = true;
+}
+
 /* ---- children ---- */
 
 static const muster_balancer_class *find_class(muster_testkit_balancer *kit,
@@ -253,4 +261,5 @@ const muster_balancer_host testkit_balancer_host = {
     .child_destroy = host_child_destroy,
     .log = host_log,
     .count = host_count,
+    .include_unfit = host_include_unfit,
 };

@@ -55,8 +55,9 @@ typedef struct muster_balancer_update {
 } muster_balancer_update;
 
 /* What a table is built from: the READY view, at least one unless the class
- * says PICKS_WHEN_EMPTY. Borrowed for the call; states stay valid as long as
- * the table. */
+ * says PICKS_WHEN_EMPTY. Those in it are READY, with no flags but after
+ * include_unfit(). Borrowed for the call; states stay valid as long as the
+ * table. */
 typedef struct muster_build_args {
     uint32_t struct_size;
     uint32_t backend_size;
@@ -168,6 +169,14 @@ typedef struct muster_balancer_host {
      * short nothing is counted. */
     void (*count)(void *ctx, const char *name, const muster_attribute *labels,
                   size_t n_labels, uint64_t delta);
+
+    /* Thread: control, inside create(). For good: the READY view has endpoints
+     * that are EJECTED or UNHEALTHY, too, while they are connected; the flags
+     * in build_args say which, and leaving those out is the caller's business.
+     * One that is in the view makes the channel READY, so it should be used
+     * when there is no other. A child's call is the parent's, which must hand
+     * such endpoints on. */
+    void (*include_unfit)(void *ctx);
 } muster_balancer_host;
 
 typedef struct muster_balancer_env {
