@@ -108,6 +108,14 @@ static inline void config_leave(config *self, const config *inner)
     self->status = inner->status;
 }
 
+/* For settings without a default. */
+static inline void config_require(config *self, const char *key)
+{
+    if (self->status == MUSTER_OK && config_get(self, key) == NULL) {
+        config_refuse(self, key, "given");
+    }
+}
+
 static inline void config_bool(config *self, const char *key, bool *ret_value)
 {
     const json_t *value = config_get(self, key);

@@ -66,6 +66,35 @@ static inline bool wrapper_try(config *settings, const char *key, size_t index,
     return status != MUSTER_NOTFOUND;
 }
 
+/* The same as wrapper_child(), and says which one it is: *ret_name is borrowed
+ * until config_close(). */
+static inline void wrapper_named_child(config *settings, const char *key,
+                                       const char *otherwise,
+                                       const muster_balancer_env *env,
+                                       muster_child **ret_child,
+                                       const char **ret_name)
+{
+    const json_t *list = config_get(settings, key);
+
+    if (settings->status != MUSTER_OK) {
+        return;
+    }
+    if (list == NULL) {
+        *ret_name = otherwise;
+        settings->status = env->host->child_create(env->ctx, otherwise, "{}",
+                                                   ret_child, settings->err);
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (wrapper_try(settings, key, i, env, ret_child)) {
+            *ret_name =
+                json_object_iter_key(json_object_iter(json_array_get(list, i)));
+            return;
+        }
+    }
+    config_refuse(settings, key, "a list with a policy that is known");
+}
+
 /* Makes the first policy of the list under key that there is, as gRFC A2 has
  * it; without that key, otherwise with its defaults. *ret_child stays as it is
  * when something is or was wrong. */
@@ -74,22 +103,9 @@ static inline void wrapper_child(config *settings, const char *key,
                                  const muster_balancer_env *env,
                                  muster_child **ret_child)
 {
-    const json_t *list = config_get(settings, key);
+    const char *name = NULL;
 
-    if (settings->status != MUSTER_OK) {
-        return;
-    }
-    if (list == NULL) {
-        settings->status = env->host->child_create(env->ctx, otherwise, "{}",
-                                                   ret_child, settings->err);
-        return;
-    }
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        if (wrapper_try(settings, key, i, env, ret_child)) {
-            return;
-        }
-    }
-    config_refuse(settings, key, "a list with a policy that is known");
+    wrapper_named_child(settings, key, otherwise, env, ret_child, &name);
 }
 
 /* ---- handing on ---- */
