@@ -22,4 +22,15 @@ extern const muster_balancer_class skeleton_priority;
 /* Weights from the load reports of the calls (gRFC A58). */
 extern const muster_balancer_class skeleton_load_report;
 
+/* Counts calls, over the child of its configuration:
+ *
+ *     {"label": "a", "step": 10, "childPolicy": [{"round_robin": {}}]}
+ *
+ * "step" is what each call adds to the state of its endpoint. */
+extern const muster_balancer_class skeleton_counting;
+
+/* What the instance of that label has counted of an endpoint of its list;
+ * UINT64_MAX: there is none. Thread: any, while the channel is open. */
+uint64_t skeleton_counted(const char *label, const char *address);
+
 #endif
