@@ -61,6 +61,16 @@ static void set_error_rate(const char *text)
     }
 }
 
+static void set_delay(const char *text)
+{
+    if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0') {
+        faults_set_delay(strtol(text, NULL, 10));
+        reply("OK");
+    } else {
+        reply("ERROR no delay in ms: %s", text);
+    }
+}
+
 static void tell_counts(void)
 {
     char text[256];
@@ -80,6 +90,8 @@ static void obey(const char *line)
         fail_health(words[1]);
     } else if (strcmp(words[0], "error-rate") == 0) {
         set_error_rate(words[1]);
+    } else if (strcmp(words[0], "delay") == 0) {
+        set_delay(words[1]);
     } else if (strcmp(words[0], "counts") == 0) {
         tell_counts();
     } else {

@@ -29,6 +29,9 @@ typedef struct wishes {
 static session *delayed; /* ordered by due */
 
 static _Atomic double error_rate = -1; /* by command; -1: the flag's */
+/* By command; negative: as the flag has it. Relaxed: it says nothing about
+ * other memory. */
+static atomic_long commanded_delay_ms = -1;
 
 /* ---- Metadata ---- */
 
@@ -118,11 +121,20 @@ static bool happens(long percent)
     return percent < 0 || draw() * 100 < (double)percent;
 }
 
-static long delay_of_flags(void)
+void faults_set_delay(long delay_ms)
+{
+    atomic_store_explicit(&commanded_delay_ms, delay_ms, memory_order_relaxed);
+}
+
+static long delay_of_server(void)
 {
     const long jitter_ms = chosen.delay_jitter_ms;
-    long delay_ms = chosen.delay_ms;
+    long delay_ms =
+        atomic_load_explicit(&commanded_delay_ms, memory_order_relaxed);
 
+    if (delay_ms < 0) {
+        delay_ms = chosen.delay_ms;
+    }
     if (jitter_ms > 0) {
         delay_ms += (long)(draw() * (double)(2 * jitter_ms + 1)) - jitter_ms;
     }
@@ -176,7 +188,7 @@ long faults_read(session *self)
     decide_status(self, &wished);
     return wished.delay_ms >= 0 && happens(wished.delay_percent)
                ? wished.delay_ms
-               : delay_of_flags();
+               : delay_of_server();
 }
 
 /* ---- Delays ---- */

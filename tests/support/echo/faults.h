@@ -33,6 +33,9 @@ void faults_set_error_rate(double rate);
 /* Sets how the call is to end. Returns the delay in ms. */
 long faults_read(session *self);
 
+/* What --delay-ms said is void from now on. Thread: any. */
+void faults_set_delay(long delay_ms);
+
 /* Keeps a call for so long; faults_resume() gives it to resume. */
 void faults_delay(session *self, long delay_ms);
 gpr_timespec faults_next_due(void);

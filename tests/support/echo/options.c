@@ -412,6 +412,8 @@ void options_read(int argc, char **argv)
                "  health STATUS [NAME]   sets it, and tells who watches\n"
                "  health-calls STATUS    health calls, also those that are "
                "open, end with this gRPC status; OK: no more\n"
+               "  delay MS               instead of --delay-ms, for calls that "
+               "come from now on\n"
                "  counts                 COUNTS calls=N failed=N ..., see "
                "counts.h"};
 
