@@ -45,7 +45,7 @@ void figure_print(const char *name, double value, const char *unit)
         printf("{\"name\": \"%s\", \"value\": %.4g, \"unit\": \"%s\"}\n", name,
                value, unit);
     } else {
-        printf("%-28s %10.4g %s\n", name, value, unit);
+        printf("%-40s %10.4g %s\n", name, value, unit);
     }
     (void)fflush(stdout);
 }
@@ -60,7 +60,7 @@ void figure_print_beside(const char *name, double value, const char *unit,
                "\"peer\": \"%s\", \"peer_value\": %.4g, \"ratio\": %.3g}\n",
                name, value, unit, peer, peer_value, ratio);
     } else {
-        printf("%-28s %10.4g %-6s %-14s %10.4g  ratio %.3g\n", name, value,
+        printf("%-40s %10.4g %-6s %-14s %10.4g  ratio %.3g\n", name, value,
                unit, peer, peer_value, ratio);
     }
     (void)fflush(stdout);

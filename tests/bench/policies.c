@@ -2,30 +2,114 @@
 /* What the policies' own part of a call costs, beside round_robin's:
  * policies [--json] [--quick]
  *
- * A pick and the end of its call by one thread, with nothing around them: the
- * processor time of the thread, best of many short rounds. "full_scan" looks at
- * every endpoint. */
+ * All that are compiled in. A pick, by a key of its own, and the end of its
+ * call by one thread, with nothing around them: the processor time of the
+ * thread, best of many short rounds. "full_scan" looks at every endpoint. */
+#include <muster/muster.h>
 #include <muster/plugin.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #include <bare_policy.h>
 
 #include "figure.h"
 
-const muster_plugin *muster_builtin_least_request(void);
-const muster_plugin *muster_builtin_p2c_ewma(void);
-const muster_plugin *muster_builtin_round_robin(void);
+#define PREFIX "balancer:"
 
-enum { N_ROUNDS = 25, N_SIZES = 3 };
+enum { N_ROUNDS = 100, N_SIZES = 3, N_KEYS = 1024, MAX_ENTRIES = 64 };
+
+/* A round: short, so that some of them are not interrupted. */
+#define ROUND_NS 500000
+#define MAX_CALLS 20000
 
 static const uint32_t sizes[N_SIZES] = {10, 1000, 100000};
 
+static char keys[N_KEYS][16];
+static muster_call_info infos[N_KEYS];
+
 typedef struct entry {
-    const char *name;
-    const muster_plugin *(*plugin)(void);
+    char name[64];
+    const muster_balancer_class *class_;
     const char *config;
-    uint64_t n_calls; /* a round */
-    uint32_t max_endpoints;
 } entry;
+
+typedef struct entries {
+    entry of[MAX_ENTRIES];
+    size_t n;
+} entries;
+
+/* ---- which ---- */
+
+static void add(entries *self, const char *name,
+                const muster_balancer_class *class_, const char *config)
+{
+    if (self->n < MAX_ENTRIES) {
+        entry *added = &self->of[self->n++];
+
+        (void)snprintf(added->name, sizeof added->name, "%s", name);
+        added->class_ = class_;
+        added->config = config;
+    }
+}
+
+/* A class under a further name has the same functions. */
+static void add_class(entries *self, const char *name)
+{
+    const muster_balancer_class *class_ = NULL;
+
+    if (muster_plugin_find_balancer(name, &class_, NULL) != MUSTER_OK ||
+        (self->n > 0 &&
+         self->of[self->n - 1].class_->create == class_->create)) {
+        return;
+    }
+    if (strcmp(name, "least_request") == 0) {
+        add(self, "least_request.full_scan", class_,
+            "{\"selectionMethod\": \"FULL_SCAN\"}");
+    }
+    add(self, name, class_, "{}");
+}
+
+typedef struct names {
+    char text[4096];
+    size_t length;
+} names;
+
+/* Nothing may be looked for in here. */
+static void note_plugin(void *arg, const muster_plugin_info *info)
+{
+    names *self = arg;
+    int n;
+
+    if (info->path[0] == '\0' && info->refusal == NULL) {
+        n = snprintf(self->text + self->length,
+                     sizeof self->text - self->length, "%s ", info->classes);
+        self->length += (size_t)n;
+        if (self->length >= sizeof self->text) {
+            abort();
+        }
+    }
+}
+
+static void find_all(entries *self)
+{
+    names found = {.length = 0};
+    char *rest = NULL;
+
+    if (muster_plugin_list(note_plugin, &found) != MUSTER_OK) {
+        abort();
+    }
+    for (char *word = strtok_r(found.text, " ", &rest); word != NULL;
+         word = strtok_r(NULL, " ", &rest)) {
+        if (strncmp(word, PREFIX, strlen(PREFIX)) == 0) {
+            add_class(self, word + strlen(PREFIX));
+        }
+    }
+}
+
+/* ---- how long ---- */
 
 static double thread_ns(void)
 {
@@ -40,51 +124,87 @@ static double round_ns(bare_policy *policy, uint64_t n_calls)
     double began_ns = thread_ns();
 
     for (uint64_t i = 0; i < n_calls; i++) {
-        uint32_t index = bare_policy_pick(policy, 0);
+        uint32_t index = bare_policy_place(policy, 0, &infos[i % N_KEYS]);
 
         bare_policy_done(policy, index, 300000 + (i & 0xffff));
     }
     return (thread_ns() - began_ns) / (double)n_calls;
 }
 
-static double best_ns(const entry *of, uint32_t n)
+static uint64_t calls_of_round(bare_policy *policy)
 {
-    bare_policy *policy =
-        bare_policy_create(of->plugin()->balancers[0], of->config, n);
-    double best = 0;
+    double n = ROUND_NS / round_ns(policy, 10);
 
-    for (int round = 0; round < N_ROUNDS; round++) {
-        double ns = round_ns(policy, figure_is_quick() ? 100 : of->n_calls);
-
-        best = round == 0 || ns < best ? ns : best;
+    if (figure_is_quick()) {
+        return 100;
     }
-    bare_policy_destroy(policy);
-    return best;
+    return n > MAX_CALLS ? MAX_CALLS : n < 1 ? 1 : (uint64_t)n;
+}
+
+typedef struct contest {
+    bare_policy *policy;
+    bare_policy *peer;
+    double ns; /* a call, the best round */
+    double peer_ns;
+} contest;
+
+static void keep_best(double *best, double ns)
+{
+    *best = *best == 0 || ns < *best ? ns : *best;
+}
+
+/* By turns, so that both have the same machine. */
+static void run(contest *self)
+{
+    const uint64_t n_calls = calls_of_round(self->policy);
+    const uint64_t n_peer_calls = calls_of_round(self->peer);
+    const int n_rounds = figure_is_quick() ? 1 : N_ROUNDS;
+
+    for (int round = 0; round < n_rounds; round++) {
+        keep_best(&self->ns, round_ns(self->policy, n_calls));
+        keep_best(&self->peer_ns, round_ns(self->peer, n_peer_calls));
+    }
+}
+
+/* One that does not do without settings is told of, and left out. */
+static void measure(const entry *of, uint32_t n,
+                    const muster_balancer_class *peer_class)
+{
+    muster_error err = {.code = MUSTER_OK};
+    contest both = {.policy = bare_policy_try(of->class_, of->config, n, &err)};
+    char name[96];
+
+    if (both.policy == NULL) {
+        (void)fprintf(stderr, "%s: %s\n", of->name, err.message);
+        return;
+    }
+    both.peer = bare_policy_create(peer_class, "{}", n);
+    run(&both);
+    (void)snprintf(name, sizeof name, "policy_ns.%s.%u", of->name, n);
+    figure_print_beside(name, both.ns, "ns", peer_class->name, both.peer_ns);
+    bare_policy_destroy(both.policy);
+    bare_policy_destroy(both.peer);
 }
 
 int main(int argc, char **argv)
 {
-    static const entry round_robin = {"round_robin", muster_builtin_round_robin,
-                                      "{}", 20000, UINT32_MAX};
-    static const entry entries[] = {
-        {"least_request", muster_builtin_least_request, "{}", 20000,
-         UINT32_MAX},
-        {"least_request.full_scan", muster_builtin_least_request,
-         "{\"selectionMethod\": \"FULL_SCAN\"}", 1000, 1000},
-        {"p2c_ewma", muster_builtin_p2c_ewma, "{}", 20000, UINT32_MAX},
-    };
+    static entries all;
+    const muster_balancer_class *round_robin = NULL;
 
     figure_init(&argc, argv);
-    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
-        for (int k = 0; k < N_SIZES && sizes[k] <= entries[i].max_endpoints;
-             k++) {
-            char name[64];
-
-            (void)snprintf(name, sizeof name, "policy_ns.%s.%u",
-                           entries[i].name, sizes[k]);
-            figure_print_beside(name, best_ns(&entries[i], sizes[k]), "ns",
-                                round_robin.name,
-                                best_ns(&round_robin, sizes[k]));
+    for (uint32_t i = 0; i < N_KEYS; i++) {
+        (void)snprintf(keys[i], sizeof keys[i], "user-%u", i);
+        infos[i].struct_size = (uint32_t)sizeof infos[i];
+        infos[i].hash_key = keys[i];
+    }
+    if (muster_plugin_find_balancer("round_robin", &round_robin, NULL) !=
+        MUSTER_OK) {
+        abort();
+    }
+    find_all(&all);
+    for (size_t i = 0; i < all.n; i++) {
+        for (int k = 0; k < N_SIZES; k++) {
+            measure(&all.of[i], sizes[k], round_robin);
         }
     }
     return EXIT_SUCCESS;
