@@ -30,7 +30,9 @@ static void end_call(world *self, uint32_t number, int status)
     call->end_ns = self->now_ns == 0 ? 1 : self->now_ns;
     call->is_lost = status != 0;
     if (call->server != FLEET_NOBODY) {
-        (void)client_advance(&self->clients[call->client], self->now_ns);
+        if (client_advance(&self->clients[call->client], self->now_ns)) {
+            world_publish_soon(self, call->client); /* who looks sees no more */
+        }
         tell(self, call, status);
     }
 }

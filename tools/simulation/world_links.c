@@ -32,6 +32,7 @@ void world_connect_wanted(world *self, uint32_t who)
             client_set_state(caller, server, MUSTER_CONNECTING);
             world_add(self, self->plan->connect_ns, EVENT_CONNECTED, who,
                       server);
+            world_publish_soon(self, who);
         } else if (!is_wanted && caller->states[server] == MUSTER_READY) {
             client_set_state(caller, server, MUSTER_IDLE);
             world_publish_soon(self, who);
