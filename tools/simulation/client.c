@@ -90,6 +90,7 @@ static muster_status set_list(client *self, const fleet_server *servers)
 
         if (!servers[i].is_listed) {
             self->states[i] = MUSTER_IDLE;
+            self->backoffs[i] = 0;
             continue;
         }
         write_address(addresses[self->n_listed], sizeof *addresses, i);
@@ -153,6 +154,23 @@ bool client_wants(const client *self, uint32_t server)
 {
     return muster_testkit_balancer_is_wanted(self->kit,
                                              index_of(self, server)) != 0;
+}
+
+bool client_is_failing(const client *self)
+{
+    size_t n_failing = 0;
+
+    for (size_t i = 0; i < self->n_listed; i++) {
+        uint32_t server = self->listed[i];
+
+        if (self->backoffs[server] > 0) {
+            n_failing++; /* until it is READY, however often it connects */
+        } else if (self->states[server] == MUSTER_READY ||
+                   client_wants(self, server)) {
+            return false;
+        }
+    }
+    return n_failing > 0 || (self->n_listed == 0 && !self->is_list_due);
 }
 
 void client_set_state(client *self, uint32_t server, muster_connectivity state)

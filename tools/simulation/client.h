@@ -39,6 +39,10 @@ muster_status client_publish(client *self, const fleet_server *servers,
 /* Whether server is in the list, and the policy wants it connected. */
 bool client_wants(const client *self, uint32_t server);
 
+/* Whether none of the list is READY, some have failed, and of the others none
+ * is on its way; or the list is empty. As the core judges a channel. */
+bool client_is_failing(const client *self);
+
 /* Sets it for the next client_publish(). */
 void client_set_state(client *self, uint32_t server, muster_connectivity state);
 

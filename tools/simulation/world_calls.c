@@ -148,6 +148,10 @@ static void place(world *self, uint32_t number)
         end_call(self, number, pick.status);
         return;
     }
+    if (pick.verdict == MUSTER_PICK_QUEUE && client_is_failing(caller)) {
+        end_call(self, number, UNAVAILABLE); /* calls are fail-fast */
+        return;
+    }
     fleet_list_add(&self->calls, &caller->parked, number);
     if (pick.verdict == MUSTER_PICK_CONNECT) {
         world_connect_wanted(self, call->client);
