@@ -361,6 +361,9 @@ muster_testkit_resolver_get(muster_testkit_resolver *kit)
     }
     kit->inbox.seen.n_timers = testkit_agenda_size(&kit->agenda);
     kit->inbox.seen.n_watches = kit->watches.n;
+    kit->inbox.seen.n_refused = atomic_load(&kit->n_refused);
+    kit->inbox.seen.refusal = or_empty(atomic_load(&kit->refusal));
+    kit->inbox.seen.n_late_calls = atomic_load(&kit->n_late);
     return &kit->inbox.seen;
 }
 

@@ -54,6 +54,9 @@ struct muster_testkit_resolver {
     atomic_uint n_outside; /* host calls by other threads */
     atomic_int broken;     /* a muster_status */
     _Atomic uint64_t n_broken;
+    _Atomic uint64_t n_refused;    /* reports and deltas with bad endpoints */
+    _Atomic(const char *) refusal; /* why, of the last; static, or NULL */
+    _Atomic uint64_t n_late;       /* host calls after stopped() */
     bool is_creating;
     bool is_stopping;
     bool is_finished; /* nothing of the plugin is left, or it was leaked */

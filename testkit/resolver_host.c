@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host tables that a resolver and its plugin call. */
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "resolver.h"
+
+/* The smallest structs that any ABI so far has had. */
+#define UPDATE_SIZE_MIN (offsetof(muster_update, flags) + sizeof(uint32_t))
+#define DELTA_SIZE_MIN (offsetof(muster_delta, n_removed) + sizeof(size_t))
 
 /* ---- the way in ---- */
 
@@ -21,13 +26,14 @@ static void note_outside(muster_testkit_resolver *kit)
     }
 }
 
-/* Whether a call may go on. After stopped() it is ignored; from another thread
- * it is a broken rule then, for free() may already have run. */
+/* Whether a call may go on. After stopped() it is ignored and counted; from
+ * another thread it is a broken rule then, for free() may already have run. */
 static bool is_open(testkit_resolver_caller *caller, const char *call)
 {
     if (!atomic_load(&caller->is_closed)) {
         return true;
     }
+    (void)atomic_fetch_add(&caller->kit->n_late, 1);
     if (!is_driver(caller->kit)) {
         testkit_violations_add(&caller->kit->violations,
                                "%s: %s() by another thread after stopped()",
@@ -67,22 +73,69 @@ static muster_status enter_driving(testkit_resolver_caller *caller,
     return enter(caller, call);
 }
 
+/* A call that no data from outside can explain. */
+static muster_status misused(testkit_resolver_caller *caller, const char *call,
+                             const char *what)
+{
+    testkit_violations_add(&caller->kit->violations, "%s: %s() %s",
+                           caller->name, call, what);
+    return MUSTER_INVAL;
+}
+
 /* ---- reports ---- */
 
-static muster_status check(const muster_endpoint *endpoints, size_t stride,
+static muster_status check(testkit_resolver_caller *caller, const char *call,
+                           const muster_endpoint *endpoints, size_t stride,
                            size_t n)
 {
-    if (n > 0 && (endpoints == NULL || stride < sizeof(const char *))) {
-        return MUSTER_INVAL;
+    if (n > 0 && endpoints == NULL) {
+        return misused(caller, call, "of endpoints at a null pointer");
+    }
+    if (n > 0 && (stride < sizeof(const char *) ||
+                  stride % alignof(muster_endpoint) != 0)) {
+        return misused(caller, call, "with an endpoint_size that is none");
+    }
+    if (n > UINT32_MAX) {
+        return misused(caller, call, "of more endpoints than memory holds");
     }
     for (size_t i = 0; i < n; i++) {
         muster_endpoint endpoint = testkit_copies_read(endpoints, stride, i);
+        const char *refusal = testkit_copies_refusal(&endpoint);
 
-        if (testkit_copies_refusal(&endpoint) != NULL) {
+        if (refusal != NULL) {
+            atomic_store(&caller->kit->refusal, refusal);
+            (void)atomic_fetch_add(&caller->kit->n_refused, 1);
             return MUSTER_INVAL;
         }
     }
     return MUSTER_OK;
+}
+
+static muster_status check_update(testkit_resolver_caller *caller,
+                                  const muster_update *update)
+{
+    if (update == NULL || update->struct_size < UPDATE_SIZE_MIN) {
+        return misused(caller, "report", "of an update without its fields");
+    }
+    return check(caller, "report", update->endpoints, update->endpoint_size,
+                 update->n_endpoints);
+}
+
+static muster_status check_delta(testkit_resolver_caller *caller,
+                                 const muster_delta *delta)
+{
+    muster_status status;
+
+    if (delta == NULL || delta->struct_size < DELTA_SIZE_MIN) {
+        return misused(caller, "report_delta", "of a delta without its fields");
+    }
+    status = check(caller, "report_delta", delta->upserted,
+                   delta->endpoint_size, delta->n_upserted);
+    if (status == MUSTER_OK) {
+        status = check(caller, "report_delta", delta->removed,
+                       delta->endpoint_size, delta->n_removed);
+    }
+    return status;
 }
 
 static muster_status put(testkit_resolver_caller *caller,
@@ -105,8 +158,7 @@ static muster_status host_report(void *ctx, const muster_update *update,
     testkit_inbox_item *item;
 
     if (status == MUSTER_OK) {
-        status = check(update->endpoints, update->endpoint_size,
-                       update->n_endpoints);
+        status = check_update(caller, update);
     }
     if (status != MUSTER_OK) {
         return status;
@@ -135,11 +187,7 @@ static muster_status host_report_delta(void *ctx, const muster_delta *delta,
     testkit_inbox_item *item;
 
     if (status == MUSTER_OK) {
-        status =
-            check(delta->upserted, delta->endpoint_size, delta->n_upserted);
-    }
-    if (status == MUSTER_OK) {
-        status = check(delta->removed, delta->endpoint_size, delta->n_removed);
+        status = check_delta(caller, delta);
     }
     if (status != MUSTER_OK) {
         return status;
@@ -213,6 +261,9 @@ static muster_status host_call_later(void *ctx, uint64_t delay_ms,
     uint64_t delay_ns =
         delay_ms > UINT64_MAX / 1000000 ? UINT64_MAX : delay_ms * 1000000;
 
+    if (status == MUSTER_OK && fn == NULL) {
+        return misused(caller, "call_later", "of no function");
+    }
     if (status == MUSTER_OK) {
         status = testkit_agenda_add(&caller->kit->agenda, caller, delay_ns, fn,
                                     arg, ret_timer);
@@ -262,6 +313,9 @@ static muster_status host_post(void *ctx, muster_task_fn fn, void *arg)
     testkit_resolver_caller *caller = ctx;
     muster_status status = enter(caller, "post");
 
+    if (status == MUSTER_OK && fn == NULL) {
+        return misused(caller, "post", "of no function");
+    }
     if (status == MUSTER_OK) {
         status =
             testkit_agenda_add(&caller->kit->agenda, caller, 0, fn, arg, NULL);

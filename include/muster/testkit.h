@@ -73,6 +73,10 @@ typedef struct muster_testkit_resolver_seen {
     const char *log_message;    /* of the last log(); else "" */
     uint64_t n_timers;          /* pending now, posts included */
     uint64_t n_watches;         /* descriptors watched now */
+    uint64_t n_refused;         /* reports and deltas of malformed endpoints:
+                                   those that were answered MUSTER_INVAL */
+    const char *refusal;        /* what was wrong with the last; else "" */
+    uint64_t n_late_calls;      /* after stopped(); they are ignored */
 } muster_testkit_resolver_seen;
 
 /* Calls the plugin's init() and the class's create(). *ret_kit is the caller's.

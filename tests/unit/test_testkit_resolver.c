@@ -402,6 +402,52 @@ Test(testkit_resolver, notices_a_timer_that_never_rests)
     muster_testkit_resolver_destroy(kit);
 }
 
+Test(testkit_resolver, notices_calls_without_what_they_need)
+{
+    muster_testkit_resolver *kit = make_kit();
+    const muster_resolver_host *host = script_now.env->host;
+    void *ctx = script_now.env->ctx;
+    muster_update update = {.struct_size = sizeof update, .n_endpoints = 1};
+
+    cr_expect_eq(host->report(ctx, NULL, NULL), MUSTER_INVAL);
+    cr_expect_eq(host->report(ctx, &update, NULL), MUSTER_INVAL);
+    cr_expect_eq(host->report_delta(ctx, NULL, NULL), MUSTER_INVAL);
+    cr_expect_eq(host->post(ctx, NULL, NULL), MUSTER_INVAL);
+    cr_expect_eq(host->call_later(ctx, 0, NULL, NULL, NULL), MUSTER_INVAL);
+    cr_expect_str_eq(muster_testkit_resolver_violations(kit),
+                     "script: report() of an update without its fields\n"
+                     "script: report() of endpoints at a null pointer\n"
+                     "script: report_delta() of a delta without its fields\n"
+                     "script: post() of no function\n"
+                     "script: call_later() of no function\n");
+    muster_testkit_resolver_destroy(kit);
+}
+
+Test(testkit_resolver, says_what_is_wrong_with_a_refused_report)
+{
+    muster_testkit_resolver *kit = make_kit();
+    const muster_endpoint endpoint = {.address = "a-name:80"};
+    const muster_testkit_resolver_seen *seen;
+
+    cr_expect_eq(muster_report(script_now.env, &endpoint, 1), MUSTER_INVAL);
+    seen = muster_testkit_resolver_get(kit);
+    cr_expect_eq(seen->n_refused, 1);
+    cr_expect(strstr(seen->refusal, "address"), "%s", seen->refusal);
+    muster_testkit_resolver_destroy(kit);
+}
+
+Test(testkit_resolver, counts_calls_after_stopped)
+{
+    muster_testkit_resolver *kit = make_kit();
+    const muster_endpoint endpoint = {.address = "10.0.0.1:80"};
+
+    cr_assert_eq(muster_testkit_resolver_stop(kit), MUSTER_OK);
+    cr_expect_eq(muster_testkit_resolver_get(kit)->n_late_calls, 0);
+    cr_expect_eq(muster_report(script_now.env, &endpoint, 1), MUSTER_CLOSED);
+    cr_expect_eq(muster_testkit_resolver_get(kit)->n_late_calls, 1);
+    muster_testkit_resolver_destroy(kit);
+}
+
 /* ---- the plugin as such ---- */
 
 typedef struct answer {
