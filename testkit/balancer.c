@@ -80,11 +80,12 @@ muster_testkit_balancer_create(const muster_testkit_balancer_options *options,
     return MUSTER_OK;
 }
 
-void muster_testkit_balancer_destroy(muster_testkit_balancer *kit)
+void muster_testkit_balancer_stop(muster_testkit_balancer *kit)
 {
-    if (kit == NULL) {
+    if (kit->is_finished) {
         return;
     }
+    kit->is_finished = true;
     testkit_child_table_destroy(&kit->root, kit->published);
     testkit_child_fini(&kit->root);
     if (atomic_load(&kit->n_live_children) > 0) {
@@ -95,6 +96,14 @@ void muster_testkit_balancer_destroy(muster_testkit_balancer *kit)
         testkit_violations_add(&kit->violations, "%s: left a child's table",
                                kit->root.class_->name);
     }
+}
+
+void muster_testkit_balancer_destroy(muster_testkit_balancer *kit)
+{
+    if (kit == NULL) {
+        return;
+    }
+    muster_testkit_balancer_stop(kit);
     testkit_violations_fini(&kit->violations);
     release(kit);
 }

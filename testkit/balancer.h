@@ -68,6 +68,7 @@ struct muster_testkit_balancer {
     uint64_t n_logs;            /* guarded by log_mutex */
     muster_testkit_balancer_seen seen;
     char *seen_log;
+    bool is_finished; /* nothing of the policy is left */
 };
 
 extern const muster_balancer_host testkit_balancer_host;

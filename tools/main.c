@@ -24,7 +24,8 @@ static const verb verbs[] = {
 #endif
     {"config", command_config, "check a gRPC service config"},
     {"simulate", command_simulate, "compare policies in virtual time"},
-    {"plugins", command_plugins, "list the resolvers and balancers there are"},
+    {"plugins", command_plugins,
+     "list, check and begin resolvers and balancers"},
     {"version", command_version, "show the versions of library and plugin ABI"},
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };

@@ -285,7 +285,11 @@ uint64_t muster_testkit_balancer_get_count(const muster_testkit_balancer *kit,
 const char *muster_testkit_balancer_violations(muster_testkit_balancer *kit);
 
 /* Destroys the table and the policy; checks that it left no child and no child
- * table. NULL is ignored. */
+ * table. After it only violations() and destroy() may be called. Again: does
+ * nothing. */
+void muster_testkit_balancer_stop(muster_testkit_balancer *kit);
+
+/* Stops if need be and releases kit. NULL is ignored. */
 void muster_testkit_balancer_destroy(muster_testkit_balancer *kit);
 
 /* ---- a transport that connects nothing ---- */
