@@ -78,6 +78,8 @@ static void show_size(balancer_life *life, size_t n)
     n_picked = balancer_life_pick(life, PICKS);
     balancer_life_advance(life, 1000);
     n_picked += balancer_life_pick(life, PICKS);
+    trial_take_violations(life->trial,
+                          muster_testkit_balancer_violations(life->kit));
     judge_picks(life->trial, n, (size_t)2 * PICKS, n_picked);
     endpoint_list_fini(&list);
 }
@@ -91,7 +93,8 @@ static void run_views(trial *self)
         return;
     }
     if (balancer_life_begin(&life, self)) {
-        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (size_t i = 0;
+             i < sizeof sizes / sizeof *sizes && !trial_is_over(self); i++) {
             show_size(&life, sizes[i]);
         }
         balancer_life_end(&life);

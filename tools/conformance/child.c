@@ -129,8 +129,10 @@ static void judge(trial_report *report, bool has_ended, int state,
 {
     bound(report);
     if (!has_ended) {
-        say(report, "%s does not return within %llu ms", report->step,
-            (unsigned long long)timeout_ms);
+        report->is_hung = true;
+        say(report,
+            "%s does not return within %llu ms; what follows is not run",
+            report->step, (unsigned long long)timeout_ms);
     } else if (WIFSIGNALED(state)) {
         say(report, "%s crashes: %s", report->step, strsignal(WTERMSIG(state)));
     } else if (report->result == TRIAL_SILENT || WEXITSTATUS(state) != 0) {

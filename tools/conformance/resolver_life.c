@@ -167,6 +167,18 @@ static void call_stop(resolver_life *self)
     }
 }
 
+static void take_late_calls(trial *self, muster_testkit_resolver *kit)
+{
+    uint64_t n_calls = muster_testkit_resolver_get(kit)->n_late_calls;
+
+    if (n_calls > 0) {
+        trial_fail(self,
+                   "it calls its host after stopped(), %llu times: free() may "
+                   "have run by then",
+                   (unsigned long long)n_calls);
+    }
+}
+
 static void take_refusals(resolver_life *self)
 {
     const muster_testkit_resolver_seen *seen =
@@ -177,12 +189,21 @@ static void take_refusals(resolver_life *self)
                    "%llu of its reports were refused, the last because %s",
                    (unsigned long long)seen->n_refused, seen->refusal);
     }
-    if (seen->n_late_calls > 0) {
-        trial_fail(self->trial,
-                   "it calls its host after stopped(), %llu times: free() may "
-                   "have run by then",
-                   (unsigned long long)seen->n_late_calls);
+}
+
+/* The last one that ended. Its host is still there, to notice calls by an
+ * instance that was freed. */
+static muster_testkit_resolver *retired;
+
+static void retire(resolver_life *self)
+{
+    if (retired != NULL) {
+        take_late_calls(self->trial, retired);
+        (void)muster_testkit_resolver_violations(retired);
+        muster_testkit_resolver_destroy(retired);
     }
+    retired = self->kit;
+    self->kit = NULL;
 }
 
 void resolver_life_end(resolver_life *self)
@@ -196,8 +217,8 @@ void resolver_life_end(resolver_life *self)
     trial_take_violations(self->trial,
                           muster_testkit_resolver_violations(self->kit));
     take_refusals(self);
-    muster_testkit_resolver_destroy(self->kit);
-    self->kit = NULL;
+    take_late_calls(self->trial, self->kit);
+    retire(self);
 }
 
 void resolver_life_run(trial *self, const target_parts *parts)

@@ -48,25 +48,26 @@ static void add_row(runner *self, const char *name, trial_report *report)
                   results[report->result], "detail", text_of(report->detail)));
 }
 
-/* What it came to. */
-static trial_result run_case(runner *self, const char *name)
+/* Whether it passed, or may be followed by those that do not rest on it. */
+static bool run_case(runner *self, const char *name, bool is_first)
 {
     trial_report *report = child_run(self->options, name);
-    trial_result result = TRIAL_SILENT;
+    bool can_go_on;
 
     if (report == NULL) {
         json_decref(self->rows);
         self->rows = NULL;
-        return TRIAL_SILENT;
+        return false;
     }
-    result = report->result;
+    can_go_on =
+        report->result == TRIAL_PASSED || (!is_first && !report->is_hung);
     add_row(self, name, report);
     if (strcmp(name, "load") == 0) {
         self->status = report->status;
         memcpy(self->classes, report->classes, sizeof self->classes);
     }
     child_release(report);
-    return result;
+    return can_go_on;
 }
 
 static bool is_wanted(const runner *self, const char *class_name,
@@ -90,14 +91,12 @@ static void run_class(runner *self, const char *class_name)
 
     for (size_t i = 0; cases[i].name != NULL && self->rows != NULL; i++) {
         char name[128];
-        trial_result result;
 
         if (!is_wanted(self, class_name, cases[i].name)) {
             continue;
         }
         (void)snprintf(name, sizeof name, "%s/%s", class_name, cases[i].name);
-        result = run_case(self, name);
-        if (i == 0 && result != TRIAL_PASSED) {
+        if (!run_case(self, name, i == 0)) {
             return;
         }
     }
@@ -108,7 +107,7 @@ json_t *runner_run(const runner_options *options, muster_status *ret_status)
     runner self = {.options = options, .rows = json_array()};
     char *rest = NULL;
 
-    if (run_case(&self, "load") == TRIAL_PASSED) {
+    if (run_case(&self, "load", true)) {
         for (char *word = strtok_r(self.classes, " ", &rest); word != NULL;
              word = strtok_r(NULL, " ", &rest)) {
             run_class(&self, word);

@@ -19,6 +19,7 @@ typedef enum trial_result {
  * the case may crash or hang at any moment. */
 typedef struct trial_report {
     trial_result result;
+    bool is_hung;                        /* it was ended by its time-out */
     muster_status status;                /* of loading the plugin */
     char step[128];                      /* what is being called: "start()" */
     char detail[768];                    /* one sentence */

@@ -3,10 +3,11 @@
 #include "usage.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <malloc.h>
 
 /* Less than any leak of a plugin's: what allocators do is not exact. */
-enum { NOISE_BYTES = 8 };
+enum { NOISE_BYTES = 8, LEAST_TIMES = 10 };
 
 typedef struct usage {
     uint64_t heap_bytes; /* 0 under a sanitizer, which has no mallinfo2() */
@@ -49,36 +50,59 @@ static usage measure_calm(unsigned n_threads)
     return now;
 }
 
-static usage run(trial *self, unsigned n_times, usage_fn fn, void *arg,
+/* As often as asked, unless that takes too long. */
+static usage run(trial *self, unsigned *n_times, usage_fn fn, void *arg,
                  const usage *before)
 {
-    for (unsigned i = 0; i < n_times && !trial_is_over(self); i++) {
+    uint64_t deadline_ms = trial_now_ms() + self->timeout_ms / 8;
+    unsigned n = 0;
+
+    while (n < *n_times && !trial_is_over(self) &&
+           trial_now_ms() < deadline_ms) {
         fn(self, arg);
+        n++;
     }
+    *n_times = n;
     return measure_calm(before->n_threads);
+}
+
+static void judge(trial *self, const char *what, const usage *from,
+                  const usage *to, unsigned n_times)
+{
+    if (to->n_fds > from->n_fds) {
+        trial_fail(self, "%s leaves a descriptor open: %u after %u times", what,
+                   to->n_fds - from->n_fds, n_times);
+    } else if (to->n_threads > from->n_threads) {
+        trial_fail(self, "%s leaves a thread behind: %u after %u times", what,
+                   to->n_threads - from->n_threads, n_times);
+    } else {
+        trial_fail(self, "%s leaves memory behind: %llu bytes each time", what,
+                   (unsigned long long)(to->heap_bytes - from->heap_bytes) /
+                       n_times);
+    }
+}
+
+static bool has_grown(const usage *from, const usage *to, unsigned n_times)
+{
+    return to->n_fds > from->n_fds || to->n_threads > from->n_threads ||
+           to->heap_bytes > from->heap_bytes + (uint64_t)n_times * NOISE_BYTES;
 }
 
 void usage_check(trial *self, const char *what, unsigned n_times, usage_fn fn,
                  void *arg)
 {
-    const usage none = {.n_threads = 1000};
-    usage warm = run(self, n_times / 2, fn, arg, &none);
-    usage middle = run(self, n_times, fn, arg, &warm);
-    usage end = run(self, n_times, fn, arg, &middle);
-    uint64_t least = (uint64_t)n_times * NOISE_BYTES;
+    const usage none = {.n_threads = UINT_MAX};
+    unsigned n_warm = n_times / 2;
+    unsigned n_first = n_times;
+    unsigned n_second = n_times;
+    usage warm = run(self, &n_warm, fn, arg, &none);
+    usage middle = run(self, &n_first, fn, arg, &warm);
+    usage end = run(self, &n_second, fn, arg, &middle);
 
-    if (middle.n_fds > warm.n_fds && end.n_fds > middle.n_fds) {
-        trial_fail(self, "%s leaves a descriptor open: %u after %u times", what,
-                   end.n_fds - warm.n_fds, 2 * n_times);
-    }
-    if (middle.n_threads > warm.n_threads && end.n_threads > middle.n_threads) {
-        trial_fail(self, "%s leaves a thread behind: %u after %u times", what,
-                   end.n_threads - warm.n_threads, 2 * n_times);
-    }
-    if (middle.heap_bytes > warm.heap_bytes + least &&
-        end.heap_bytes > middle.heap_bytes + least) {
-        trial_fail(self, "%s leaves memory behind: %llu bytes each time", what,
-                   (unsigned long long)(end.heap_bytes - middle.heap_bytes) /
-                       n_times);
+    /* Once is chance; too seldom tells nothing. */
+    if (n_first >= LEAST_TIMES && n_second >= LEAST_TIMES &&
+        has_grown(&warm, &middle, n_first) &&
+        has_grown(&middle, &end, n_second)) {
+        judge(self, what, &middle, &end, n_second);
     }
 }
