@@ -5,11 +5,11 @@
 #include <time.h>
 
 #include "changes.h"
-#include "child.h"
 #include "command.h"
 #include "duration.h"
 #include "listener.h"
 #include "model.h"
+#include "on_change.h"
 #include "options.h"
 
 typedef struct watching {
@@ -180,7 +180,7 @@ static const char *type_of(const answer *got)
 static exit_code run_command(const watching *self, const answer *got,
                              json_t *document)
 {
-    const child_event event = {type_of(got), self->target, self->sequence};
+    const on_change_event event = {type_of(got), self->target, self->sequence};
     json_t *endpoints =
         got->type == MUSTER_WATCH_LIST ? got->endpoints : self->endpoints;
 
@@ -190,7 +190,7 @@ static exit_code run_command(const watching *self, const answer *got,
                                               : json_incref(endpoints)) != 0) {
         return command_fail(EXIT_CODE_FAILURE, self->target, "out of memory");
     }
-    return child_run(self->command, document, &event);
+    return on_change_run(self->command, document, &event);
 }
 
 static exit_code show(watching *self, const answer *got)

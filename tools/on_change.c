@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "child.h"
+#include "on_change.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@ static int file_of(const json_t *document)
     return fd;
 }
 
-static bool set_environment(const child_event *event)
+static bool set_environment(const on_change_event *event)
 {
     char sequence[24];
 
@@ -69,8 +69,8 @@ static void await(const char *name, pid_t child)
     }
 }
 
-exit_code child_run(char *const *command, const json_t *document,
-                    const child_event *event)
+exit_code on_change_run(char *const *command, const json_t *document,
+                        const on_change_event *event)
 {
     int input = file_of(document);
     pid_t child = 0;
