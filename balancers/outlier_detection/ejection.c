@@ -36,7 +36,7 @@ const outlier_record *outlier_roster_find(const outlier_roster *self,
     return known(self, backend);
 }
 
-/* One that had left and came back with its connection may still be ejected. */
+/* It may be ejected by somebody who is gone. */
 static outlier_record begin(const outlier_roster *self,
                             const muster_backend *backend)
 {
@@ -49,7 +49,9 @@ static outlier_record begin(const outlier_roster *self,
     return (outlier_record){.id = backend->id, .counts = backend->state};
 }
 
-static void forget_all(outlier_roster *self)
+/* Whoever is still ejected leaves: for a parent that gives it to another child,
+ * it must not stay so. An id that left the channel's list is ignored. */
+static void let_go(outlier_roster *self)
 {
     const muster_balancer_env *env = self->env;
 
@@ -62,8 +64,21 @@ static void forget_all(outlier_roster *self)
     self->records = NULL;
     self->n = 0;
     self->n_ejected = 0;
-    env->host->log(env->ctx, MUSTER_LOG_ERROR,
-                   "out of memory: detects no outliers in this list");
+}
+
+/* What is known of it, which moves; else nothing. */
+static outlier_record take_over(outlier_roster *self,
+                                const muster_backend *backend)
+{
+    outlier_record *old = known(self, backend);
+    outlier_record record;
+
+    if (old == NULL) {
+        return begin(self, backend);
+    }
+    record = *old;
+    old->is_ejected = false;
+    return record;
 }
 
 void outlier_roster_update(outlier_roster *self,
@@ -74,20 +89,19 @@ void outlier_roster_update(outlier_roster *self,
     size_t n_ejected = 0;
 
     if (records == NULL) {
-        forget_all(self);
+        let_go(self);
+        self->env->host->log(self->env->ctx, MUSTER_LOG_ERROR,
+                             "out of memory: detects no outliers in this list");
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        const muster_backend *backend = outlier_backend_at(update, i);
-        const outlier_record *old = known(self, backend);
-
-        records[i] = old != NULL ? *old : begin(self, backend);
+        records[i] = take_over(self, outlier_backend_at(update, i));
         n_ejected += records[i].is_ejected;
     }
     for (size_t i = 0; i < n; i++) { /* now that the old places are read */
         records[i].counts->place = (uint32_t)i;
     }
-    free(self->records);
+    let_go(self);
     self->records = records;
     self->n = n;
     self->n_ejected = n_ejected;
@@ -95,7 +109,7 @@ void outlier_roster_update(outlier_roster *self,
 
 void outlier_roster_fini(outlier_roster *self)
 {
-    free(self->records);
+    let_go(self);
 }
 
 /* ---- ejection ---- */

@@ -36,6 +36,7 @@ typedef struct outlier_roster {
 void outlier_roster_update(outlier_roster *self,
                            const muster_balancer_update *update);
 
+/* Takes everybody back. */
 void outlier_roster_fini(outlier_roster *self);
 
 /* The record of a backend that outlier_roster_update() has seen, or NULL. */

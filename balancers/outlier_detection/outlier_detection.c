@@ -92,8 +92,8 @@ static void outlier_destroy(void *policy)
 {
     outlier_detection *self = policy;
 
-    self->base.env.host->child_destroy(self->base.child);
     outlier_roster_fini(&self->roster);
+    self->base.env.host->child_destroy(self->base.child);
     free(self);
 }
 
