@@ -437,10 +437,14 @@ const muster__policy *muster__publisher_builder(const muster_channel *channel)
     return build != NULL ? build->policy : NULL;
 }
 
+/* First it is not wanted any more: what it says of ejections at its end is for
+ * nobody. */
 void muster__publisher_close(muster_channel *channel)
 {
+    muster__policy *policy = channel->publisher.policy;
+
     muster__policy_unref(channel->publisher.former);
     channel->publisher.former = NULL;
-    muster__policy_unref(channel->publisher.policy);
     channel->publisher.policy = NULL;
+    muster__policy_unref(policy);
 }
