@@ -237,7 +237,7 @@ Test(slow_start, lets_weights_alone_when_all_are_warm)
     muster_testkit_balancer *kit = create("{" MINUTE OVER_SPY "}");
 
     policy_test_ready(kit, weights, 3);
-    (void)muster_testkit_balancer_advance(kit, 60000);
+    (void)muster_testkit_balancer_advance(kit, 61000);
     cr_expect_eq(memcmp(built, weights, sizeof weights), 0);
     policy_test_publish(kit);
     cr_expect_eq(memcmp(told, weights, sizeof weights), 0);
