@@ -2,6 +2,8 @@
 /* A scenario played with one policy after the other. */
 #include "comparison.h"
 
+#include <muster/testkit.h>
+
 #include <stdlib.h>
 
 #include "plot.h"
@@ -9,18 +11,39 @@
 
 /* ---- which policies ---- */
 
-/* Names for all there are; an alias only repeats another's row. */
+/* An alias only repeats another's row. */
+static bool is_alias(const policies *known, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (known->classes[k]->create == known->classes[i]->create) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Such a policy is played when it is asked for. */
+static bool needs_settings(const policies *known, size_t i)
+{
+    const muster_testkit_balancer_options options = {
+        .struct_size = (uint32_t)sizeof options,
+        .policy = known->classes[i],
+        .children = known->classes,
+        .n_children = (uint32_t)known->n};
+    muster_testkit_balancer *kit = NULL;
+    muster_status status = muster_testkit_balancer_create(&options, &kit, NULL);
+
+    muster_testkit_balancer_destroy(kit);
+    return status == MUSTER_INVAL;
+}
+
+/* All that a scenario without settings can compare. */
 static json_t *name_all(const policies *known)
 {
     json_t *names = json_array();
 
     for (size_t i = 0; i < known->n; i++) {
-        bool is_alias = false;
-
-        for (size_t k = 0; k < i && !is_alias; k++) {
-            is_alias = known->classes[k]->create == known->classes[i]->create;
-        }
-        if (!is_alias) {
+        if (!is_alias(known, i) && !needs_settings(known, i)) {
             (void)json_array_append_new(names,
                                         json_string(known->classes[i]->name));
         }
