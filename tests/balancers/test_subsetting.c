@@ -307,7 +307,7 @@ Test(subsetting, at_random_gives_the_child_the_order_of_the_hashes)
         bits = wanted(kit);
         cr_assert_eq(count_bits(bits), 1);
         for (int i = 0; i < 4; i++) {
-            counts[i] += bits >> i & 1;
+            counts[i] += (bits >> i & 1) != 0;
         }
         policy_test_destroy(kit);
     }
