@@ -55,7 +55,8 @@ static void remove_servers(fleet *self, uint32_t n)
         uint32_t at = below(&self->random, self->n_servers);
 
         self->n_servers--;
-        strcpy(self->addresses[at], self->addresses[self->n_servers]);
+        memmove(self->addresses[at], self->addresses[self->n_servers],
+                sizeof self->addresses[at]);
     }
 }
 
