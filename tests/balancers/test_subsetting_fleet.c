@@ -229,8 +229,8 @@ static void check_balanced(const row *of, const effect *first,
 
     cr_expect_geq(first->least, 100 * floor(mean) / mean - 1e-9);
     cr_expect_leq(first->most, 100 * ceil(mean) / mean + 1e-9);
-    cr_expect_geq(then->least, 100 - slack - 200 / mean);
-    cr_expect_leq(then->most, 100 + slack + 200 / mean);
+    cr_expect_geq(then->least, 100 - slack - 100 / mean);
+    cr_expect_leq(then->most, 100 + slack + 100 / mean);
 }
 
 Test(subsetting_fleet, moves_few_connections, .timeout = 300)
