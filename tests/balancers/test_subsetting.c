@@ -288,8 +288,7 @@ Test(subsetting, at_random_depends_on_nothing_but_the_seed_and_the_addresses)
     policy_test_destroy(other);
 }
 
-/* XXH64 of the first address by the seed, which is the first random number;
- * pick_first then takes the least of them (gRFC A68: sorted by hash). */
+/* gRFC A68: sorted by hash, so that pick_first takes any of them first. */
 Test(subsetting, at_random_gives_the_child_the_order_of_the_hashes)
 {
     unsigned counts[4] = {0};
