@@ -5,10 +5,10 @@
 #define MUSTER_TESTS_LEARNING_TEST_H
 
 #include "policy_test.h"
-#include "queue_model.h"
+#include "simulated.h"
 
 #include <pthread.h>
-#include <scenarios/four_endpoints.h>
+#include <stdio.h>
 
 /* ---- calls ---- */
 
@@ -111,33 +111,23 @@ static inline void learning_call_from_threads(muster_testkit_balancer *kit)
 
 /* ---- the scenario ---- */
 
-static inline double learning_service_ns(const void *arg, uint32_t server,
-                                         uint64_t *random)
-{
-    const uint32_t *n_slow = arg;
-    double ns = FOUR_ENDPOINTS_SERVICE_NS +
-                FOUR_ENDPOINTS_SPREAD_NS * (2 * queue_model_random(random) - 1);
-
-    return server < *n_slow ? ns + FOUR_ENDPOINTS_SLOW_NS : ns;
-}
-
-/* The first n_slow of the four are slow. */
-static inline queue_results
+/* By which policies that learn are judged (after the table of
+ * apache/brpc#3340): four endpoints, the first n_slow of them slow, each
+ * serving any number of calls at a time, as servers that wait rather than
+ * compute do. */
+static inline simulated
 learning_four_endpoints(const muster_balancer_class *policy, const char *config,
-                        uint32_t n_slow)
+                        unsigned n_slow)
 {
-    const queue_model model = {.calls_per_s = FOUR_ENDPOINTS_CALLS_PER_S,
-                               .n_calls = FOUR_ENDPOINTS_CALLS,
-                               .service_ns = learning_service_ns,
-                               .arg = &n_slow,
-                               .seed = 1};
-    muster_testkit_balancer *kit = policy_test_create(policy, config, 1);
-    queue_results results;
+    char text[512];
 
-    policy_test_ready(kit, NULL, FOUR_ENDPOINTS_N);
-    results = queue_model_run(&model, kit);
-    policy_test_destroy(kit);
-    return results;
+    (void)snprintf(
+        text, sizeof text,
+        "{\"rate\": 4000, \"durationS\": 100, \"endpoints\": ["
+        "{\"count\": %u, \"serviceMs\": 0.3, \"spread\": 0.3, \"extraMs\": 5},"
+        "{\"count\": %u, \"serviceMs\": 0.3, \"spread\": 0.3}]}",
+        n_slow, 4 - n_slow);
+    return simulated_play(policy, config, text);
 }
 
 #endif

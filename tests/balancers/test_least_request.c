@@ -335,30 +335,18 @@ Test(least_request, picks_what_the_call_has_not_tried)
 
 /* ---- figures ---- */
 
-static double exponential_ns(const void *arg, uint32_t server, uint64_t *random)
-{
-    (void)arg;
-    (void)server;
-    return queue_model_exponential(1e6, random);
-}
-
 /* The mean time in the system, in mean service times, of 100 servers with one
  * queue each at nine tenths of what they can do. */
-static double mean_at_90_percent(const char *config, size_t n_calls)
+static double mean_at_90_percent(const char *config, double duration_s)
 {
-    const queue_model model = {.has_queues = true,
-                               .calls_per_s = 90000,
-                               .n_calls = n_calls,
-                               .n_ignored = n_calls / 10,
-                               .service_ns = exponential_ns,
-                               .seed = 1};
-    muster_testkit_balancer *kit = policy_test_create(policy(), config, 1);
-    queue_results results;
+    char text[256];
 
-    policy_test_ready(kit, NULL, 100);
-    results = queue_model_run(&model, kit);
-    policy_test_destroy(kit);
-    return results.mean_ns / 1e6;
+    (void)snprintf(text, sizeof text,
+                   "{\"rate\": 90000, \"durationS\": %g, \"endpoints\": ["
+                   "{\"count\": 100, \"serviceMs\": 1, \"slots\": 1,"
+                   " \"distribution\": \"exponential\"}]}",
+                   duration_s);
+    return simulated_play(policy(), config, text).mean_ms;
 }
 
 /* 2.646 is what many simulations of 100 servers give; with ever more servers it
@@ -366,7 +354,7 @@ static double mean_at_90_percent(const char *config, size_t n_calls)
  * Balancing"). */
 Test(least_request, waits_as_long_as_two_choices_should)
 {
-    double mean = mean_at_90_percent(NULL, 1000000);
+    double mean = mean_at_90_percent(NULL, 11);
 
     cr_expect_gt(mean, 2.646 * 0.98, "%f", mean);
     cr_expect_lt(mean, 2.646 * 1.02, "%f", mean);
@@ -375,22 +363,27 @@ Test(least_request, waits_as_long_as_two_choices_should)
 /* Of the shortest of all queues, likewise: 1.069. */
 Test(least_request, waits_as_short_as_can_be_by_full_scan)
 {
-    double mean = mean_at_90_percent(SCAN, 200000);
+    double mean = mean_at_90_percent(SCAN, 2.2);
 
     cr_expect_gt(mean, 1.069 * 0.98, "%f", mean);
     cr_expect_lt(mean, 1.069 * 1.02, "%f", mean);
 }
 
 /* Fast by slow latency is 0.3 by 5.3 ms. */
+static void expect_little(const simulated *results, size_t server)
+{
+    cr_expect_leq((double)results->placed[server],
+                  1.5 * 0.3 / 5.3 * (double)results->n_calls);
+}
+
 Test(least_request, gives_a_slow_endpoint_little)
 {
-    const double most = 1.5 * 0.3 / 5.3 * FOUR_ENDPOINTS_CALLS;
-    queue_results one_slow = learning_four_endpoints(policy(), NULL, 1);
-    queue_results two_slow = learning_four_endpoints(policy(), SCAN, 2);
+    simulated one_slow = learning_four_endpoints(policy(), NULL, 1);
+    simulated two_slow = learning_four_endpoints(policy(), SCAN, 2);
 
-    cr_expect_leq((double)one_slow.n_calls[0], most);
-    cr_expect_leq((double)two_slow.n_calls[0], most);
-    cr_expect_leq((double)two_slow.n_calls[1], most);
+    expect_little(&one_slow, 0);
+    expect_little(&two_slow, 0);
+    expect_little(&two_slow, 1);
 }
 
 /* ---- settings ---- */

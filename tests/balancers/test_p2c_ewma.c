@@ -413,23 +413,23 @@ Test(p2c_ewma, shuns_one_slow_endpoint_of_four)
 {
     const muster_balancer_class *round_robin =
         muster_builtin_round_robin()->balancers[0];
-    queue_results slow = learning_four_endpoints(round_robin, NULL, 1);
-    queue_results ours = learning_four_endpoints(policy(), NULL, 1);
+    simulated slow = learning_four_endpoints(round_robin, NULL, 1);
+    simulated ours = learning_four_endpoints(policy(), NULL, 1);
 
-    cr_expect_leq(ours.p99_ns, slow.p99_ns / 10);
-    cr_expect_leq(ours.n_calls[0], FOUR_ENDPOINTS_CALLS / 1000);
+    cr_expect_leq(ours.p99_ms, slow.p99_ms / 10);
+    cr_expect_leq(ours.placed[0], ours.n_calls / 1000);
 }
 
 Test(p2c_ewma, shuns_two_slow_endpoints_of_four)
 {
-    queue_results one_slow = learning_four_endpoints(policy(), NULL, 1);
-    queue_results two_slow = learning_four_endpoints(policy(), NULL, 2);
-    queue_results no_redraw =
+    simulated one_slow = learning_four_endpoints(policy(), NULL, 1);
+    simulated two_slow = learning_four_endpoints(policy(), NULL, 2);
+    simulated no_redraw =
         learning_four_endpoints(policy(), "{\"redraws\": 0}", 2);
 
-    cr_expect_leq(two_slow.p99_ns, 1.2 * one_slow.p99_ns);
+    cr_expect_leq(two_slow.p99_ms, 1.2 * one_slow.p99_ms);
     /* One in six pairs is of slow ones only: this is what redraws are for. */
-    cr_expect_geq(no_redraw.p99_ns, 10 * one_slow.p99_ns);
+    cr_expect_geq(no_redraw.p99_ms, 10 * one_slow.p99_ms);
 }
 
 /* 90 slow of 100: some of the first pairs are slow ones, and no redraw sees all
