@@ -22,7 +22,9 @@
 typedef struct group {
     struct group *next; /* the one made before */
     muster_child *child;
-    uint32_t number; /* from 0, in the order in which they were made */
+    uint32_t number;    /* from 0, in the order in which they were made */
+    bool is_in_panic;   /* health and ejection are disregarded */
+    bool is_told_panic; /* its child knows */
 } group;
 
 /* What the state of an endpoint begins with. update() writes what build() and
@@ -299,30 +301,65 @@ groups_part_of(const groups_division *division, uint32_t number)
 
 /* ---- telling the children ---- */
 
+static inline bool groups_is_connected(const muster_backend *backend)
+{
+    return backend->connectivity == MUSTER_READY ||
+           (backend->flags & MUSTER_BACKEND_UNHEALTHY) != 0;
+}
+
+/* A filter: in a panic the child is to know nothing of health and ejection. */
+static inline bool groups_present(const void *arg, const group *of,
+                                  muster_backend *backend)
+{
+    (void)arg;
+    if (of->is_in_panic && groups_is_connected(backend)) {
+        backend->connectivity = MUSTER_READY;
+        backend->flags = 0;
+    }
+    return true;
+}
+
 /* Gives each child its part. Thread: control. */
-static inline void groups_update(groups *self,
-                                 const muster_balancer_update *update,
-                                 groups_filter filter, const void *arg)
+static inline void groups_tell(groups *self,
+                               const muster_balancer_update *update)
 {
     groups_division division = {NULL, NULL, NULL, NULL};
 
     if (groups_divide(&division, update->backends, update->backend_size,
-                      update->n_backends, self->n, filter, arg)) {
+                      update->n_backends, self->n, groups_present, NULL)) {
         for (group *of = self->newest; of != NULL; of = of->next) {
             const muster_balancer_update part =
                 groups_part_of(&division, of->number);
 
+            of->is_told_panic = of->is_in_panic;
             self->env.host->child_update(of->child, &part);
         }
     } /* out of memory: the next update tells it */
     groups_division_fini(&division);
 }
 
+/* Whether each child knows of its panic. */
+static inline bool groups_are_told(const groups *self)
+{
+    bool is_all = true;
+
+    for (const group *of = self->newest; of != NULL; of = of->next) {
+        is_all &= of->is_told_panic == of->is_in_panic;
+    }
+    return is_all;
+}
+
+static inline void groups_set_all(uint8_t *wanted, uint8_t value, size_t n)
+{
+    for (size_t i = 0; i < n; i++) { /* there may be no array for none */
+        wanted[i] = value;
+    }
+}
+
 /* Asks each child; none is wanted of a group that is not in use. When memory is
  * short everything is. Thread: control. */
 static inline void groups_want(groups *self,
                                const muster_balancer_update *update,
-                               groups_filter filter, const void *arg,
                                bool (*is_in_use)(const group *of),
                                uint8_t *ret_wanted)
 {
@@ -331,13 +368,13 @@ static inline void groups_want(groups *self,
 
     if (wanted == NULL ||
         !groups_divide(&division, update->backends, update->backend_size,
-                       update->n_backends, self->n, filter, arg)) {
-        memset(ret_wanted, 1, update->n_backends);
+                       update->n_backends, self->n, groups_present, NULL)) {
+        groups_set_all(ret_wanted, 1, update->n_backends);
         free(wanted);
         groups_division_fini(&division);
         return;
     }
-    memset(ret_wanted, 0, update->n_backends);
+    groups_set_all(ret_wanted, 0, update->n_backends);
     for (group *of = self->newest; of != NULL; of = of->next) {
         const muster_balancer_update part =
             groups_part_of(&division, of->number);

@@ -134,6 +134,47 @@ static inline muster_status groups_build(groups *self, const groups_plan *plan,
     return status;
 }
 
+static inline const groups_share *groups_share_of(const groups_plan *plan,
+                                                  const group *of)
+{
+    for (uint32_t i = 0; i < plan->n; i++) {
+        if (plan->shares[i].of == of) {
+            return &plan->shares[i];
+        }
+    }
+    return NULL;
+}
+
+/* A filter for groups_build_as_planned(): takes unfit endpoints out, but those
+ * of groups that take them, whose children are to see nothing unfit in them. */
+static inline bool groups_is_fit(const void *plan, const group *of,
+                                 muster_backend *backend)
+{
+    const groups_share *share = groups_share_of(plan, of);
+
+    if (share != NULL && share->takes_unfit) {
+        backend->flags = 0;
+    }
+    return backend->flags == 0;
+}
+
+/* A table by the plan of now. Thread: build's. */
+static inline muster_status
+groups_build_as_planned(groups *self, const muster_build_args *args,
+                        groups_filter filter, void **ret_table,
+                        muster_error *err)
+{
+    groups_plan *plan = groups_copy_plan(self);
+    muster_status status;
+
+    if (plan == NULL) {
+        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    }
+    status = groups_build(self, plan, args, filter, ret_table, err);
+    free(plan);
+    return status;
+}
+
 /* ---- calls. Thread: any ---- */
 
 /* The part that gets number, which is below the table's total. */

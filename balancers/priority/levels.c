@@ -114,8 +114,9 @@ static level *find_or_add(levels *self, uint32_t priority)
 /* What a level was is nothing to the priority that it is for next. */
 static void forget(level *of)
 {
-    const group kept = of->group;
+    group kept = of->group;
 
+    kept.is_in_panic = false;
     memset(of, 0, sizeof *of);
     of->group = kept;
 }
@@ -179,12 +180,6 @@ static uint32_t *kind_of(const levels *self, level_counts *counts,
                : &counts->late;
 }
 
-static bool is_connected(const muster_backend *backend)
-{
-    return backend->connectivity == MUSTER_READY ||
-           (backend->flags & MUSTER_BACKEND_UNHEALTHY) != 0;
-}
-
 static void note_want(const levels *self, level_endpoint *endpoint,
                       bool is_wanted)
 {
@@ -218,7 +213,7 @@ static void count(levels *self, const muster_balancer_update *update,
         }
         level_counts *counts = &level_of(of)->counts;
         counts->listed++;
-        counts->connected += is_connected(backend) ? 1 : 0;
+        counts->connected += groups_is_connected(backend) ? 1 : 0;
         (*kind_of(self, counts, endpoint, backend))++;
     }
 }
@@ -366,36 +361,6 @@ static void arm_next(levels *self, const muster_balancer_update *update)
 
 /* ---- the class's functions ---- */
 
-/* In a panic the child is to know nothing of health and ejection. */
-static bool present(const void *arg, const group *of, muster_backend *backend)
-{
-    (void)arg;
-    if (((const level *)(const void *)of)->is_in_panic &&
-        is_connected(backend)) {
-        backend->connectivity = MUSTER_READY;
-        backend->flags = 0;
-    }
-    return true;
-}
-
-static void tell_children(levels *self, const muster_balancer_update *update)
-{
-    groups_update(&self->groups, update, present, NULL);
-    for (uint32_t i = 0; i < self->n; i++) {
-        self->items[i]->is_told_panic = self->items[i]->is_in_panic;
-    }
-}
-
-static bool is_told(const levels *self)
-{
-    bool is_all = true;
-
-    for (uint32_t i = 0; i < self->n; i++) {
-        is_all &= self->items[i]->is_told_panic == self->items[i]->is_in_panic;
-    }
-    return is_all;
-}
-
 /* One step: what each level is like, and what follows. */
 static bool step(levels *self, const muster_balancer_update *update,
                  const uint8_t *wanted)
@@ -414,7 +379,7 @@ void muster__levels_update(void *policy, const muster_balancer_update *update)
     if (!self->was_asked) { /* what is wanted decides, where it is asked */
         (void)step(self, update, NULL);
     }
-    tell_children(self, update);
+    groups_tell(&self->groups, update);
 }
 
 /* What the children want tells which levels connect, and so which levels are in
@@ -429,11 +394,10 @@ void muster__levels_want(void *policy, const muster_balancer_update *update,
     self->now_ns = self->groups.env.host->now_ns(self->groups.env.ctx);
     has_changed = stop_retired(self);
     for (uint32_t i = 0; i <= self->n + 1; i++) {
-        groups_want(&self->groups, update, present, NULL, is_in_use,
-                    ret_wanted);
+        groups_want(&self->groups, update, is_in_use, ret_wanted);
         has_changed = step(self, update, ret_wanted);
-        if (!is_told(self)) {
-            tell_children(self, update);
+        if (!groups_are_told(&self->groups)) {
+            groups_tell(&self->groups, update);
             has_changed = true;
         }
         if (!has_changed) {

@@ -27,10 +27,8 @@ typedef struct level {
     bool is_item;              /* it has endpoints */
     bool is_started;           /* its endpoints are connected as it likes */
     bool has_come;             /* READY or IDLE after it last failed */
-    bool is_in_panic;
-    bool is_told_panic;   /* its child has been told so */
-    uint64_t deadline_ns; /* the failover timer; 0: it does not run */
-    uint64_t stops_ns;    /* is no more in use then; 0: a better one is not */
+    uint64_t deadline_ns;      /* the failover timer; 0: it does not run */
+    uint64_t stops_ns; /* is no more in use then; 0: a better one is not */
 } level;
 
 /* An endpoint's state. */

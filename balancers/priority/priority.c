@@ -94,16 +94,7 @@ static muster_status priority_create(const muster_balancer_env *env,
 static muster_status priority_build(void *policy, const muster_build_args *args,
                                     void **ret_table, muster_error *err)
 {
-    groups *self = policy;
-    groups_plan *plan = groups_copy_plan(self);
-    muster_status status;
-
-    if (plan == NULL) {
-        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
-    }
-    status = groups_build(self, plan, args, NULL, ret_table, err);
-    free(plan);
-    return status;
+    return groups_build_as_planned(policy, args, NULL, ret_table, err);
 }
 
 static const muster_balancer_class priority_class = {

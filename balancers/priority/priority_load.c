@@ -66,13 +66,13 @@ static void tell_of_panic(const priority_load *self, const level *of)
     char text[128];
 
     (void)snprintf(text, sizeof text,
-                   of->is_in_panic
+                   of->group.is_in_panic
                        ? "priority %u is in panic: %u of %u are healthy"
                        : "priority %u is out of panic: %u of %u are healthy",
                    of->priority, of->counts.healthy, n_known(&of->counts));
     self->levels.groups.env.host->log(
         self->levels.groups.env.ctx,
-        of->is_in_panic ? MUSTER_LOG_WARNING : MUSTER_LOG_INFO, text);
+        of->group.is_in_panic ? MUSTER_LOG_WARNING : MUSTER_LOG_INFO, text);
 }
 
 static load_level load_of(const level *of)
@@ -97,10 +97,10 @@ static void share_out(const priority_load *self)
     (void)muster__load_share_out(self->loads, of->n, self->factor,
                                  self->panic_threshold);
     for (uint32_t i = 0; i < of->n; i++) {
-        bool was_in_panic = of->items[i]->is_in_panic;
+        bool was_in_panic = of->items[i]->group.is_in_panic;
 
-        of->items[i]->is_in_panic = self->loads[i].is_in_panic;
-        if (was_in_panic != of->items[i]->is_in_panic) {
+        of->items[i]->group.is_in_panic = self->loads[i].is_in_panic;
+        if (was_in_panic != of->items[i]->group.is_in_panic) {
             tell_of_panic(self, of->items[i]);
         }
     }
@@ -154,45 +154,13 @@ static bool decide(levels *arg)
     return has_changed;
 }
 
-/* ---- tables ---- */
-
-static const groups_share *share_of(const groups_plan *plan, const group *of)
-{
-    for (uint32_t i = 0; i < plan->n; i++) {
-        if (plan->shares[i].of == of) {
-            return &plan->shares[i];
-        }
-    }
-    return NULL;
-}
-
-/* In a panic the child is to know nothing of health and ejection. */
-static bool may_serve(const void *arg, const group *of, muster_backend *backend)
-{
-    const groups_share *share = share_of(arg, of);
-
-    if (share != NULL && share->takes_unfit) {
-        backend->flags = 0;
-    }
-    return backend->flags == 0;
-}
+/* ---- the class ---- */
 
 static muster_status build(void *policy, const muster_build_args *args,
                            void **ret_table, muster_error *err)
 {
-    groups *self = policy;
-    groups_plan *plan = groups_copy_plan(self);
-    muster_status status;
-
-    if (plan == NULL) {
-        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
-    }
-    status = groups_build(self, plan, args, may_serve, ret_table, err);
-    free(plan);
-    return status;
+    return groups_build_as_planned(policy, args, groups_is_fit, ret_table, err);
 }
-
-/* ---- the class ---- */
 
 static muster_status read_settings(priority_load *self, const char *json,
                                    muster_error *err)
