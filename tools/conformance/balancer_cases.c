@@ -6,6 +6,8 @@
 
 #include "balancer_life.h"
 #include "balancer_threads.h"
+#include "call_watch.h"
+#include "subject.h"
 #include "usage.h"
 
 /* ---- create ---- */
@@ -212,6 +214,50 @@ static void run_changes(trial *self)
     balancer_life_finish(self);
 }
 
+/* ---- light picks ---- */
+
+static void pick_lightly(trial *self, balancer_life *life)
+{
+    enum { PICKS = 200 };
+
+    for (uint32_t i = 0; i < PICKS && !trial_is_over(self); i++) {
+        const char *call;
+
+        call_watch_begin();
+        (void)balancer_life_pick(life, 7);
+        call = call_watch_end();
+        if (call != NULL) {
+            trial_fail(self,
+                       "pick() or done() calls %s(): they must not allocate, "
+                       "lock or wait",
+                       call);
+        }
+    }
+}
+
+static void run_light(trial *self)
+{
+    enum { ENDPOINTS = 16 };
+    endpoint_list list;
+    balancer_life life;
+
+    if (!call_watch_install(subject_handle())) {
+        trial_skip(self, "its calls cannot be watched on this machine");
+        return;
+    }
+    if (!balancer_life_prepare(self)) {
+        return;
+    }
+    if (endpoint_list_init(&list, ENDPOINTS) &&
+        balancer_life_begin(&life, self)) {
+        balancer_life_show(&life, list.endpoints, list.n, MUSTER_READY);
+        pick_lightly(self, &life);
+        balancer_life_end(&life);
+    }
+    endpoint_list_fini(&list);
+    balancer_life_finish(self);
+}
+
 /* ---- time and memory ---- */
 
 static void run_hours(trial *self)
@@ -298,6 +344,7 @@ const trial_case trial_balancer_cases[] = {
     {"changes", run_changes},
     {"hours", run_hours},
     {"leaks", run_leaks},
+    {"pick-is-light", run_light},
     {"builds-beside-updates", balancer_threads_builds},
     {"picks-at-once", balancer_threads_picks},
     {NULL, NULL},

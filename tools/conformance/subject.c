@@ -124,13 +124,18 @@ static bool is_named(const char *name, size_t length, const char *prefix,
            strncmp(name + prefix_length, own, length - prefix_length) == 0;
 }
 
+static void *opened;
+
+void *subject_handle(void)
+{
+    return opened;
+}
+
 bool subject_open(trial *self, const char *name, size_t length)
 {
-    void *handle;
-
     trial_step(self, LOADING);
-    handle = open_again(self);
-    self->plugin = handle == NULL ? NULL : entry_of(self, handle);
+    opened = open_again(self);
+    self->plugin = opened == NULL ? NULL : entry_of(self, opened);
     if (self->plugin == NULL) {
         return false;
     }

@@ -19,6 +19,9 @@ void subject_load(trial *self);
  * known to muster. */
 bool subject_open(trial *self, const char *name, size_t length);
 
+/* Of the object that subject_open() opened, as dlopen() gives it. */
+void *subject_handle(void);
+
 /* Calls the plugin's init() with a host of the test kit, where there is one.
  * *ret_shared is what it gives. False, and said, when it fails. */
 bool subject_init(trial *self, void **ret_shared);
