@@ -52,19 +52,19 @@ static const line without_panic[] = {
 
 static void expect_line(const line *of, uint32_t threshold)
 {
-    load_level parts[MAX_LEVELS] = {{0}};
+    load_level shared[MAX_LEVELS] = {{0}};
 
     for (unsigned i = 0; i < of->n; i++) {
-        parts[i].n_healthy = of->healthy[i];
-        parts[i].n_known = 100;
-        parts[i].n_connected = 100;
+        shared[i].n_healthy = of->healthy[i];
+        shared[i].n_known = 100;
+        shared[i].n_connected = 100;
     }
-    cr_expect_eq(muster__load_share_out(parts, of->n, 140, threshold),
+    cr_expect_eq(muster__load_share_out(shared, of->n, 140, threshold),
                  of->total);
     for (unsigned i = 0; i < of->n; i++) {
-        cr_expect_eq(parts[i].load, of->loads[i], "%u of %u,%u: %u%%", i,
-                     of->healthy[0], of->healthy[1], parts[i].load);
-        cr_expect_eq(parts[i].is_in_panic, of->panics[i]);
+        cr_expect_eq(shared[i].load, of->loads[i], "%u of %u,%u: %u%%", i,
+                     of->healthy[0], of->healthy[1], shared[i].load);
+        cr_expect_eq(shared[i].is_in_panic, of->panics[i]);
     }
 }
 
@@ -81,21 +81,21 @@ Test(priority_load, shares_out_as_documented)
 Test(priority_load, shares_out_all_of_the_calls)
 {
     for (unsigned i = 0; i < 101 * 101 * 101; i++) {
-        load_level parts[MAX_LEVELS] = {
+        load_level shared[MAX_LEVELS] = {
             {.n_healthy = i % 101, .n_known = 100, .n_connected = 1},
             {.n_healthy = i / 101 % 101, .n_known = 100, .n_connected = 1},
             {.n_healthy = i / 101 / 101, .n_known = 100, .n_connected = 1}};
 
-        (void)muster__load_share_out(parts, MAX_LEVELS, 140, 50);
-        cr_assert_eq(parts[0].load + parts[1].load + parts[2].load, 100);
+        (void)muster__load_share_out(shared, MAX_LEVELS, 140, 50);
+        cr_assert_eq(shared[0].load + shared[1].load + shared[2].load, 100);
     }
 }
 
 /* ---- the policy ---- */
 
-static muster_testkit_balancer *create(const char *settings)
+static muster_testkit_balancer *create(const char *json)
 {
-    return create_parent(muster_builtin_priority()->balancers[1], settings, 1);
+    return create_parent(muster_builtin_priority()->balancers[1], json, 1);
 }
 
 /* Levels of 100 endpoints, of which those percentages are healthy, and the
@@ -246,11 +246,11 @@ Test(priority_load, gives_new_endpoints_time_to_connect)
 {
     static const unsigned few[] = {10, 0};
     static const unsigned all[] = {100, 0};
-    static const unsigned parts[] = {10, 1};
+    static const unsigned small[] = {10, 1};
     static const unsigned larger[] = {100, 1};
     muster_testkit_balancer *kit = create(NULL);
 
-    set_groups(kit, parts, few, 2, false, MUSTER_IDLE);
+    set_groups(kit, small, few, 2, false, MUSTER_IDLE);
     publish(kit);
     set_groups(kit, larger, few, 2, false, MUSTER_CONNECTING);
     publish(kit);
