@@ -38,6 +38,7 @@ static void timers_destroy(muster_channel *channel)
 void muster__channel_discard(muster_channel *channel)
 {
     muster__channel_options_fini(&channel->options);
+    muster__channel_retry_fini(channel);
     free(channel->name);
     muster__states_fini(&channel->states);
     (void)pthread_cond_destroy(&channel->close_changed);

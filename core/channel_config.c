@@ -225,6 +225,7 @@ muster_status muster__channel_config_update(muster_channel *channel)
     config->text = copy;
     config->has_text = true;
     settle(channel);
+    muster__channel_retry_settle(channel);
     if (config->health_version != told_version) {
         tell_health_service(channel);
     }

@@ -13,6 +13,7 @@
 
 #include "asked.h"
 #include "channel_config.h"
+#include "channel_retry.h"
 #include "connectivity.h"
 #include "connector.h"
 #include "counters.h"
@@ -74,6 +75,7 @@ struct muster_channel {
     const char *authority;  /* the options' or the target's; NULL: neither */
 
     muster__channel_config config;
+    muster__channel_retry retry; /* any thread */
     muster__subchannel_table table;
     muster__priorities priorities;
     muster__connector connector;

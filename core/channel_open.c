@@ -345,6 +345,7 @@ static muster_status channel_new(const char *name,
     channel->free_task.fn = muster__channel_free_task;
     muster__sized_read(&channel->given, sizeof channel->given, options);
     if (channel->name == NULL ||
+        muster__channel_retry_init(channel) != MUSTER_OK ||
         muster__channel_options_copy(&channel->options, options) != MUSTER_OK) {
         muster__channel_discard(channel);
         return MUSTER_NOMEM;

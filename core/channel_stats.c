@@ -72,6 +72,7 @@ static void fill_on_control(muster__request *base)
     fill_parking(channel, stats);
     fill_plane(channel, stats);
     fill_resolver(channel, stats);
+    muster__channel_retry_stats(channel, stats);
 }
 
 static void stats_request_free(muster__request *base)

@@ -5,6 +5,7 @@
 #include "config/method_config.h"
 #include "fork.h"
 #include "log_internal.h"
+#include "pick_elsewhere.h"
 #include "plane_internal.h"
 
 enum {
@@ -122,7 +123,7 @@ answer_without_index(const muster__view *view, const muster_call_info *call,
 }
 
 /* The policy heard of the pick as of a call. */
-static void tell_given_back(const muster__view *view, uint64_t id)
+static void tell_unused(const muster__view *view, uint64_t id)
 {
     static const muster_outcome given_back = {.struct_size = sizeof given_back,
                                               .status = 14};
@@ -130,6 +131,11 @@ static void tell_given_back(const muster__view *view, uint64_t id)
     if (view->done != NULL) {
         view->done(view->self, id, muster__view_state(view, id), &given_back);
     }
+}
+
+static void tell_given_back(const muster__view *view, uint64_t id)
+{
+    tell_unused(view, id);
     atomic_fetch_add_explicit(&view->plane->n_given_back, 1,
                               memory_order_relaxed); /* a counter */
 }
@@ -243,6 +249,26 @@ take_modulo(const muster__view *view, const muster__guard *guard,
     return take_unpicked(view, guard, index % n, ret_lease);
 }
 
+/* The policy's answer has failed the call before. It is asked again, since it
+ * knows better than the view what is next, and overruled when it insists. */
+MUSTER__COLD static muster_status settle_tried(const muster__view *view,
+                                               const muster__guard *guard,
+                                               const muster_pick_args *args,
+                                               uint32_t index,
+                                               muster_lease *ret_lease)
+{
+    uint32_t start = (uint32_t)((index + (uint64_t)SPREAD) % args->n_ready);
+    uint32_t other = muster__find_untried(view, args, start);
+
+    if (other == args->n_ready || other == index) {
+        return take(view, guard, index, ret_lease);
+    }
+    tell_unused(view, muster__view_slot(view, index)->id);
+    return args->repick < MAX_ASKS
+               ? GIVEN_BACK
+               : take_unpicked(view, guard, other, ret_lease);
+}
+
 /* What the policy answered becomes of the pick. */
 MUSTER__COLD static muster_status
 settle(const muster__view *view, const muster__guard *guard,
@@ -263,6 +289,9 @@ settle(const muster__view *view, const muster__guard *guard,
         tell_given_back(view, muster__view_slot(view, index)->id);
         return take_unpicked(view, guard, (uint32_t)(spread % args->n_ready),
                              ret_lease);
+    }
+    if (muster__is_tried(args->call, muster__view_slot(view, index)->id)) {
+        return settle_tried(view, guard, args, index, ret_lease);
     }
     return take(view, guard, index, ret_lease);
 }
@@ -454,7 +483,7 @@ muster_status muster__plane_pick(muster__plane *plane,
         return pick_anew(plane, call, ret_lease, err, 0);
     }
     view = atomic_load_explicit(&plane->published, memory_order_acquire);
-    if (muster__unlikely(view->n_pickable == 0)) {
+    if (muster__unlikely(view->n_pickable == 0 || call->n_tried != 0)) {
         muster__guard_leave_own(own);
         return pick_anew(plane, call, ret_lease, err, 0);
     }

@@ -158,6 +158,8 @@ void muster_call_destroy(muster_call *call)
     (void)pthread_mutex_destroy(&call->mutex);
     free(call->header_text);
     free(call->message);
+    free(call->last_message);
+    free(call->last_failure);
     gpr_free(call->peer);
     free(call);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of a call, shared by the files that move it along:
- * created (call.c) -> picked, parked, placed, picked again (call_pick.c) ->
- * reported (call_queue.c). */
+ * created (call.c) -> picked, parked, placed (call_pick.c) -> ended, or picked
+ * again (call_end.c, call_retry.c) -> reported (call_queue.c). */
 #ifndef MUSTER_CORE_GRPC_CALL_H
 #define MUSTER_CORE_GRPC_CALL_H
 
@@ -13,6 +13,7 @@
 #include <muster/grpc.h>
 
 #include "grpc_connection.h"
+#include "retry/retry.h"
 
 /* One placing of a call on a connection. */
 typedef struct muster__grpc_attempt {
@@ -56,9 +57,13 @@ struct muster_call {
     char *peer; /* NULL: not known */
 
     atomic_bool is_started;
-    muster__grpc_attempt attempt;
+    muster__grpc_attempt attempt; /* the last one, until there is another */
     uint32_t n_attempts;
-    char *header_text; /* the header last asked for */
+    muster__retry retry;
+    uint64_t not_before_ns; /* of the next attempt */
+    char *last_message;     /* of the attempt before; NULL: none */
+    char *last_failure;     /* the same, with its endpoint; NULL: no attempt */
+    char *header_text;      /* the header last asked for */
 
     /* How it ended. failure is set when the queue is told without C core. */
     bool has_failed_here;
@@ -83,6 +88,34 @@ void muster__call_refuse_response(muster_call *call);
 /* Places the call, now or later. The queue will be told, maybe before this
  * returns: do not touch the call afterwards. Thread: any. */
 void muster__call_pick(muster_call *call, uint64_t now_ns);
+
+/* The same, when an attempt did not even leave: at once, or behind the news of
+ * what became of its connection. */
+void muster__call_pick_again(muster_call *call, uint64_t now_ns);
+
+/* The same, no earlier than that. */
+void muster__call_pick_at(muster_call *call, uint64_t not_before_ns);
+
+/* How it ended. Takes over message. */
+void muster__call_end(muster_call *call, grpc_status_code status, char *message,
+                      uint64_t now_ns);
+
+/* Whether another attempt follows the one that ended, and when. Its lease is
+ * not finished yet. */
+bool muster__call_retries(muster_call *call, uint64_t now_ns,
+                          uint64_t *ret_not_before_ns);
+
+/* True when a pick that failed with status is followed by another: the call is
+ * not to be touched any more. */
+bool muster__call_retries_pick(muster_call *call, muster_status status);
+
+/* Whether the call ends as its last attempt did, since muster itself is why
+ * there is no other. */
+bool muster__call_keeps_failure(const muster_call *call, muster_status status);
+
+/* text, with what was before the retry that did not come to be; NULL: no
+ * memory. */
+char *muster__call_retry_message(const muster_call *call, const char *text);
 
 /* The call's event came out of its queue. True when the call has ended; false
  * when it was placed again and will come again. Thread: any. */

@@ -16,6 +16,20 @@ static void shorten(muster_call *call, uint64_t timeout_ns)
     }
 }
 
+static void take_retrying(muster_call *call, const muster_method_config *config)
+{
+    if ((config->flags & MUSTER_METHOD_RETRIES) == 0 ||
+        (call->flags & MUSTER_CALL_NO_RETRY) != 0) {
+        return;
+    }
+    call->retry.rules =
+        (muster__retry_rules){.max_attempts = config->max_attempts,
+                              .status_codes = config->status_codes,
+                              .initial_backoff_ns = config->initial_backoff_ns,
+                              .max_backoff_ns = config->max_backoff_ns,
+                              .backoff_multiplier = config->backoff_multiplier};
+}
+
 void muster__call_configure(muster_call *call)
 {
     const uint32_t said = MUSTER_CALL_WAIT_FOR_READY | MUSTER_CALL_FAIL_FAST;
@@ -33,6 +47,7 @@ void muster__call_configure(muster_call *call)
     }
     call->max_request_bytes = config.max_request_bytes;
     call->max_response_bytes = config.max_response_bytes;
+    take_retrying(call, &config);
 }
 
 static uint64_t length_of(const grpc_byte_buffer *buffer)

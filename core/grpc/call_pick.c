@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Picks an endpoint for a call, places it there, judges how that ended. */
+/* Picks an endpoint for a call, and places it there. */
 #include "call.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <grpc/byte_buffer.h>
-#include <grpc/support/alloc.h>
+#include <muster/service_config.h>
 
-#include "runtime.h"
-
-/* A fail-fast call that keeps finding its connection gone gives up; the
- * channel learns of each loss from the call that finds it. */
-#define MAX_FAIL_FAST_ATTEMPTS 20
+#include "previous_attempts.h"
 
 static grpc_status_code grpc_status_of(muster_status status)
 {
@@ -32,8 +27,8 @@ static grpc_status_code grpc_status_of(muster_status status)
     }
 }
 
-static void end(muster_call *call, grpc_status_code status, char *message,
-                uint64_t now_ns)
+void muster__call_end(muster_call *call, grpc_status_code status, char *message,
+                      uint64_t now_ns)
 {
     call->status = status;
     call->message = message;
@@ -41,18 +36,39 @@ static void end(muster_call *call, grpc_status_code status, char *message,
     call->has_ended = true;
 }
 
+/* Nothing of an attempt before says how the call ended. */
+static void drop_attempt(muster_call *call)
+{
+    pthread_mutex_lock(&call->mutex);
+    muster__grpc_attempt_fini(&call->attempt);
+    muster__grpc_attempt_init(&call->attempt);
+    pthread_mutex_unlock(&call->mutex);
+    call->is_from_server = false;
+}
+
 /* Ends a call that no connection carries; the queue tells. err says more, when
  * it has a message; and what a policy fails a call with is its word. */
 static void fail(muster_call *call, muster_status status,
                  const muster_error *err)
 {
-    bool has_more = err != NULL && err->message[0] != '\0';
-    bool has_code = err != NULL && err->grpc_status != 0;
+    const bool has_more = err != NULL && err->message[0] != '\0';
+    const bool has_code = err != NULL && err->grpc_status != 0;
+    const grpc_status_code code =
+        has_code ? (grpc_status_code)err->grpc_status : grpc_status_of(status);
+    const char *text = has_more ? err->message : muster_status_text(status);
 
-    end(call,
-        has_code ? (grpc_status_code)err->grpc_status : grpc_status_of(status),
-        strdup(has_more ? err->message : muster_status_text(status)),
-        muster__grpc_now_ns());
+    if (!has_code && muster__call_retries_pick(call, status)) {
+        return;
+    }
+    if (muster__call_keeps_failure(call, status)) {
+        muster__call_end(call, call->attempt.status, call->last_message,
+                         muster__grpc_now_ns());
+        call->last_message = NULL;
+    } else {
+        muster__call_end(call, code, muster__call_retry_message(call, text),
+                         muster__grpc_now_ns());
+        drop_attempt(call);
+    }
     call->has_failed_here = true;
     muster__call_queue_post(call->queue, call);
 }
@@ -101,6 +117,8 @@ static muster_call_info info_of(muster_call *call)
     info.deadline_ns =
         call->deadline_ns == MUSTER_FOREVER ? 0 : call->deadline_ns;
     info.attempt = call->n_attempts;
+    info.n_tried = call->retry.n_tried;
+    info.tried = call->retry.tried;
     if (call->n_metadata > 0) {
         info.header = find_header;
         info.header_arg = call;
@@ -149,7 +167,10 @@ static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
         muster__grpc_timespec(call->deadline_ns), NULL);
 
     grpc_slice_unref(method); /* C core took a reference */
-    if (call->credentials != NULL) {
+    if (call->retry.n_failed > 0) {
+        muster__previous_attempts_tell(inner, call->retry.n_failed,
+                                       call->credentials);
+    } else if (call->credentials != NULL) {
         (void)grpc_call_set_credentials(inner, call->credentials);
     }
     return inner;
@@ -166,6 +187,10 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
     pthread_mutex_lock(&call->mutex);
     is_cancelled = call->is_cancelled;
     if (!is_cancelled) {
+        if (attempt->placed.call != NULL) {
+            muster__grpc_attempt_fini(attempt);
+            muster__grpc_attempt_init(attempt);
+        }
         attempt->placed.call =
             create_call(call, muster__grpc_connection_channel(connection));
     }
@@ -177,6 +202,9 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
         muster_lease_finish(&lease, &outcome);
         fail(call, MUSTER_CANCELLED, NULL);
         return;
+    }
+    if (call->retry.n_failed > 0) {
+        (void)muster_channel_retry_note(call->channel, MUSTER_RETRY_MADE);
     }
     call->n_attempts++;
     attempt->lease = lease;
@@ -220,14 +248,15 @@ static void on_picked(void *arg, muster_status status, muster_lease *lease,
     }
 }
 
-static muster_status park(muster_call *call, const muster_call_info *info)
+static muster_status park(muster_call *call, uint64_t not_before_ns)
 {
+    const muster_call_info info = info_of(call);
     muster_status status = MUSTER_CANCELLED;
 
     pthread_mutex_lock(&call->mutex);
     if (!call->is_cancelled) {
-        status = muster_channel_pick_async(call->channel, info, on_picked, call,
-                                           &call->pick);
+        status = muster_channel_pick_after(call->channel, &info, not_before_ns,
+                                           on_picked, call, &call->pick);
         call->is_parked = status == MUSTER_OK;
     }
     pthread_mutex_unlock(&call->mutex);
@@ -253,7 +282,7 @@ void muster__call_pick(muster_call *call, uint64_t now_ns)
         return;
     }
     if (status == MUSTER_QUEUED) {
-        status = park(call, &info);
+        status = park(call, 0);
         if (status == MUSTER_OK) {
             return;
         }
@@ -263,185 +292,23 @@ void muster__call_pick(muster_call *call, uint64_t now_ns)
     fail(call, status, &err);
 }
 
-/* What C core says of a connection lost under a call. */
-static bool is_loss(grpc_slice details)
+void muster__call_pick_again(muster_call *call, uint64_t now_ns)
 {
-    static const char *const texts[] = {
-        "Socket closed",  "Broken pipe", "Connection reset by peer",
-        "recvmsg:",       "sendmsg:",    "keepalive watchdog timeout",
-        "GOAWAY received"};
-    const char *text = (const char *)GRPC_SLICE_START_PTR(details);
-
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        const size_t length = strlen(texts[i]);
-
-        if (GRPC_SLICE_LENGTH(details) >= length &&
-            memcmp(text, texts[i], length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* C core marks what came in trailers in words only, and a lost connection in
- * the same words. */
-static bool is_from_server(const muster__grpc_attempt *attempt)
-{
-    if (attempt->status == GRPC_STATUS_OK) {
-        return true;
-    }
-    return attempt->error_text != NULL &&
-           strstr(attempt->error_text, "Error received from peer") != NULL &&
-           !(attempt->status == GRPC_STATUS_UNAVAILABLE &&
-             is_loss(attempt->details));
-}
-
-/* Not by the peer, which C core names from when the call reached a transport
- * but forgets when the call is cancelled. These words come from where it
- * chooses a connection, so the call was on none, or C core itself knows that it
- * was not processed. Where the words differ, in another version, the call fails
- * as it would without muster. */
-bool muster__call_never_left(grpc_status_code status, grpc_slice details)
-{
-    static const char connecting[] = "failed to connect to all addresses";
-    static const char destroyed[] = "Channel Destroyed";
-    const char *text = (const char *)GRPC_SLICE_START_PTR(details);
-    const size_t length = GRPC_SLICE_LENGTH(details);
-
-    if (status == GRPC_STATUS_UNAVAILABLE) {
-        return length >= sizeof connecting - 1 &&
-               memcmp(text, connecting, sizeof connecting - 1) == 0;
-    }
-    return status == GRPC_STATUS_UNKNOWN && length == sizeof destroyed - 1 &&
-           memcmp(text, destroyed, sizeof destroyed - 1) == 0;
-}
-
-static bool may_be_placed_again(muster_call *call)
-{
-    const grpc_status_code status = call->attempt.status;
-    bool is_cancelled;
-
-    if (call->is_from_server ||
-        !muster__call_never_left(status, call->attempt.details)) {
-        return false;
-    }
-    if ((call->flags & MUSTER_CALL_WAIT_FOR_READY) == 0 &&
-        call->n_attempts >= MAX_FAIL_FAST_ATTEMPTS) {
-        return false;
-    }
-    pthread_mutex_lock(&call->mutex);
-    is_cancelled = call->is_cancelled;
-    pthread_mutex_unlock(&call->mutex);
-    return !is_cancelled;
-}
-
-/* By gRFC A51, or by the name that gRPC had for it before. C core of today
- * keeps the former to itself (PublishToAppEncoder in its call.cc, seen in 1.51)
- * and lets the latter pass. */
-static bool is_load_report(const grpc_metadata *item)
-{
-    return grpc_slice_str_cmp(item->key, "endpoint-load-metrics-bin") == 0 ||
-           grpc_slice_str_cmp(item->key, "x-endpoint-load-metrics-bin") == 0;
-}
-
-static void add_load_report(const muster__grpc_attempt *attempt,
-                            muster_outcome *outcome)
-{
-    for (size_t i = 0; i < attempt->trailing.count; i++) {
-        const grpc_metadata *item = &attempt->trailing.metadata[i];
-
-        if (is_load_report(item)) {
-            outcome->load_report = GRPC_SLICE_START_PTR(item->value);
-            outcome->load_report_size =
-                (uint32_t)GRPC_SLICE_LENGTH(item->value);
-        }
-    }
-}
-
-static void finish_lease(muster_call *call, uint64_t now_ns)
-{
-    muster__grpc_attempt *attempt = &call->attempt;
-    muster_outcome outcome;
-
-    memset(&outcome, 0, sizeof outcome);
-    outcome.struct_size = sizeof outcome;
-    outcome.status = (int)attempt->status;
-    outcome.flags = call->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
-    outcome.latency_ns = now_ns - attempt->started_ns;
-    if (call->request != NULL) {
-        outcome.bytes_sent = grpc_byte_buffer_length(
-            (grpc_byte_buffer *)(uintptr_t)call->request);
-    }
-    if (attempt->response != NULL) {
-        outcome.bytes_received = grpc_byte_buffer_length(attempt->response);
-    }
-    add_load_report(attempt, &outcome);
-    muster_lease_finish(&attempt->lease, &outcome);
-}
-
-/* The server's words stay as they are; C core's get to know where. NULL when
- * there are none, or no memory. */
-static char *message_of(const muster_call *call)
-{
-    const muster__grpc_connection *connection = call->attempt.connection;
-    char *message = NULL;
-    char *cause;
-
-    if (call->is_from_server && GRPC_SLICE_LENGTH(call->attempt.details) == 0) {
-        return NULL;
-    }
-    cause = grpc_slice_to_c_string(call->attempt.details);
-    if (call->is_from_server) {
-        message = strdup(cause);
-    } else if (asprintf(&message, "%s: %s: %s",
-                        muster__grpc_connection_target(connection),
-                        muster__grpc_connection_address(connection),
-                        cause) < 0) {
-        message = NULL;
-    }
-    gpr_free(cause);
-    return message;
-}
-
-static void place_again(muster_call *call, uint64_t now_ns)
-{
-    pthread_mutex_lock(&call->mutex);
-    muster__grpc_attempt_fini(&call->attempt);
-    muster__grpc_attempt_init(&call->attempt);
-    pthread_mutex_unlock(&call->mutex);
     /* The second time over the control thread, behind the news of the loss:
      * else a call may use up its attempts before the channel hears of it. */
-    if (call->n_attempts > 1) {
-        const muster_call_info info = info_of(call);
-
-        if (park(call, &info) == MUSTER_OK) {
-            return;
-        }
+    if (call->n_attempts > 1 && park(call, 0) == MUSTER_OK) {
+        return;
     }
     muster__call_pick(call, now_ns);
 }
 
-bool muster__call_settle(muster_call *call)
+void muster__call_pick_at(muster_call *call, uint64_t not_before_ns)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
-    uint64_t now_ns;
-    char *message;
+    muster_status status;
 
-    if (call->has_failed_here) {
-        return true;
+    call->not_before_ns = not_before_ns;
+    status = park(call, not_before_ns);
+    if (status != MUSTER_OK) {
+        fail(call, status, NULL);
     }
-    now_ns = muster__grpc_now_ns();
-    muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
-    call->is_from_server = is_from_server(attempt);
-    muster__call_refuse_response(call);
-    if (may_be_placed_again(call)) {
-        muster__grpc_connection_check(attempt->connection);
-        finish_lease(call, now_ns);
-        place_again(call, now_ns);
-        return false;
-    }
-    message = message_of(call);
-    finish_lease(call, now_ns);
-    end(call, attempt->status, message, now_ns);
-    return true;
 }

@@ -26,6 +26,7 @@ struct muster__grpc_config {
     muster__tls *tls; /* then neither of the two */
     muster__grpc_args args;
     char *health_service; /* NULL: the core's word goes */
+    uint64_t retry_buffer_bytes;
     atomic_bool has_unwatched;
     bool has_keepalive; /* then the store is used */
     muster__kept_store kept;
@@ -33,6 +34,9 @@ struct muster__grpc_config {
 
 /* Arguments that muster adds, at most. */
 #define MAX_ADDED_ARGS 9
+
+/* C core's own for what it keeps of a call. */
+#define DEFAULT_RETRY_BUFFER_BYTES (UINT64_C(256) * 1024)
 
 #define DIAGNOSIS_TIMEOUT_MS UINT64_C(5000)
 
@@ -153,6 +157,9 @@ muster_status muster__grpc_config_create(const char *target,
         destroy(config);
         return status;
     }
+    config->retry_buffer_bytes = known.retry_buffer_bytes != 0
+                                     ? known.retry_buffer_bytes
+                                     : DEFAULT_RETRY_BUFFER_BYTES;
     config->has_keepalive =
         muster__grpc_args_find(&config->args, GRPC_ARG_KEEPALIVE_TIME_MS) !=
         NULL;
@@ -189,6 +196,12 @@ muster__tls *muster__grpc_config_tls(const muster__grpc_config *config)
 const char *muster__grpc_config_target(const muster__grpc_config *config)
 {
     return config->target;
+}
+
+uint64_t
+muster__grpc_config_retry_buffer_bytes(const muster__grpc_config *config)
+{
+    return config->retry_buffer_bytes;
 }
 
 const char *

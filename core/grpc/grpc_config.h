@@ -30,6 +30,10 @@ muster__tls *muster__grpc_config_tls(const muster__grpc_config *config);
 /* The channel's target, for messages. Borrowed from config. */
 const char *muster__grpc_config_target(const muster__grpc_config *config);
 
+/* A larger request is not retried. */
+uint64_t
+muster__grpc_config_retry_buffer_bytes(const muster__grpc_config *config);
+
 /* The service whose health is watched, when the core says wanted (or NULL):
  * the options win. NULL: none. Borrowed from config, or wanted itself. */
 const char *

@@ -499,10 +499,10 @@ muster__grpc_connection_address(const muster__grpc_connection *connection)
     return connection->address;
 }
 
-const char *
-muster__grpc_connection_target(const muster__grpc_connection *connection)
+const muster__grpc_config *
+muster__grpc_connection_config(const muster__grpc_connection *connection)
 {
-    return muster__grpc_config_target(connection->config);
+    return connection->config;
 }
 
 void muster__grpc_connection_check(muster__grpc_connection *connection)

@@ -30,8 +30,8 @@ grpc_channel *
 muster__grpc_connection_channel(const muster__grpc_connection *connection);
 const char *
 muster__grpc_connection_address(const muster__grpc_connection *connection);
-const char *
-muster__grpc_connection_target(const muster__grpc_connection *connection);
+const muster__grpc_config *
+muster__grpc_connection_config(const muster__grpc_connection *connection);
 
 /* A call never left on it: looks at once whether it was lost, and reports
  * that. */

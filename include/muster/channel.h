@@ -157,6 +157,16 @@ MUSTER_API muster_status muster_channel_pick_async(muster_channel *channel,
                                                    muster_pick_fn fn, void *arg,
                                                    uint64_t *ret_pick);
 
+/* The same, but picks no earlier than not_before_ns (CLOCK_MONOTONIC), for a
+ * call that is to be tried again then. Meanwhile it counts as parked, and
+ * closing the channel ends it. Thread: any. Statuses as
+ * muster_channel_pick_async(). */
+MUSTER_API muster_status muster_channel_pick_after(muster_channel *channel,
+                                                   const muster_call_info *call,
+                                                   uint64_t not_before_ns,
+                                                   muster_pick_fn fn, void *arg,
+                                                   uint64_t *ret_pick);
+
 /* Ends a pick that still waits: its fn gets MUSTER_CANCELLED. MUSTER_NOTFOUND
  * when it no longer waits. Thread: any. */
 MUSTER_API muster_status muster_channel_pick_cancel(muster_channel *channel,
@@ -187,7 +197,7 @@ typedef struct muster_channel_stats {
     uint64_t list_generation; /* of the resolver's list */
     uint64_t endpoints;       /* in the list */
     uint64_t ready;           /* in the published picker */
-    uint64_t parked;          /* waiting now */
+    uint64_t parked;          /* waiting now, also to be retried */
     uint64_t picks_parked;    /* that had to wait */
     uint64_t picks_failed;    /* by TRANSIENT_FAILURE or the policy */
     uint64_t picks_timed_out;
@@ -204,6 +214,11 @@ typedef struct muster_channel_stats {
     uint64_t connections_destroyed;
     uint64_t draining;     /* connections that wait for their last lease */
     uint64_t late_reports; /* by the resolver, after it stopped */
+    /* Of calls that a retryPolicy is for; muster_retry_event has the words. */
+    uint64_t retries;           /* attempts that followed another */
+    uint64_t retries_throttled; /* not made, by retryThrottling */
+    uint64_t retries_refused;   /* not made: the server does not want them */
+    uint64_t retries_exhausted; /* not made: the attempts were used up */
 } muster_channel_stats;
 
 /* Fills *ret_stats up to its struct_size, which the caller sets. Thread: any;

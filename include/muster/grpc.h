@@ -126,6 +126,10 @@ typedef struct muster_grpc_options {
      * whatever a server chooses. */
     grpc_compression_algorithm compression;
     uint32_t reserved_1;
+
+    /* A call whose request is longer is not retried. 0: 256 KiB, as in C core;
+     * UINT64_MAX: no limit. */
+    uint64_t retry_buffer_bytes;
 } muster_grpc_options;
 
 /* muster_channel_create() with gRPC C core as the transport: what options says

@@ -100,7 +100,9 @@ MUSTER_API muster_status muster_service_config_get_settings(
 
 enum {
     MUSTER_METHOD_SAYS_WAIT_FOR_READY = 1 << 0, /* the next one counts */
-    MUSTER_METHOD_WAIT_FOR_READY = 1 << 1
+    MUSTER_METHOD_WAIT_FOR_READY = 1 << 1,
+    MUSTER_METHOD_RETRIES = 1 << 2, /* it has a retryPolicy */
+    MUSTER_METHOD_HEDGES = 1 << 3   /* it has a hedgingPolicy; never both */
 };
 
 typedef struct muster_method_config {
@@ -109,6 +111,15 @@ typedef struct muster_method_config {
     uint64_t timeout_ns;         /* MUSTER_FOREVER: none */
     uint64_t max_request_bytes;  /* UINT64_MAX: no limit */
     uint64_t max_response_bytes; /* UINT64_MAX: no limit */
+
+    /* gRFC A6. All 0 without one of its policies. */
+    uint32_t max_attempts; /* 2 to 5, the first one included */
+    uint32_t status_codes; /* retryable, or not fatal: bit n is code n */
+    uint64_t initial_backoff_ns;
+    uint64_t max_backoff_ns;
+    double backoff_multiplier;
+    uint64_t attempt_timeout_ns; /* perAttemptRecvTimeout; 0: none */
+    uint64_t hedging_delay_ns;
 } muster_method_config;
 
 /* What the channel's service config says of a method ("/pkg.Service/Method"):
@@ -120,6 +131,32 @@ typedef struct muster_method_config {
 MUSTER_API int
 muster_channel_get_method_config(muster_channel *channel, const char *method,
                                  muster_method_config *ret_config);
+
+/* ---- Retrying ---- */
+
+/* What becomes of the attempts of calls. */
+typedef enum muster_retry_event {
+    /* An attempt ended with OK. */
+    MUSTER_RETRY_SUCCEEDED = 0,
+    /* With a status that may be retried, or with grpc-retry-pushback-ms that
+     * says not to. */
+    MUSTER_RETRY_FAILED = 1,
+    /* Another one is made. */
+    MUSTER_RETRY_MADE = 2,
+    /* None is made after one that failed: because of throttling, because the
+     * server said so, because there were max_attempts. */
+    MUSTER_RETRY_THROTTLED = 3,
+    MUSTER_RETRY_REFUSED = 4,
+    MUSTER_RETRY_EXHAUSTED = 5,
+    MUSTER_RETRY_N_EVENTS = 6 /* how many there are in this version */
+} muster_retry_event;
+
+/* Counts an event for retryThrottling, whose tokens all channels of a target in
+ * the process share, and for muster_channel_stats. 1 while calls may be
+ * retried, 0 while that is throttled. muster_call does it; this is for those
+ * who make calls in other ways. Thread: any; lock-free. */
+MUSTER_API int muster_channel_retry_note(muster_channel *channel,
+                                         muster_retry_event event);
 
 #ifdef __cplusplus
 }

@@ -86,9 +86,11 @@ static size_t count_connections(void)
 void counts_print(char *text, size_t size)
 {
     (void)snprintf(text, size,
-                   "calls=%" PRIu64 " failed=%" PRIu64 " health-calls=%" PRIu64
+                   "calls=%" PRIu64 " failed=%" PRIu64 " retries=%" PRIu64
+                   " cancelled=%" PRIu64 " health-calls=%" PRIu64
                    " watches=%" PRIu64 " accepted=%" PRIu64 " connections=%zu",
                    read_count(COUNT_CALLS), read_count(COUNT_FAILED),
+                   read_count(COUNT_RETRIES), read_count(COUNT_CANCELLED),
                    read_count(COUNT_HEALTH_CALLS), read_count(COUNT_WATCHES),
                    read_count(COUNT_ACCEPTED), count_connections());
 }

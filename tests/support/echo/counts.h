@@ -3,6 +3,8 @@
  *
  *   calls         of echo.Echo, begun
  *   failed        of these, asked to fail by a flag or by the request
+ *   retries       of the calls, those with grpc-previous-rpc-attempts
+ *   cancelled     of the calls, ended by the client or its deadline
  *   health-calls  Check and Watch, begun
  *   watches       Watch, open now
  *   accepted      connections in all, from when TCP has them
@@ -18,6 +20,8 @@
 typedef enum count {
     COUNT_CALLS,
     COUNT_FAILED,
+    COUNT_RETRIES,
+    COUNT_CANCELLED,
     COUNT_HEALTH_CALLS,
     COUNT_WATCHES,
     COUNT_ACCEPTED,

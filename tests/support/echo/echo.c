@@ -17,10 +17,13 @@
 
 static void begin(session *self);
 
-static session_method unary = {
-    .path = "/echo.Echo/Unary", .begin = begin, .reads_message = true};
-static session_method stream = {.path = "/echo.Echo/Stream", .begin = begin};
-static session_method other = {.begin = begin};
+static session_method unary = {.path = "/echo.Echo/Unary",
+                               .begin = begin,
+                               .reads_message = true,
+                               .counts_cancelled = true};
+static session_method stream = {
+    .path = "/echo.Echo/Stream", .begin = begin, .counts_cancelled = true};
+static session_method other = {.begin = begin, .counts_cancelled = true};
 
 /* ---- Answers of one message ---- */
 

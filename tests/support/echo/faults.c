@@ -14,6 +14,7 @@
 
 #include <grpc/support/alloc.h>
 
+#include "counts.h"
 #include "options.h"
 
 #define TRAILER_PREFIX "x-echo-trailer-"
@@ -24,6 +25,9 @@ typedef struct wishes {
     long delay_percent;
     long status;
     long abort_percent;
+    long fail_attempts;
+    long previous_attempts;
+    bool has_headers;
 } wishes;
 
 static session *delayed; /* ordered by due */
@@ -100,6 +104,10 @@ static void read_fault_item(wishes *wished, const grpc_metadata *item)
         wished->status = number_of(item->value);
     } else if (is_key(item, "x-envoy-fault-abort-request-percentage")) {
         wished->abort_percent = number_of(item->value);
+    } else if (is_key(item, "x-fail-attempts")) {
+        wished->fail_attempts = number_of(item->value);
+    } else if (is_key(item, "x-fail-after-headers")) {
+        wished->has_headers = true;
     }
 }
 
@@ -156,8 +164,16 @@ static bool fails_by_rate(void)
 
 static void decide_status(session *self, const wishes *wished)
 {
-    if (wished->status >= 0 && happens(wished->abort_percent)) {
+    const bool is_spared = wished->fail_attempts >= 0 &&
+                           wished->previous_attempts >= wished->fail_attempts;
+
+    if (wished->fail_attempts > 0 && wished->status < 0) {
+        self->status = GRPC_STATUS_UNAVAILABLE;
+    } else if (wished->status >= 0 && happens(wished->abort_percent)) {
         self->status = (grpc_status_code)wished->status;
+    }
+    if (is_spared) {
+        self->status = GRPC_STATUS_OK;
     }
     if (fails_by_rate()) {
         self->status = chosen.error_status;
@@ -168,11 +184,24 @@ static void decide_status(session *self, const wishes *wished)
         self->text =
             grpc_slice_from_static_string("the server was asked to fail");
     }
+    self->resets &= !is_spared;
+}
+
+/* A call that fails has no headers, but trailers alone: gRFC A6 retries no
+ * other. */
+static void decide_headers(session *self, const wishes *wished)
+{
+    const grpc_metadata *id = &self->initial[0];
+
+    if (self->status != GRPC_STATUS_OK && !wished->has_headers) {
+        add_trailing(self, grpc_slice_ref(id->key), id->value);
+        self->n_initial = 0;
+    }
 }
 
 long faults_read(session *self)
 {
-    wishes wished = {-1, -1, -1, -1};
+    wishes wished = {-1, -1, -1, -1, -1, 0, false};
 
     self->initial[0].key = grpc_slice_from_static_string("x-server-id");
     self->initial[0].value = grpc_slice_from_static_string(chosen.id);
@@ -183,9 +212,13 @@ long faults_read(session *self)
         if (begins_with(item->key, "x-", 2)) {
             read_echo_item(self, item);
             read_fault_item(&wished, item);
+        } else if (is_key(item, "grpc-previous-rpc-attempts")) {
+            wished.previous_attempts = number_of(item->value);
+            counts_add(COUNT_RETRIES);
         }
     }
     decide_status(self, &wished);
+    decide_headers(self, &wished);
     return wished.delay_ms >= 0 && happens(wished.delay_percent)
                ? wished.delay_ms
                : delay_of_server();

@@ -7,11 +7,18 @@
  *   x-envoy-fault-delay-request-percentage: P   so, for P % of such calls
  *   x-envoy-fault-abort-grpc-request: N  end with status N (x-status is short)
  *   x-envoy-fault-abort-request-percentage: P   so, for P % of such calls
+ *   x-fail-attempts: N                   fail, UNAVAILABLE or as said above,
+ *                                        when fewer than N attempts came before
+ *                                        (grpc-previous-rpc-attempts), and do
+ *                                        not when as many did
+ *   x-fail-after-headers: any            send headers before failing, where
+ *                                        else trailers are all there is
  *   x-echo-message: TEXT                 the text of that status
  *   x-echo-abort: reset                  reset the connection, with all of its
  *                                        calls; TCP over IPv4 only, elsewhere
  *                                        the call ends UNAVAILABLE
- *   x-echo-trailer-NAME: VALUE           trailing metadata NAME
+ *   x-echo-trailer-NAME: VALUE           trailing metadata NAME, for instance
+ *                                        grpc-retry-pushback-ms
  *   x-echo: TEXT                         comes back in initial and in trailing
  *                                        metadata
  *

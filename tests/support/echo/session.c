@@ -8,6 +8,8 @@
 
 #include <grpc/byte_buffer.h>
 
+#include "counts.h"
+
 /* Calls asked of C core in advance, of each method. */
 #define N_PENDING 64
 
@@ -118,6 +120,9 @@ void session_abandon(session *self)
 
 void session_end(session *self)
 {
+    if (self->method->counts_cancelled && self->was_cancelled != 0) {
+        counts_add(COUNT_CANCELLED);
+    }
     for (size_t i = 0; i < self->n_trailing; i++) {
         grpc_slice_unref(self->trailing[i].key);
     }

@@ -11,7 +11,7 @@
 #include <grpc/grpc.h>
 #include <grpc/support/time.h>
 
-enum { SESSION_MAX_TRAILERS = 5 };
+enum { SESSION_MAX_TRAILERS = 6 };
 
 typedef struct session session;
 typedef void (*session_fn)(session *self);
@@ -27,7 +27,8 @@ typedef struct session_method {
     const char *path; /* NULL: any other */
     session_fn begin;
     bool reads_message; /* one comes with the call */
-    void *handle;       /* C core's */
+    bool counts_cancelled;
+    void *handle; /* C core's */
 } session_method;
 
 struct session {

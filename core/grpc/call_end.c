@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Judges how an attempt of a call ended, and what becomes of the call. */
+#include "call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <grpc/byte_buffer.h>
+#include <grpc/support/alloc.h>
+
+/* A fail-fast call that keeps finding its connection gone gives up; the
+ * channel learns of each loss from the call that finds it. */
+#define MAX_FAIL_FAST_ATTEMPTS 20
+
+/* What C core says of a connection lost under a call. */
+static bool is_loss(grpc_slice details)
+{
+    static const char *const texts[] = {
+        "Socket closed",  "Broken pipe", "Connection reset by peer",
+        "recvmsg:",       "sendmsg:",    "keepalive watchdog timeout",
+        "GOAWAY received"};
+    const char *text = (const char *)GRPC_SLICE_START_PTR(details);
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const size_t length = strlen(texts[i]);
+
+        if (GRPC_SLICE_LENGTH(details) >= length &&
+            memcmp(text, texts[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* C core marks what came in trailers in words only, and a lost connection in
+ * the same words. */
+static bool is_from_server(const muster__grpc_attempt *attempt)
+{
+    if (attempt->status == GRPC_STATUS_OK) {
+        return true;
+    }
+    return attempt->error_text != NULL &&
+           strstr(attempt->error_text, "Error received from peer") != NULL &&
+           !(attempt->status == GRPC_STATUS_UNAVAILABLE &&
+             is_loss(attempt->details));
+}
+
+/* Not by the peer, which C core names from when the call reached a transport
+ * but forgets when the call is cancelled. These words come from where it
+ * chooses a connection, so the call was on none, or C core itself knows that it
+ * was not processed. Where the words differ, in another version, the call fails
+ * as it would without muster. */
+bool muster__call_never_left(grpc_status_code status, grpc_slice details)
+{
+    static const char connecting[] = "failed to connect to all addresses";
+    static const char destroyed[] = "Channel Destroyed";
+    const char *text = (const char *)GRPC_SLICE_START_PTR(details);
+    const size_t length = GRPC_SLICE_LENGTH(details);
+
+    if (status == GRPC_STATUS_UNAVAILABLE) {
+        return length >= sizeof connecting - 1 &&
+               memcmp(text, connecting, sizeof connecting - 1) == 0;
+    }
+    return status == GRPC_STATUS_UNKNOWN && length == sizeof destroyed - 1 &&
+           memcmp(text, destroyed, sizeof destroyed - 1) == 0;
+}
+
+/* Where C core's words must not reach a caller. */
+static void translate(muster__grpc_attempt *attempt)
+{
+    static const char words[] = "the connection was closed before the call was "
+                                "sent";
+
+    if (attempt->status == GRPC_STATUS_UNKNOWN &&
+        muster__call_never_left(attempt->status, attempt->details)) {
+        attempt->status = GRPC_STATUS_UNAVAILABLE;
+        grpc_slice_unref(attempt->details);
+        attempt->details = grpc_slice_from_static_string(words);
+    }
+}
+
+static bool may_be_placed_again(muster_call *call)
+{
+    const grpc_status_code status = call->attempt.status;
+    bool is_cancelled;
+
+    if (call->is_from_server ||
+        !muster__call_never_left(status, call->attempt.details)) {
+        return false;
+    }
+    if ((call->flags & MUSTER_CALL_WAIT_FOR_READY) == 0 &&
+        call->n_attempts >= MAX_FAIL_FAST_ATTEMPTS) {
+        return false;
+    }
+    pthread_mutex_lock(&call->mutex);
+    is_cancelled = call->is_cancelled;
+    pthread_mutex_unlock(&call->mutex);
+    return !is_cancelled;
+}
+
+/* By gRFC A51, or by the name that gRPC had for it before. C core of today
+ * keeps the former to itself (PublishToAppEncoder in its call.cc, seen in 1.51)
+ * and lets the latter pass. */
+static bool is_load_report(const grpc_metadata *item)
+{
+    return grpc_slice_str_cmp(item->key, "endpoint-load-metrics-bin") == 0 ||
+           grpc_slice_str_cmp(item->key, "x-endpoint-load-metrics-bin") == 0;
+}
+
+static void add_load_report(const muster__grpc_attempt *attempt,
+                            muster_outcome *outcome)
+{
+    for (size_t i = 0; i < attempt->trailing.count; i++) {
+        const grpc_metadata *item = &attempt->trailing.metadata[i];
+
+        if (is_load_report(item)) {
+            outcome->load_report = GRPC_SLICE_START_PTR(item->value);
+            outcome->load_report_size =
+                (uint32_t)GRPC_SLICE_LENGTH(item->value);
+        }
+    }
+}
+
+static void finish_lease(muster_call *call, uint64_t now_ns)
+{
+    muster__grpc_attempt *attempt = &call->attempt;
+    muster_outcome outcome;
+
+    memset(&outcome, 0, sizeof outcome);
+    outcome.struct_size = sizeof outcome;
+    outcome.status = (int)attempt->status;
+    outcome.flags = call->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
+    outcome.latency_ns = now_ns - attempt->started_ns;
+    if (call->request != NULL) {
+        outcome.bytes_sent = grpc_byte_buffer_length(
+            (grpc_byte_buffer *)(uintptr_t)call->request);
+    }
+    if (attempt->response != NULL) {
+        outcome.bytes_received = grpc_byte_buffer_length(attempt->response);
+    }
+    add_load_report(attempt, &outcome);
+    muster_lease_finish(&attempt->lease, &outcome);
+}
+
+/* "target: endpoint: cause", with the number of the attempt when it is not the
+ * first. */
+static char *explain(const muster_call *call, const char *cause)
+{
+    const muster__grpc_connection *connection = call->attempt.connection;
+    const char *target =
+        muster__grpc_config_target(muster__grpc_connection_config(connection));
+    const char *address = muster__grpc_connection_address(connection);
+    char *message = NULL;
+    int length;
+
+    if (call->n_attempts > 1) {
+        length = asprintf(&message, "%s: %s: attempt %u: %s", target, address,
+                          call->n_attempts, cause);
+    } else {
+        length = asprintf(&message, "%s: %s: %s", target, address, cause);
+    }
+    return length < 0 ? NULL : message;
+}
+
+/* The server's words stay as they are; C core's get to know where. NULL when
+ * there are none, or no memory. */
+static char *message_of(const muster_call *call)
+{
+    char *message;
+    char *cause;
+
+    if (call->is_from_server && GRPC_SLICE_LENGTH(call->attempt.details) == 0) {
+        return NULL;
+    }
+    cause = grpc_slice_to_c_string(call->attempt.details);
+    message = call->is_from_server ? strdup(cause) : explain(call, cause);
+    gpr_free(cause);
+    return message;
+}
+
+static void place_again(muster_call *call, uint64_t now_ns)
+{
+    muster__grpc_connection_check(call->attempt.connection);
+    finish_lease(call, now_ns);
+    pthread_mutex_lock(&call->mutex);
+    muster__grpc_attempt_fini(&call->attempt);
+    muster__grpc_attempt_init(&call->attempt);
+    pthread_mutex_unlock(&call->mutex);
+    muster__call_pick_again(call, now_ns);
+}
+
+bool muster__call_settle(muster_call *call)
+{
+    muster__grpc_attempt *attempt = &call->attempt;
+    uint64_t now_ns;
+    uint64_t not_before_ns = 0;
+    bool is_retried;
+    char *message;
+
+    if (call->has_failed_here) {
+        return true;
+    }
+    now_ns = muster__grpc_now_ns();
+    muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
+    call->is_from_server = is_from_server(attempt);
+    muster__call_refuse_response(call);
+    if (may_be_placed_again(call)) {
+        place_again(call, now_ns);
+        return false;
+    }
+    translate(attempt);
+    is_retried = muster__call_retries(call, now_ns, &not_before_ns);
+    message = message_of(call);
+    finish_lease(call, now_ns);
+    if (is_retried) {
+        free(call->last_message);
+        call->last_message = message;
+        muster__call_pick_at(call, not_before_ns);
+        return false;
+    }
+    muster__call_end(call, attempt->status, message, now_ns);
+    return true;
+}
