@@ -123,6 +123,11 @@ static bool channel_reset_backoff(child_world *world)
     return true;
 }
 
+static bool channel_retry_note(child_world *world)
+{
+    return muster_channel_retry_note(world->channel, MUSTER_RETRY_FAILED) == 0;
+}
+
 static bool channel_shutdown(child_world *world)
 {
     return muster_channel_shutdown(world->channel, 0, NULL) == MUSTER_FORKED;
@@ -171,6 +176,12 @@ static bool channel_pick(child_world *world)
     return muster_channel_pick(world->channel, NULL, &lease, NULL) ==
                MUSTER_FORKED &&
            lease.slot_ == NULL;
+}
+
+static bool channel_pick_after(child_world *world)
+{
+    return muster_channel_pick_after(world->channel, NULL, 0, on_pick, NULL,
+                                     NULL) == MUSTER_FORKED;
 }
 
 static bool channel_pick_async(child_world *world)
@@ -447,11 +458,13 @@ static const child_case cases[] = {
     {"muster_channel_get_method_config", channel_get_method_config},
     {"muster_channel_get_stats", channel_get_stats},
     {"muster_channel_pick", channel_pick},
+    {"muster_channel_pick_after", channel_pick_after},
     {"muster_channel_pick_async", channel_pick_async},
     {"muster_channel_pick_cancel", channel_pick_cancel},
     {"muster_channel_pick_wait", channel_pick_wait},
     {"muster_channel_refresh", channel_refresh},
     {"muster_channel_reset_backoff", channel_reset_backoff},
+    {"muster_channel_retry_note", channel_retry_note},
     {"muster_channel_state", channel_state},
     {"muster_channel_wait_for_change", channel_wait_for_change},
     {"muster_channel_wait_for_state", channel_wait_for_state},

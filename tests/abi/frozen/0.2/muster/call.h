@@ -15,7 +15,10 @@ enum {
      * channel's service config says otherwise of its method. */
     MUSTER_CALL_WAIT_FOR_READY = 1 << 0,
     /* Be fail-fast, whatever the service config says of the method. */
-    MUSTER_CALL_FAIL_FAST = 1 << 1
+    MUSTER_CALL_FAIL_FAST = 1 << 1,
+    /* Neither retry nor hedge, whatever the service config says of the
+     * method. */
+    MUSTER_CALL_NO_RETRY = 1 << 2
 };
 
 /* "No deadline", wherever a deadline or time-out is taken. */
