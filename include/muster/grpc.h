@@ -154,7 +154,24 @@ MUSTER_API grpc_channel *muster_lease_grpc_channel(const muster_lease *lease);
 
 /* One call: picked, placed, and, when it provably never left this process,
  * picked and placed again. Made, started once, read when it has ended, and
- * destroyed. */
+ * destroyed.
+ *
+ * Retries (gRFC A6). Where the service config gives the method a retryPolicy,
+ * an attempt that fails with one of its statuses is followed by another: on
+ * another endpoint while there is one that was not tried, else on another than
+ * the last; after a backoff, or exactly as long after as grpc-retry-pushback-ms
+ * says; with the header grpc-previous-rpc-attempts. It is the last when it
+ * brought metadata or a message (headers without either are not told from
+ * none), when the request is longer than retry_buffer_bytes, when maxAttempts
+ * (5 at most) were made, when pushback is negative or no number, and while
+ * retryThrottling has used up half of its tokens, which all channels to the
+ * same target in the process share. A fail-fast call that finds the channel in
+ * TRANSIENT_FAILURE picks again in the same way, without an attempt; what a
+ * policy fails is not retried. The deadline is that of all of it. When the
+ * channel closes between two attempts, the call ends as the last one did.
+ *
+ * What C core does by itself, because a server has not seen a call, counts as
+ * the same attempt. perAttemptRecvTimeout is not heeded. */
 typedef struct muster_call muster_call;
 
 /* All zero but struct_size is a fail-fast call with no deadline, unless the
@@ -182,7 +199,8 @@ typedef struct muster_call_result {
     uint32_t flags; /* MUSTER_OUTCOME_... */
     grpc_status_code status;
     uint32_t n_attempts; /* times it was placed on a connection */
-    /* The server's, as it came; otherwise "target: endpoint: cause". */
+    /* The server's, as it came; otherwise "target: endpoint: cause", or, when
+     * it is not the first, "target: endpoint: attempt 2: cause". */
     const char *message;
     grpc_byte_buffer *response; /* NULL when there is none */
     const grpc_metadata_array *initial_metadata;
