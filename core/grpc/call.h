@@ -60,10 +60,9 @@ struct muster_call {
     muster__grpc_attempt attempt; /* the last one, until there is another */
     uint32_t n_attempts;
     muster__retry retry;
-    uint64_t not_before_ns; /* of the next attempt */
-    char *last_message;     /* of the attempt before; NULL: none */
-    char *last_failure;     /* the same, with its endpoint; NULL: no attempt */
-    char *header_text;      /* the header last asked for */
+    char *last_message; /* of the attempt before; NULL: none */
+    char *last_failure; /* the same, with its endpoint; NULL: no attempt */
+    char *header_text;  /* the header last asked for */
 
     /* How it ended. failure is set when the queue is told without C core. */
     bool has_failed_here;

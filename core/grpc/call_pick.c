@@ -304,10 +304,8 @@ void muster__call_pick_again(muster_call *call, uint64_t now_ns)
 
 void muster__call_pick_at(muster_call *call, uint64_t not_before_ns)
 {
-    muster_status status;
+    const muster_status status = park(call, not_before_ns);
 
-    call->not_before_ns = not_before_ns;
-    status = park(call, not_before_ns);
     if (status != MUSTER_OK) {
         fail(call, status, NULL);
     }

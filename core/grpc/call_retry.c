@@ -166,9 +166,10 @@ bool muster__call_retries_pick(muster_call *call, muster_status status)
     return true;
 }
 
+/* Unless that is gone, because a later one never left. */
 bool muster__call_keeps_failure(const muster_call *call, muster_status status)
 {
-    return call->retry.n_failed > 0 &&
+    return call->retry.n_failed > 0 && call->attempt.placed.call != NULL &&
            (status == MUSTER_CLOSED || status == MUSTER_EXHAUSTED ||
             status == MUSTER_NOMEM);
 }

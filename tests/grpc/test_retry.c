@@ -185,6 +185,47 @@ Test(grpc_retry, tries_again_when_the_connection_is_lost)
     finish();
 }
 
+static int add_fault(void *state, grpc_auth_metadata_context context,
+                     grpc_credentials_plugin_metadata_cb callback,
+                     void *user_data, grpc_metadata *items, size_t *ret_n,
+                     grpc_status_code *ret_status, const char **ret_details)
+{
+    (void)state;
+    (void)context;
+    (void)callback;
+    (void)user_data;
+    memset(items, 0, sizeof *items);
+    items[0].key = grpc_slice_from_static_string("x-fail-attempts");
+    items[0].value = grpc_slice_from_static_string("1");
+    *ret_n = 1;
+    *ret_status = GRPC_STATUS_OK;
+    *ret_details = NULL;
+    return 1;
+}
+
+/* Each attempt is made with them, and the server still knows how many came
+ * before. */
+Test(grpc_retry, keeps_the_credentials_of_a_call)
+{
+    const grpc_metadata_credentials_plugin plugin = {.get_metadata = add_fault,
+                                                     .type = "test"};
+    muster_call_options options = {
+        .struct_size = sizeof options,
+        .credentials = grpc_metadata_credentials_create_from_plugin(
+            plugin, GRPC_SECURITY_NONE, NULL)};
+    muster_call *one;
+
+    begin(1, QUICK);
+    one = make_call(channel, &options);
+    cr_assert_eq(muster_call_unary(one, NULL), MUSTER_OK);
+    cr_expect_eq(result_of(one).status, GRPC_STATUS_OK, "%s",
+                 result_of(one).message);
+    cr_expect_eq(result_of(one).n_attempts, 2);
+    muster_call_destroy(one);
+    grpc_call_credentials_release(options.credentials);
+    finish();
+}
+
 /* ---- commitment, the buffer ---- */
 
 Test(grpc_retry, leaves_a_call_alone_that_has_headers)
