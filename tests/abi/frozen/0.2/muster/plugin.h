@@ -19,9 +19,9 @@ extern "C" {
  *
  * Changes
  *   0.1  2026-11-23  first
- *   0.2  2026-11-26  muster_resolver_class.authority, muster_plugin_host.now_ms,
- *                    muster_balancer_host.count, .include_unfit,
- *                    muster_backend.position
+ *   0.2  2026-11-26  muster_resolver_class.authority, muster_backend.position,
+ *                    muster_plugin_host.now_ms, muster_balancer_host.count and
+ *                    .include_unfit
  */
 #define MUSTER_ABI_MAJOR 0
 #define MUSTER_ABI_MINOR 2
