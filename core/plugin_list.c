@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of plugins, schemes and policies, loaded or not. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,22 @@ static void insert(name_list *list, const char *name)
     list->n++;
 }
 
+/* gRPC's name of a policy from when it was new: whoever lists the other name
+ * need not list it, too. */
+static bool is_former_name(const muster__note *note, const char *class_text)
+{
+    static const char ending[] = "_experimental";
+    const size_t length = strlen(class_text);
+    const size_t n = length - (sizeof ending - 1);
+    char name[MUSTER_NOTE_TEXT_SIZE];
+
+    if (length < sizeof ending || strcmp(class_text + n, ending) != 0) {
+        return false;
+    }
+    (void)snprintf(name, sizeof name, "%.*s", (int)n, class_text);
+    return muster__note_has_class(note, name);
+}
+
 /* The classes of note that start with prefix, without it. */
 static void insert_classes(name_list *list, const muster__note *note,
                            const char *prefix)
@@ -44,25 +61,30 @@ static void insert_classes(name_list *list, const muster__note *note,
     size_t length = strlen(prefix);
 
     while (class_text != NULL) {
-        if (strncmp(class_text, prefix, length) == 0) {
+        if (strncmp(class_text, prefix, length) == 0 &&
+            !is_former_name(note, class_text)) {
             insert(list, class_text + length);
         }
         class_text = muster__note_next_class(note, class_text);
     }
 }
 
+/* Whole names only: what has no room is "...". */
 static void join(const name_list *list, char *buffer, size_t size)
 {
+    static const char more[] = ", ...";
     size_t used = 0;
 
     if (size > 0) {
         buffer[0] = '\0';
     }
-    for (size_t i = 0; i < list->n && used < size; i++) {
-        int length = snprintf(buffer + used, size - used, "%s%s",
-                              i == 0 ? "" : ", ", list->names[i]);
-
-        used += length < 0 ? 0 : (size_t)length;
+    for (size_t i = 0; i < list->n; i++) {
+        if (used + strlen(", ") + strlen(list->names[i]) + sizeof more > size) {
+            (void)snprintf(buffer + used, size - used, "%s", more);
+            return;
+        }
+        used += (size_t)snprintf(buffer + used, size - used, "%s%s",
+                                 i == 0 ? "" : ", ", list->names[i]);
     }
 }
 

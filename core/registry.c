@@ -180,7 +180,7 @@ muster_status muster__registry_resolver(const char *scheme,
                                         muster_error *err)
 {
     char class_text[CLASS_TEXT_SIZE] = "";
-    char known[256];
+    char known[384];
     muster__plugin *plugin = NULL;
     muster_status status = MUSTER_NOTFOUND;
 
@@ -214,7 +214,7 @@ muster_status muster__registry_balancer(const char *name,
                                         muster_error *err)
 {
     char class_text[CLASS_TEXT_SIZE] = "";
-    char known[256];
+    char known[384];
     muster__plugin *plugin = NULL;
     muster_status status = MUSTER_NOTFOUND;
 

@@ -27,7 +27,8 @@ muster_status muster__registry_balancer(const char *name,
  * Thread: any. */
 bool muster__registry_has_scheme(const char *scheme);
 
-/* "dns, file, static", sorted. Thread: any. Truncated to size. */
+/* "dns, file, static", sorted, without gRPC's experimental names of what has
+ * another. Thread: any. Cut off at size, with "..." where whole names end. */
 void muster__registry_list_schemes(char *buffer, size_t size);
 void muster__registry_list_policies(char *buffer, size_t size);
 

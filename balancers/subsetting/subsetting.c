@@ -136,6 +136,7 @@ static bool part_take(part *self, const subset *chosen,
 
         if (place != 0) {
             self->backends[place - 1] = *backend;
+            self->backends[place - 1].position = place - 1;
             self->places[place - 1] = (uint32_t)i;
         }
     }

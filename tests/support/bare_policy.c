@@ -207,6 +207,16 @@ static void child_table_destroy(muster_child *child, void *table)
     }
 }
 
+static void count(void *ctx, const char *name, const muster_attribute *labels,
+                  size_t n_labels, uint64_t delta)
+{
+    (void)ctx;
+    (void)name;
+    (void)labels;
+    (void)n_labels;
+    (void)delta;
+}
+
 static const muster_balancer_host host = {
     .struct_size = (uint32_t)sizeof host,
     .now_ns = now_ns,
@@ -225,6 +235,8 @@ static const muster_balancer_host host = {
     .child_table_destroy = child_table_destroy,
     .child_destroy = child_destroy,
     .log = say,
+    .count = count,
+    .include_unfit = ignore,
 };
 
 /* ---- instances ---- */
