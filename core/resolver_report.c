@@ -7,8 +7,10 @@
 #include <string.h>
 
 /* The smallest structs that any ABI so far has had. */
-#define UPDATE_SIZE_MIN (offsetof(muster_update, flags) + sizeof(uint32_t))
+#define UPDATE_SIZE_MIN (offsetof(muster_update, reserved) + sizeof(uint32_t))
 #define DELTA_SIZE_MIN (offsetof(muster_delta, n_removed) + sizeof(size_t))
+
+#define KNOWN_UPDATE_FLAGS ((uint32_t)MUSTER_UPDATE_EMPTY_IS_FINAL)
 
 typedef muster_status copy_fn(const muster_endpoint *endpoints, size_t n,
                               size_t stride, muster__list **ret_list,
@@ -69,18 +71,31 @@ static muster_status create_report(muster__report_kind kind,
     return MUSTER_OK;
 }
 
+/* What has no meaning yet is refused, so that it can get one. */
+static muster_status check_update(const muster_update *update,
+                                  muster_error *err)
+{
+    if (update == NULL || update->struct_size < UPDATE_SIZE_MIN) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "an update without its fields");
+    }
+    if ((update->flags & ~KNOWN_UPDATE_FLAGS) != 0 || update->reserved != 0) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "an update with flags that do not exist");
+    }
+    return MUSTER_OK;
+}
+
 muster_status muster__report_create_list(const muster_update *update,
                                          muster__report **ret_report,
                                          muster_error *err)
 {
     muster__report *report = NULL;
-    muster_status status;
+    muster_status status = check_update(update, err);
 
-    if (update == NULL || update->struct_size < UPDATE_SIZE_MIN) {
-        return muster_error_set(err, MUSTER_INVAL,
-                                "an update without its fields");
+    if (status == MUSTER_OK) {
+        status = create_report(MUSTER__REPORT_LIST, &report, err);
     }
-    status = create_report(MUSTER__REPORT_LIST, &report, err);
     if (status != MUSTER_OK) {
         return status;
     }

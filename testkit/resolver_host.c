@@ -7,7 +7,7 @@
 #include "resolver.h"
 
 /* The smallest structs that any ABI so far has had. */
-#define UPDATE_SIZE_MIN (offsetof(muster_update, flags) + sizeof(uint32_t))
+#define UPDATE_SIZE_MIN (offsetof(muster_update, reserved) + sizeof(uint32_t))
 #define DELTA_SIZE_MIN (offsetof(muster_delta, n_removed) + sizeof(size_t))
 
 /* ---- the way in ---- */
@@ -116,6 +116,10 @@ static muster_status check_update(testkit_resolver_caller *caller,
 {
     if (update == NULL || update->struct_size < UPDATE_SIZE_MIN) {
         return misused(caller, "report", "of an update without its fields");
+    }
+    if ((update->flags & ~(uint32_t)MUSTER_UPDATE_EMPTY_IS_FINAL) != 0 ||
+        update->reserved != 0) {
+        return misused(caller, "report", "with flags that do not exist");
     }
     return check(caller, "report", update->endpoints, update->endpoint_size,
                  update->n_endpoints);

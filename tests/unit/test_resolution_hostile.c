@@ -63,6 +63,21 @@ Test(resolution_hostile, refuses_structs_that_are_too_small)
     recorder_end(&told);
 }
 
+/* So that a later ABI can give them a meaning. */
+Test(resolution_hostile, refuses_flags_that_do_not_exist)
+{
+    const muster_resolver_env *env = start("drill:///a");
+    muster_endpoint endpoint = {.address = "10.0.0.1:1"};
+    muster_update update = update_of(&endpoint, 1);
+
+    update.flags = 1u << 31;
+    cr_expect_eq(env->host->report(env->ctx, &update, NULL), MUSTER_INVAL);
+    update = update_of(&endpoint, 1);
+    update.reserved = 1;
+    cr_expect_eq(env->host->report(env->ctx, &update, NULL), MUSTER_INVAL);
+    recorder_end(&told);
+}
+
 Test(resolution_hostile, refuses_more_endpoints_than_memory_has_room_for)
 {
     const muster_resolver_env *env = start("drill:///a");

@@ -411,12 +411,18 @@ Test(testkit_resolver, notices_calls_without_what_they_need)
 
     cr_expect_eq(host->report(ctx, NULL, NULL), MUSTER_INVAL);
     cr_expect_eq(host->report(ctx, &update, NULL), MUSTER_INVAL);
+    update = (muster_update){.struct_size = sizeof update, .flags = 1u << 31};
+    cr_expect_eq(host->report(ctx, &update, NULL), MUSTER_INVAL);
+    update = (muster_update){.struct_size = sizeof update, .reserved = 1};
+    cr_expect_eq(host->report(ctx, &update, NULL), MUSTER_INVAL);
     cr_expect_eq(host->report_delta(ctx, NULL, NULL), MUSTER_INVAL);
     cr_expect_eq(host->post(ctx, NULL, NULL), MUSTER_INVAL);
     cr_expect_eq(host->call_later(ctx, 0, NULL, NULL, NULL), MUSTER_INVAL);
     cr_expect_str_eq(muster_testkit_resolver_violations(kit),
                      "script: report() of an update without its fields\n"
                      "script: report() of endpoints at a null pointer\n"
+                     "script: report() with flags that do not exist\n"
+                     "script: report() with flags that do not exist\n"
                      "script: report_delta() of a delta without its fields\n"
                      "script: post() of no function\n"
                      "script: call_later() of no function\n");

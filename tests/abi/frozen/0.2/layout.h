@@ -116,6 +116,7 @@ LAYOUT_FIELD(muster_update, endpoints, 8, 8);
 LAYOUT_FIELD(muster_update, n_endpoints, 16, 8);
 LAYOUT_FIELD(muster_update, service_config, 24, 8);
 LAYOUT_FIELD(muster_update, flags, 32, 4);
+LAYOUT_FIELD(muster_update, reserved, 36, 4);
 LAYOUT_SIZE(muster_delta, 40);
 LAYOUT_FIELD(muster_delta, struct_size, 0, 4);
 LAYOUT_FIELD(muster_delta, endpoint_size, 4, 4);

@@ -43,7 +43,8 @@ typedef struct muster_update {
     const muster_endpoint *endpoints;
     size_t n_endpoints;
     const char *service_config; /* gRPC service config JSON, or NULL */
-    uint32_t flags;             /* MUSTER_UPDATE_... */
+    uint32_t flags;             /* MUSTER_UPDATE_..., no other bits */
+    uint32_t reserved;          /* 0 */
 } muster_update;
 
 /* A change to the list. Of removed endpoints only the identity is read. An
@@ -200,6 +201,7 @@ static inline muster_status muster_report(const muster_resolver_env *env,
     update.n_endpoints = n_endpoints;
     update.service_config = NULL;
     update.flags = 0;
+    update.reserved = 0;
     return env->host->report(env->ctx, &update, NULL);
 }
 
