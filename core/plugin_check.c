@@ -20,6 +20,12 @@
 
 #define MAX_STATE_SIZE 65536
 
+#define RESOLVER_FLAGS                                                         \
+    ((uint32_t)MUSTER_RESOLVER_MAY_BLOCK | MUSTER_RESOLVER_ABSOLUTE_PATH)
+#define BALANCER_FLAGS                                                         \
+    ((uint32_t)MUSTER_BALANCER_PRIORITY_AWARE | MUSTER_BALANCER_USES_WEIGHTS | \
+     MUSTER_BALANCER_PICKS_WHEN_EMPTY | MUSTER_BALANCER_IGNORES_HEALTH)
+
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
 
@@ -114,6 +120,21 @@ static muster_status check_slot(bool is_there, const char *class_name,
                                  class_name, slot);
 }
 
+/* What has no meaning yet is refused, so that a later ABI can give it one. */
+static muster_status check_flags(uint32_t flags, uint32_t known,
+                                 const char *class_name, const char *origin,
+                                 muster_error *err)
+{
+    if ((flags & ~known) == 0) {
+        return MUSTER_OK;
+    }
+    return muster__plugin_refuse(err, MUSTER_ABI, origin,
+                                 "%s has flags that ABI %d.%d does not know "
+                                 "(0x%x)",
+                                 class_name, MUSTER_ABI_MAJOR, MUSTER_ABI_MINOR,
+                                 flags & ~known);
+}
+
 static bool is_option_name(const char *name)
 {
     return is_word(name, 64, LETTERS, LETTERS DIGITS "_-");
@@ -150,6 +171,7 @@ static muster_status check_resolver(const muster_resolver_class *class_,
                  {class_->start != NULL, "start"},
                  {class_->free != NULL, "free"}};
     char name[64];
+    muster_status status;
 
     if (!muster__scheme_is_valid(class_->scheme)) {
         return muster__plugin_refuse(err, MUSTER_ABI, origin,
@@ -158,14 +180,14 @@ static muster_status check_resolver(const muster_resolver_class *class_,
     }
     (void)snprintf(name, sizeof name, "resolver:%s", class_->scheme);
     for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
-        muster_status status =
+        status =
             check_slot(slots[i].is_there, name, slots[i].name, origin, err);
-
         if (status != MUSTER_OK) {
             return status;
         }
     }
-    return check_options(class_, origin, err);
+    status = check_flags(class_->flags, RESOLVER_FLAGS, name, origin, err);
+    return status != MUSTER_OK ? status : check_options(class_, origin, err);
 }
 
 static muster_status check_balancer(const muster_balancer_class *class_,
@@ -202,7 +224,12 @@ static muster_status check_balancer(const muster_balancer_class *class_,
                                      "%s wants a state_size of %u; at most %d",
                                      name, class_->state_size, MAX_STATE_SIZE);
     }
-    return MUSTER_OK;
+    if (class_->reserved != 0) {
+        return muster__plugin_refuse(err, MUSTER_ABI, origin,
+                                     "reserved of %s is %u, not 0", name,
+                                     class_->reserved);
+    }
+    return check_flags(class_->flags, BALANCER_FLAGS, name, origin, err);
 }
 
 static muster_status check_head(const muster_plugin *plugin, const char *origin,

@@ -207,10 +207,10 @@ enum {
 /* What a policy implements. */
 typedef struct muster_balancer_class {
     uint32_t struct_size;
-    uint32_t flags;      /* MUSTER_BALANCER_... */
+    uint32_t flags;      /* MUSTER_BALANCER_..., no other bits */
     const char *name;    /* "round_robin": [a-z][a-z0-9_]{0,63} */
     uint32_t state_size; /* bytes of state a subchannel; 0: none, max. 65536 */
-    uint32_t reserved;
+    uint32_t reserved;   /* 0 */
 
     /* Must. Thread: control. Validates the configuration and makes an instance
      * that lives across updates. On failure leaves *ret_self untouched and

@@ -148,7 +148,7 @@ enum {
 /* What a resolver implements. */
 typedef struct muster_resolver_class {
     uint32_t struct_size;
-    uint32_t flags;                    /* MUSTER_RESOLVER_... */
+    uint32_t flags;                    /* MUSTER_RESOLVER_..., no other bits */
     const char *scheme;                /* "dns": [a-z][a-z0-9+.-]{0,31} */
     const muster_option_info *options; /* n_options of them, or NULL */
     uint32_t n_options;

@@ -243,6 +243,21 @@ Test(descriptor, must_have_valid_policy_names)
     }
 }
 
+/* So that a later ABI can give them a meaning. */
+Test(descriptor, must_not_have_flags_that_do_not_exist)
+{
+    resolver.flags = 1u << 31;
+    expect_refused("resolver:spoiled has flags that ABI 0.2 does not know "
+                   "(0x80000000)");
+    resolver.flags = 0;
+    balancer.flags = 1u << 31 | MUSTER_BALANCER_USES_WEIGHTS;
+    expect_refused("balancer:spoiled has flags that ABI 0.2 does not know "
+                   "(0x80000000)");
+    balancer.flags = 0;
+    balancer.reserved = 1;
+    expect_refused("reserved of balancer:spoiled is 1, not 0");
+}
+
 Test(descriptor, must_not_name_a_class_twice)
 {
     static const muster_resolver_class *twice[] = {&resolver, &resolver};
