@@ -126,6 +126,8 @@ answer_without_index(const muster__view *view, const muster_call_info *call,
 static void tell_unused(const muster__view *view, uint64_t id)
 {
     static const muster_outcome given_back = {.struct_size = sizeof given_back,
+                                              .flags =
+                                                  MUSTER_OUTCOME_GIVEN_BACK,
                                               .status = 14};
 
     if (view->done != NULL) {

@@ -4,7 +4,6 @@
 #include "counts.h"
 
 #define CANCELLED 1
-#define UNAVAILABLE 14
 
 /* Bits of the statuses that Envoy takes for 5xx: UNKNOWN, DEADLINE_EXCEEDED,
  * UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS; of them 502 to 504:
@@ -20,8 +19,7 @@ static bool is_of(unsigned statuses, int status)
 /* Such a call was never made. */
 static bool is_given_back(const muster_outcome *outcome)
 {
-    return outcome->status == UNAVAILABLE && outcome->flags == 0 &&
-           outcome->latency_ns == 0;
+    return (outcome->flags & MUSTER_OUTCOME_GIVEN_BACK) != 0;
 }
 
 /* ---- in a row ---- */

@@ -313,13 +313,11 @@ static bool is_failure(int status)
  * it went well or failed. */
 static bool says_something(const muster_outcome *outcome)
 {
-    const int UNAVAILABLE = 14;
-
-    if (outcome->latency_ns > 0 || outcome->status == 0) {
-        return true;
+    if ((outcome->flags & MUSTER_OUTCOME_GIVEN_BACK) != 0) {
+        return false;
     }
-    return is_failure(outcome->status) &&
-           (outcome->status != UNAVAILABLE || outcome->flags != 0);
+    return outcome->latency_ns > 0 || outcome->status == 0 ||
+           is_failure(outcome->status);
 }
 
 /* As if it had taken twice the average, for an endpoint that fails fast should

@@ -220,6 +220,7 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
 static void place_late(muster_call *call, muster_lease lease)
 {
     const muster_outcome outcome = {.struct_size = sizeof outcome,
+                                    .flags = MUSTER_OUTCOME_GIVEN_BACK,
                                     .status = GRPC_STATUS_UNAVAILABLE};
     muster_error err;
 

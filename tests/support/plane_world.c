@@ -58,7 +58,7 @@ static void policy_done(void *self, uint64_t id, void *policy_state,
     policy->last_state = policy_state;
     policy->last_status = outcome->status;
     atomic_fetch_add(&policy->n_done, 1);
-    if (outcome->status == 14 && outcome->flags == 0) {
+    if (outcome->status == 14 && outcome->flags == MUSTER_OUTCOME_GIVEN_BACK) {
         atomic_fetch_add(&policy->n_given_back, 1);
     }
 }

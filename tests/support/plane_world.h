@@ -31,7 +31,7 @@ typedef struct world_policy {
     bool is_fixed;             /* result.index is answered */
     uint32_t last_repick;
     _Atomic uint32_t n_done;
-    _Atomic uint32_t n_given_back; /* done() with status 14 and flags 0 */
+    _Atomic uint32_t n_given_back; /* done() with status 14 and the flag */
     void *last_state;
     void *last_table;
     uint64_t last_id;

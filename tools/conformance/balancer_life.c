@@ -190,7 +190,9 @@ static const muster_outcome outcomes[] = {
      .latency_ns = UINT64_MAX,
      .load_report = "\xff\xff\xff",
      .load_report_size = 3},
-    {.struct_size = (uint32_t)sizeof(muster_outcome), .status = 14},
+    {.struct_size = (uint32_t)sizeof(muster_outcome),
+     .flags = MUSTER_OUTCOME_GIVEN_BACK,
+     .status = 14},
 };
 
 static muster_call_info make_call(size_t i, char *key, size_t size)

@@ -241,12 +241,11 @@ typedef struct muster_balancer_class {
                            muster_pick_result *result);
 
     /* May. Thread: any; as pick(). A call that was placed on endpoint id ended;
-     * state is the endpoint's. Also called for picks given back, with status 14
-     * (UNAVAILABLE) and flags 0: one done() for each pick that answered an
-     * index. When the endpoints that a policy picks again and again are gone,
-     * or are among the call's `tried` while others are not, the core takes
-     * another: of that call it hears no more. Not called for calls of before a
-     * change of policy. */
+     * state is the endpoint's. Also called for picks given back, with the flag
+     * GIVEN_BACK: one done() for each pick that answered an index. When the
+     * endpoints that a policy picks again and again are gone, or are among the
+     * call's `tried` while others are not, the core takes another: of that call
+     * it hears no more. Not called for calls of before a change of policy. */
     void (*done)(void *self, uint64_t id, void *state,
                  const muster_outcome *outcome);
 

@@ -44,7 +44,10 @@ typedef struct muster_call_info {
 } muster_call_info;
 
 enum {
-    MUSTER_OUTCOME_FROM_SERVER = 1 << 0 /* the status came over the wire */
+    MUSTER_OUTCOME_FROM_SERVER = 1 << 0, /* the status came over the wire */
+    /* No call was made: the pick is given back, and says nothing of the
+     * endpoint. The status is 14 (UNAVAILABLE). */
+    MUSTER_OUTCOME_GIVEN_BACK = 1 << 1
 };
 
 /* How a call ended, for policies that learn. All zero but struct_size is a
