@@ -124,8 +124,13 @@ static bool try_again(muster_channel *channel, muster__parked *parked,
 /* Whoever cancelled it was promised this, even when a pick came in between. */
 static void cancel(muster__parked *parked)
 {
+    static const muster_outcome given_back = {.struct_size = sizeof given_back,
+                                              .flags =
+                                                  MUSTER_OUTCOME_GIVEN_BACK,
+                                              .status = 14};
+
     if (parked->status == MUSTER_OK) {
-        muster_lease_finish(&parked->lease, NULL);
+        muster_lease_finish(&parked->lease, &given_back);
     }
     parked->status = muster_error_set(&parked->err, MUSTER_CANCELLED,
                                       "cancelled while waiting");

@@ -197,7 +197,8 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
     pthread_mutex_unlock(&call->mutex);
     if (is_cancelled) {
         muster_outcome outcome = {.struct_size = sizeof outcome,
-                                  .status = GRPC_STATUS_CANCELLED};
+                                  .flags = MUSTER_OUTCOME_GIVEN_BACK,
+                                  .status = GRPC_STATUS_UNAVAILABLE};
 
         muster_lease_finish(&lease, &outcome);
         fail(call, MUSTER_CANCELLED, NULL);
