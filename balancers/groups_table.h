@@ -227,6 +227,7 @@ static inline muster_verdict groups_pick_from(const groups *self,
     if (part->fails) {
         return groups_fail(args, result);
     }
+    own.struct_size = (uint32_t)sizeof own;
     own.n_ready = part->n;
     verdict =
         self->env.host->child_pick(part->of->child, part->table, &own, result);

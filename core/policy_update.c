@@ -35,6 +35,7 @@ static uint32_t list_backends(muster_channel *channel,
                                     : (muster_connectivity)subchannel->state;
         backend->flags = muster__policy_flags_of(subchannel);
         backend->position = subchannel->endpoint->position;
+        backend->endpoint_size = (uint32_t)sizeof *backend->endpoint;
     }
     return n;
 }

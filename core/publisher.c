@@ -271,6 +271,7 @@ static void fill_ready(muster__build *build)
             muster__policy_state(build->policy, subchannel->number);
         backend->connectivity = MUSTER_READY;
         backend->position = subchannel->endpoint->position;
+        backend->endpoint_size = (uint32_t)sizeof *backend->endpoint;
         backend->flags = muster__policy_flags_of(subchannel);
     }
 }

@@ -186,12 +186,19 @@ static void check_subset(muster_child *child,
     for (size_t i = 0; i < update->n_backends; i++) {
         const void *at =
             (const char *)update->backends + i * update->backend_size;
-        uint64_t id = ((const muster_backend *)at)->id;
+        const muster_backend *backend = at;
+        uint64_t id = backend->id;
 
         if (id == 0 || id > last_id) {
             testkit_violations_add(&child->kit->violations,
                                    "%s: its parent gave it an unknown id %llu",
                                    child->class_->name, (unsigned long long)id);
+        }
+        if (backend->endpoint_size < sizeof *backend->endpoint) {
+            testkit_violations_add(&child->kit->violations,
+                                   "%s: its parent gave it an endpoint_size "
+                                   "that is none",
+                                   child->class_->name);
         }
     }
 }

@@ -96,6 +96,7 @@ static void match(muster_testkit_balancer *kit, const identities *known,
             init_backend(kit, &backends[i], state);
         }
         backends[i].endpoint = &list->endpoints[i];
+        backends[i].endpoint_size = (uint32_t)sizeof list->endpoints[i];
         backends[i].position = (uint32_t)i;
     }
 }

@@ -160,6 +160,7 @@ static void slow_start_update(void *policy,
     warm_up_copies copies = {NULL, NULL};
     muster_balancer_update own = *update;
 
+    own.struct_size = (uint32_t)sizeof own;
     note_list(self, update);
     if (muster__warm_up_copy(&self->warm_up, update->backends,
                              update->backend_size, update->n_backends,
@@ -181,6 +182,7 @@ static muster_status slow_start_build(void *policy,
     muster_build_args own = *args;
     muster_status status;
 
+    own.struct_size = (uint32_t)sizeof own;
     if (!muster__warm_up_copy(&self->warm_up, args->ready, args->backend_size,
                               args->n_ready, now_ns(self), &copies)) {
         return muster_error_set(err, MUSTER_NOMEM,

@@ -111,6 +111,8 @@ static void fill(const warm_up *self, const muster_backend *backends,
             scale(weight_of(from) * units * factor_of(self, from, now_ns));
         copies->backends[i] = *from;
         copies->backends[i].endpoint = &copies->endpoints[i];
+        copies->backends[i].endpoint_size =
+            (uint32_t)sizeof copies->endpoints[i];
     }
 }
 

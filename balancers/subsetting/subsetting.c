@@ -280,6 +280,7 @@ static muster_status build_child(const subsetting *self,
                                 args->n_ready);
     }
     take_ready(args, ready, table);
+    own.struct_size = (uint32_t)sizeof own;
     own.n_ready = table->n;
     status = self->base.env.host->child_build(self->base.child, &own,
                                               &table->of_child, err);

@@ -38,12 +38,15 @@ typedef struct muster_backend {
                     endpoint's while it stays in the list; or NULL */
     const char *last_failure; /* why it is not READY, or NULL */
     muster_connectivity connectivity;
-    uint32_t flags;    /* MUSTER_BACKEND_... */
+    uint32_t flags;    /* MUSTER_BACKEND_...; others are to be ignored */
     uint32_t position; /* the resolver's order: less is earlier. What came by
                           deltas stands behind the last full list. A list in
                           another order alone is no change: its positions show
                           at the next update */
-    uint32_t reserved;
+    /* How much there is of *endpoint. A policy that gives its children other
+     * endpoints, of other weights say, says sizeof(muster_endpoint), for the
+     * children may be newer than it. */
+    uint32_t endpoint_size;
 } muster_backend;
 
 /* Every endpoint of the list. Borrowed for the call. */

@@ -293,10 +293,12 @@ static void create_backends(bare_policy *of)
                        "10.%u.%u.%u:80", i >> 16 & 255, i >> 8 & 255, i & 255);
         of->endpoints[i].address = of->addresses[i];
         of->endpoints[i].weight = 1;
-        of->backends[i] = (muster_backend){.id = i + 1,
-                                           .endpoint = &of->endpoints[i],
-                                           .state = bare_policy_state(of, i),
-                                           .connectivity = MUSTER_READY};
+        of->backends[i] =
+            (muster_backend){.id = i + 1,
+                             .endpoint = &of->endpoints[i],
+                             .endpoint_size = sizeof of->endpoints[i],
+                             .state = bare_policy_state(of, i),
+                             .connectivity = MUSTER_READY};
     }
 }
 

@@ -184,6 +184,7 @@ static void tell(bool is_update, unsigned turn)
         backends[i] = (muster_backend){
             .id = index + 1,
             .endpoint = &endpoint,
+            .endpoint_size = sizeof endpoint,
             .state = states[index],
             .connectivity = MUSTER_READY,
             .flags = is_ejected[index] ? MUSTER_BACKEND_EJECTED : 0};

@@ -315,6 +315,38 @@ Test(testkit_balancer, says_that_there_is_no_such_child)
     policy_test_destroy(kit);
 }
 
+/* A child may be newer than its parent, and know more fields. */
+Test(testkit_balancer, notices_endpoints_that_do_not_say_their_size)
+{
+    static const muster_balancer_class *const children[] = {&script_class};
+    const muster_testkit_balancer_options options = {
+        .struct_size = (uint32_t)sizeof options,
+        .n_children = 1,
+        .policy = &script_class,
+        .children = children};
+    const muster_endpoint endpoint = {.address = "10.0.0.1:1"};
+    muster_backend backend = {
+        .id = 1, .endpoint = &endpoint, .endpoint_size = sizeof endpoint};
+    const muster_balancer_update update = {
+        (uint32_t)sizeof update, (uint32_t)sizeof backend, &backend, 1};
+    muster_testkit_balancer *kit = NULL;
+    muster_child *child = NULL;
+    muster_balancer_env env;
+
+    cr_assert_eq(muster_testkit_balancer_create(&options, &kit, NULL),
+                 MUSTER_OK);
+    policy_test_ready(kit, NULL, 1);
+    env = script_now.env;
+    cr_assert_eq(env.host->child_create(env.ctx, "script", NULL, &child, NULL),
+                 MUSTER_OK);
+    env.host->child_update(child, &update);
+    cr_expect_str_eq(muster_testkit_balancer_violations(kit), "");
+    backend.endpoint_size = 0;
+    env.host->child_update(child, &update);
+    env.host->child_destroy(child);
+    expect_violation(kit, "gave it an endpoint_size that is none");
+}
+
 Test(testkit_balancer, aborts_when_a_violation_was_not_read, .signal = SIGABRT)
 {
     muster_testkit_balancer *kit = make_kit();

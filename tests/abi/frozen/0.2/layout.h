@@ -45,7 +45,7 @@ LAYOUT_FIELD(muster_backend, last_failure, 24, 8);
 LAYOUT_FIELD(muster_backend, connectivity, 32, 4);
 LAYOUT_FIELD(muster_backend, flags, 36, 4);
 LAYOUT_FIELD(muster_backend, position, 40, 4);
-LAYOUT_FIELD(muster_backend, reserved, 44, 4);
+LAYOUT_FIELD(muster_backend, endpoint_size, 44, 4);
 LAYOUT_SIZE(muster_balancer_update, 24);
 LAYOUT_FIELD(muster_balancer_update, struct_size, 0, 4);
 LAYOUT_FIELD(muster_balancer_update, backend_size, 4, 4);
