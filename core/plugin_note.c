@@ -110,6 +110,11 @@ muster_status muster__note_read(int fd, const char *origin,
     if (status != MUSTER_OK) {
         return status;
     }
+    if (raw.reserved != 0) {
+        return muster__plugin_refuse(err, MUSTER_ABI, origin,
+                                     "reserved of its note is %u, not 0",
+                                     raw.reserved);
+    }
     memset(&note, 0, sizeof note);
     note.abi_major = raw.abi_major;
     note.abi_minor = raw.abi_minor;

@@ -84,6 +84,7 @@ typedef enum muster_verdict {
     MUSTER_PICK_FAIL = 3     /* fail the call, wait-for-ready or not */
 } muster_verdict;
 
+/* Zeroed but for struct_size. What is not the verdict's is ignored. */
 typedef struct muster_pick_result {
     uint32_t struct_size;
     uint32_t index;      /* for MUSTER_PICK_INDEX */

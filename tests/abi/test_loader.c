@@ -394,6 +394,15 @@ Test(loader, refuses_another_minor_abi)
     }
 }
 
+/* So that a later ABI can give it a meaning. */
+Test(loader, refuses_a_note_with_something_in_reserved)
+{
+    file_image image = image_read("muster_good.so");
+
+    image_note(&image)->reserved = 1;
+    expect_image_refused(&image, "reserved of its note is 1, not 0");
+}
+
 /* Refuses the note whose text is text. */
 static void expect_text_refused(const char *text, size_t size,
                                 const char *sentence)

@@ -13,15 +13,33 @@ extern "C" {
  * From 1.0 on: a plugin of the same major number and a minor number at most the
  * library's loads.
  *
- * Growth rules. The head of muster_plugin never changes. Structs grow only at
- * their end; each side reads only what lies inside the other's struct_size
- * (arrays carry their stride). Enum numbers are only appended.
+ * Growth rules. Structs that begin with struct_size, muster_endpoint and
+ * muster_backend grow, at their end only and never into padding; arrays of them
+ * carry their stride, and endpoint_size says how long a backend's endpoint is.
+ * The library is never older than a plugin, so a plugin finds all the fields of
+ * the ABI it was built for. Later ones are for it to look for: each side reads
+ * and writes only what lies inside the other's struct_size or stride, for a
+ * policy's parent, and a program whose muster_call_info or muster_outcome is
+ * handed on, may be older than the policy. What is not covered reads as zero,
+ * and zero always means what there was before. Who copies a struct sets the
+ * copy's struct_size.
+ *
+ * These never change at all: the head of muster_plugin, muster_plugin_note,
+ * muster_attribute, muster_option_info, muster_error, and the parameters of all
+ * functions. What is to be said beyond them gets a new field or slot.
+ *
+ * Numbers of enums, and flags, are only appended. A plugin sets no flag that it
+ * does not know, and reserved fields to 0: both are refused. It ignores flags
+ * that it does not know, takes a muster_status it does not know for a failure,
+ * and hands on a child's verdict it does not know with the result as it is.
  *
  * Changes
  *   0.1  2026-11-23  first
- *   0.2  2026-11-26  muster_resolver_class.authority, muster_backend.position,
+ *   0.2  2026-11-26  muster_resolver_class.authority, muster_backend.position
+ *                    and .endpoint_size, muster_update.reserved,
  *                    muster_plugin_host.now_ms, muster_balancer_host.count and
- *                    .include_unfit
+ *                    .include_unfit, MUSTER_OUTCOME_GIVEN_BACK; unknown flags
+ *                    are refused
  */
 #define MUSTER_ABI_MAJOR 0
 #define MUSTER_ABI_MINOR 2
