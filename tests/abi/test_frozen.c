@@ -23,6 +23,31 @@
 #define LAYOUT_NUMBER(name, number)                                            \
     _Static_assert((int)(name) == (number), #name ": " REFREEZE)
 #include "frozen/0.2/layout.h"
+
+/* A field that is appended must not lie where a shorter struct has padding:
+ * that is inside its struct_size, and nobody has set it. */
+#define ENDS_WITH(type, last)                                                  \
+    _Static_assert(sizeof(type) ==                                             \
+                       offsetof(type, last) + sizeof(((type *)NULL)->last),    \
+                   #type " ends with padding, or not with " #last)
+ENDS_WITH(muster_endpoint, priority);
+ENDS_WITH(muster_update, reserved);
+ENDS_WITH(muster_delta, n_removed);
+ENDS_WITH(muster_resolver_env, options);
+ENDS_WITH(muster_resolver_host, random);
+ENDS_WITH(muster_resolver_class, authority);
+ENDS_WITH(muster_call_info, header_arg);
+ENDS_WITH(muster_outcome, bytes_received);
+ENDS_WITH(muster_backend, endpoint_size);
+ENDS_WITH(muster_balancer_update, n_backends);
+ENDS_WITH(muster_build_args, n_ready);
+ENDS_WITH(muster_pick_args, call);
+ENDS_WITH(muster_pick_result, message);
+ENDS_WITH(muster_balancer_env, config_json);
+ENDS_WITH(muster_balancer_host, include_unfit);
+ENDS_WITH(muster_balancer_class, destroy);
+ENDS_WITH(muster_plugin_host, now_ms);
+ENDS_WITH(muster_plugin, fini);
 #endif
 
 static void set_up(void)
