@@ -117,6 +117,7 @@ static void emit(muster__subscriber *self, muster_watch_type type,
         .type = type,
         .status = status,
         .message = message,
+        .endpoint_size = (uint32_t)sizeof *event.endpoints,
     };
 
     if (!begin_call(watch)) {

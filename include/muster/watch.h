@@ -37,7 +37,19 @@ typedef struct muster_watch_event {
     muster_status status;       /* of an ERROR; else MUSTER_OK */
     const char *message;        /* of an ERROR; else "" */
     int is_held; /* the source says the list is empty; a hold keeps this one */
+    uint32_t endpoint_size; /* the stride of endpoints */
 } muster_watch_event;
+
+/* One of event's endpoints, index being below n_endpoints, whatever their
+ * stride: a library that is newer than the program may have longer ones. */
+static inline const muster_endpoint *
+muster_watch_event_endpoint(const muster_watch_event *event, size_t index)
+{
+    const void *at =
+        (const char *)event->endpoints + index * event->endpoint_size;
+
+    return (const muster_endpoint *)at;
+}
 
 /* Thread: control. May call any function of muster that does not block, and
  * muster_watch_destroy() of its own watch. */

@@ -46,6 +46,10 @@ static void on_event(void *arg, const muster_watch_event *event)
     self->array = event->endpoints;
     (void)snprintf(self->first_address, sizeof self->first_address, "%s",
                    event->n_endpoints > 0 ? event->endpoints[0].address : "");
+    for (size_t i = 0; i < event->n_endpoints; i++) {
+        cr_expect_eq(muster_watch_event_endpoint(event, i),
+                     &event->endpoints[i]);
+    }
     (void)snprintf(self->message, sizeof self->message, "%s", event->message);
     self->status = event->status;
     self->generation = event->generation;
