@@ -244,10 +244,10 @@ static void expect_idle(muster_testkit_balancer *kit, uint32_t n)
 
 Test(least_request, forgets_a_call_that_was_given_back)
 {
-    const muster_outcome given_back = {
-        .struct_size = (uint32_t)sizeof given_back,
-        .flags = MUSTER_OUTCOME_GIVEN_BACK,
-        .status = 14};
+    const muster_outcome given_back = {.struct_size =
+                                           (uint32_t)sizeof given_back,
+                                       .flags = MUSTER_OUTCOME_GIVEN_BACK,
+                                       .status = 14};
     muster_testkit_balancer *kit = policy_test_create(policy(), SCAN, 1);
 
     policy_test_ready(kit, NULL, 6);

@@ -278,10 +278,10 @@ Test(outlier_detection, counts_nothing_without_a_rule)
 /* Picks that were given back are no calls. */
 Test(outlier_detection, does_not_count_picks_that_were_given_back)
 {
-    const muster_outcome given_back = {
-        .struct_size = (uint32_t)sizeof given_back,
-        .flags = MUSTER_OUTCOME_GIVEN_BACK,
-        .status = UNAVAILABLE};
+    const muster_outcome given_back = {.struct_size =
+                                           (uint32_t)sizeof given_back,
+                                       .flags = MUSTER_OUTCOME_GIVEN_BACK,
+                                       .status = UNAVAILABLE};
     muster_testkit_balancer *kit = outlier_test_ready(
         "{" STRICT ", \"consecutiveFailureEjection\": {}}", 3);
     uint64_t id = muster_testkit_balancer_get_backend(kit, 0)->id;

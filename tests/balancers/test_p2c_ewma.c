@@ -368,10 +368,10 @@ Test(p2c_ewma, takes_an_answer_that_is_no_failure_of_the_endpoint)
 
 Test(p2c_ewma, learns_nothing_from_a_pick_given_back)
 {
-    const muster_outcome given_back = {
-        .struct_size = (uint32_t)sizeof given_back,
-        .flags = MUSTER_OUTCOME_GIVEN_BACK,
-        .status = UNAVAILABLE};
+    const muster_outcome given_back = {.struct_size =
+                                           (uint32_t)sizeof given_back,
+                                       .flags = MUSTER_OUTCOME_GIVEN_BACK,
+                                       .status = UNAVAILABLE};
     muster_testkit_balancer *kit = two(1, 1.1);
 
     muster_testkit_balancer_done(
