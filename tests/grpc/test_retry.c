@@ -6,6 +6,7 @@
 
 #include <grpc/byte_buffer.h>
 
+#include "certificates.h"
 #include "limit.h"
 #include "retrying.h"
 
@@ -224,6 +225,28 @@ Test(grpc_retry, keeps_the_credentials_of_a_call)
     muster_call_destroy(one);
     grpc_call_credentials_release(options.credentials);
     finish();
+}
+
+Test(grpc_retry, tells_it_over_tls_too)
+{
+    certificates made;
+
+    cr_assert(certificates_make(&made));
+    const certificates_path ca = certificates_find(&made, "ca");
+    const certificates_path certificate = certificates_find(&made, "server");
+    const certificates_path key = certificates_find(&made, "server-key");
+    const char *const flags[] = {"--tls-certificate", certificate.text,
+                                 "--tls-key", key.text, NULL};
+    const muster_grpc_tls_options tls = {.struct_size = sizeof tls,
+                                         .ca_file = ca.text};
+    const muster_grpc_options options = {.struct_size = sizeof options,
+                                         .tls = &tls};
+
+    begin_with(1, QUICK, &options, flags);
+    cr_expect_eq(call(HEADERS("x-fail-attempts", "1")).status, GRPC_STATUS_OK);
+    cr_expect_eq(backend_count(&servers[0], "retries"), 1);
+    finish();
+    certificates_remove(&made);
 }
 
 /* ---- commitment, the buffer ---- */
