@@ -46,7 +46,7 @@ static inline void set_groups(muster_testkit_balancer *kit,
                               muster_connectivity state)
 {
     static const char *const zones[MAX_GROUPS] = {"a", "b", "c", "d"};
-    static char addresses[2048][24];
+    static char addresses[2048][32];
     static muster_endpoint endpoints[2048];
     unsigned n_all = 0;
 
