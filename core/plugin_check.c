@@ -9,10 +9,10 @@
 #define SIZE_WITH(type, field)                                                 \
     (offsetof(type, field) + sizeof(((type *)NULL)->field))
 
-/* The sizes of ABI 0.1: what later ABIs append may be missing. */
+/* The sizes of ABI 1.0: what later ABIs append may be missing. */
 #define HEAD_SIZE SIZE_WITH(muster_plugin, version)
 #define PLUGIN_SIZE SIZE_WITH(muster_plugin, fini)
-#define RESOLVER_SIZE SIZE_WITH(muster_resolver_class, free)
+#define RESOLVER_SIZE SIZE_WITH(muster_resolver_class, authority)
 #define BALANCER_SIZE SIZE_WITH(muster_balancer_class, destroy)
 
 /* More classes than this do not fit into a note. */
@@ -77,20 +77,14 @@ muster_status muster__plugin_refuse(muster_error *err, muster_status code,
 muster_status muster__plugin_check_abi(unsigned major, unsigned minor,
                                        const char *origin, muster_error *err)
 {
-    /* While the ABI is 0.x every minor number is an ABI of its own. */
-    bool is_exact = MUSTER_ABI_MAJOR == 0;
-
-    if (major == MUSTER_ABI_MAJOR && minor == MUSTER_ABI_MINOR) {
+    if (major == MUSTER_ABI_MAJOR && minor <= MUSTER_ABI_MINOR) {
         return MUSTER_OK;
     }
-    if (!is_exact && major == MUSTER_ABI_MAJOR && minor < MUSTER_ABI_MINOR) {
-        return MUSTER_OK;
-    }
-    return muster__plugin_refuse(
-        err, MUSTER_ABI, origin,
-        "built for plugin ABI %u.%u; this library takes %s%d.%d", major, minor,
-        is_exact ? "only " : "the same major number up to ", MUSTER_ABI_MAJOR,
-        MUSTER_ABI_MINOR);
+    return muster__plugin_refuse(err, MUSTER_ABI, origin,
+                                 "built for plugin ABI %u.%u; this library "
+                                 "takes the same major number up to %d.%d",
+                                 major, minor, MUSTER_ABI_MAJOR,
+                                 MUSTER_ABI_MINOR);
 }
 
 static muster_status check_size(const char *what, uint32_t size, size_t least,

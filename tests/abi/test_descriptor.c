@@ -146,7 +146,7 @@ Test(descriptor, must_have_its_head)
 Test(descriptor, must_have_this_abi)
 {
     plugin.abi_minor = MUSTER_ABI_MINOR + 1;
-    expect_refused("this library takes only 0.2");
+    expect_refused("this library takes the same major number up to 1.0");
 }
 
 Test(descriptor, must_have_the_fields_of_its_abi)
@@ -247,11 +247,11 @@ Test(descriptor, must_have_valid_policy_names)
 Test(descriptor, must_not_have_flags_that_do_not_exist)
 {
     resolver.flags = 1u << 31;
-    expect_refused("resolver:spoiled has flags that ABI 0.2 does not know "
+    expect_refused("resolver:spoiled has flags that ABI 1.0 does not know "
                    "(0x80000000)");
     resolver.flags = 0;
     balancer.flags = 1u << 31 | MUSTER_BALANCER_USES_WEIGHTS;
-    expect_refused("balancer:spoiled has flags that ABI 0.2 does not know "
+    expect_refused("balancer:spoiled has flags that ABI 1.0 does not know "
                    "(0x80000000)");
     balancer.flags = 0;
     balancer.reserved = 1;

@@ -9,9 +9,8 @@
 extern "C" {
 #endif
 
-/* The plugin ABI. 0.x: a plugin loads only into the very ABI it was built for.
- * From 1.0 on: a plugin of the same major number and a minor number at most the
- * library's loads.
+/* The plugin ABI. A plugin loads whose major number is the library's, and whose
+ * minor number is at most the library's. (0.x: only both the same.)
  *
  * Growth rules. Structs that begin with struct_size, muster_endpoint and
  * muster_backend grow, at their end only and never into padding; arrays of them
@@ -40,9 +39,10 @@ extern "C" {
  *                    muster_plugin_host.now_ms, muster_balancer_host.count and
  *                    .include_unfit, MUSTER_OUTCOME_GIVEN_BACK; unknown flags
  *                    are refused
+ *   1.0  2026-11-26  frozen; as 0.2
  */
-#define MUSTER_ABI_MAJOR 0
-#define MUSTER_ABI_MINOR 2
+#define MUSTER_ABI_MAJOR 1
+#define MUSTER_ABI_MINOR 0
 
 /* What the core does for a plugin as such, once per process: bound to the
  * plugin and valid from init() until fini() returns. All but post(), log() and

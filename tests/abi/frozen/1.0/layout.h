@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plugin ABI 0.2 on 64-bit machines; made by freeze. */
+/* Plugin ABI 1.0 on 64-bit machines; made by freeze. */
 LAYOUT_SIZE(muster_call_info, 64);
 LAYOUT_FIELD(muster_call_info, struct_size, 0, 4);
 LAYOUT_FIELD(muster_call_info, flags, 4, 4);
