@@ -15,7 +15,7 @@
 #define SCENE_TRIES_OFTEN "?max_backoff=100ms"
 
 enum {
-    SCENE_WAIT_MS = 5000,
+    SCENE_WAIT_MS = 60000,
     SCENE_BLOCKED_MS = 60000,
     SCENE_TARGET_SIZE = 256
 };
