@@ -260,6 +260,22 @@ void muster__parking_serve(muster_channel *channel)
     }
 }
 
+/* One whose time comes is served by the timer, and hurries then. */
+bool muster__parking_watch(muster__parking *parking)
+{
+    const uint64_t now_ns = muster__now_ns();
+    const muster__parked *p;
+
+    pthread_mutex_lock(&parking->lock);
+    p = parking->first;
+    while (p != NULL && p->not_before_ns > now_ns) {
+        p = p->next;
+    }
+    parking->is_watched = p == NULL;
+    pthread_mutex_unlock(&parking->lock);
+    return p != NULL;
+}
+
 static void serve_by_nudge(void *arg)
 {
     muster_channel *channel = arg;

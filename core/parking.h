@@ -39,4 +39,8 @@ void muster__parking_fini(muster__parking *parking);
  * publication. */
 void muster__parking_serve(muster_channel *channel);
 
+/* Whether a pick waits for a picker, and not for its time alone. If none does,
+ * one that begins to has muster__publisher_hurry() called. Thread: control. */
+bool muster__parking_watch(muster__parking *parking);
+
 #endif

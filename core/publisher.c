@@ -10,6 +10,7 @@
 #include "log_internal.h"
 #include "policy_choice.h"
 #include "policy_update.h"
+#include "put_off.h"
 #include "timing.h"
 
 /* What a published picker needs as long as a reader may hold it. */
@@ -259,8 +260,10 @@ static void build_done(void *arg)
 
 static void fill_ready(muster__build *build)
 {
+    uint32_t n_fit = 0;
+
     for (uint32_t i = 0; i < build->n; i++) {
-        const muster__subchannel *subchannel = muster__table_by_id(
+        muster__subchannel *subchannel = muster__table_by_id(
             &build->channel->table, muster__frozen_id(build->view, i));
         muster_backend *backend = &build->ready[i];
 
@@ -273,7 +276,10 @@ static void fill_ready(muster__build *build)
         backend->position = subchannel->endpoint->position;
         backend->endpoint_size = (uint32_t)sizeof *backend->endpoint;
         backend->flags = muster__policy_flags_of(subchannel);
+        subchannel->is_told_unfit = muster__subchannel_is_unfit(subchannel);
+        n_fit += subchannel->is_told_unfit ? 0 : 1;
     }
+    build->channel->publisher.n_fit_told = n_fit;
 }
 
 static muster__build *build_new(muster_channel *channel)
@@ -341,32 +347,11 @@ static bool must_wait_for_build(muster_channel *channel)
     return true;
 }
 
-/* Else whoever begins to wait is heard of: muster__publisher_hurry(). */
-static bool somebody_waits(muster_channel *channel)
-{
-    muster__parking *parking = &channel->parking;
-    bool is_empty;
-
-    pthread_mutex_lock(&parking->lock);
-    is_empty = parking->n == 0;
-    parking->is_watched = is_empty;
-    pthread_mutex_unlock(&parking->lock);
-    return !is_empty;
-}
-
-/* Endpoints that become READY one by one would have a table built each. What
- * has gone must not serve, nobody is to wait, and those that serve alone are
- * not to bear more than twice what is theirs: none of that is put off. */
 static bool may_put_off(muster_channel *channel)
 {
-    const muster__publisher *publisher = &channel->publisher;
-
     return needs_table(channel) &&
-           muster__timer_is_active(publisher->build_timer) &&
-           serving_policy(channel)->published.number ==
-               publisher->published_number &&
-           muster__plane_lacks_little(channel->plane) &&
-           !somebody_waits(channel);
+           muster__timer_is_active(channel->publisher.build_timer) &&
+           muster__may_put_off(channel, serving_policy(channel));
 }
 
 static bool publish_or_build(muster_channel *channel)

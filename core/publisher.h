@@ -21,6 +21,7 @@ typedef struct muster__publisher {
                                     muster__publisher_hurry() */
     uint32_t published_number;   /* of the policy that picks see; 0: none */
     uint32_t n_policies;         /* ever: numbers them */
+    uint32_t n_fit_told;         /* of the latest table: not unfit */
     bool is_dirty;      /* something changed since the last publication */
     bool is_update_due; /* the policy has not been told yet */
     bool is_want_due;   /* it has not been asked what it wants */

@@ -34,16 +34,18 @@ typedef struct muster__subchannel {
     uint32_t next;   /* of the free numbers, or of those to connect */
     uint32_t place;  /* in the channel's held list, while is_held */
     uint8_t state;   /* muster_connectivity */
-    bool is_listed : 1;    /* in the resolver's list */
-    bool is_held : 1;      /* not listed, but serves until the new list does */
-    bool is_wanted : 1;    /* by the policy */
-    bool is_asked : 1;     /* by a CONNECT verdict: wanted from then on */
-    bool is_queued : 1;    /* in the connector's queue */
-    bool is_failing : 1;   /* failed and not READY since (sticky) */
-    bool is_ejected : 1;   /* by the policy */
-    bool is_unhealthy : 1; /* connected, but its health says NOT_SERVING */
-    bool is_in_view : 1;   /* has a slot in the working view */
-    bool is_retry_due : 1; /* its backoff runs: do not connect yet */
+    bool is_listed : 1;     /* in the resolver's list */
+    bool is_held : 1;       /* not listed, but serves until the new list does */
+    bool is_wanted : 1;     /* by the policy */
+    bool is_asked : 1;      /* by a CONNECT verdict: wanted from then on */
+    bool is_queued : 1;     /* in the connector's queue */
+    bool is_failing : 1;    /* failed and not READY since (sticky) */
+    bool is_ejected : 1;    /* by the policy */
+    bool is_unhealthy : 1;  /* connected, but its health says NOT_SERVING */
+    bool is_in_view : 1;    /* has a slot in the working view */
+    bool is_told_unfit : 1; /* the latest table has it as unfit, or it entered
+                               the view so since */
+    bool is_retry_due : 1;  /* its backoff runs: do not connect yet */
 } muster__subchannel;
 
 uint64_t muster__subchannel_id(const muster__subchannel *subchannel);

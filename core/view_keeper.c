@@ -69,6 +69,9 @@ static void enter(muster_channel *channel, muster__subchannel *subchannel)
         status = muster__connection_enter_view(subchannel->connection);
     }
     if (status == MUSTER_OK) {
+        if (!subchannel->is_in_view) {
+            subchannel->is_told_unfit = muster__subchannel_is_unfit(subchannel);
+        }
         subchannel->is_in_view = true;
         status = muster__spares_update_view(channel, subchannel);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plugin of policies that do what a test says: "drilled", "building",
- * "wanting", "aware", "lazy", "failing". One a process. */
+ * "wanting", "aware", "lazy", "failing", "heedless", "tolerant". One a process.
+ */
 #ifndef MUSTER_TESTS_DRILLED_POLICY_H
 #define MUSTER_TESTS_DRILLED_POLICY_H
 
@@ -9,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 static struct {
     const muster_balancer_env *env;
@@ -236,10 +238,78 @@ static const muster_balancer_class heedless = {
     .destroy = drilled_destroy,
 };
 
+/* ---- one that knows panic: it picks unfit endpoints when all are ---- */
+
+typedef struct tolerant_table {
+    uint32_t n;
+    uint32_t indices[64];
+} tolerant_table;
+
+static muster_status tolerant_create(const muster_balancer_env *env,
+                                     void **ret_self, muster_error *err)
+{
+    env->host->include_unfit(env->ctx);
+    return drilled_create(env, ret_self, err);
+}
+
+static muster_status tolerant_build(void *self, const muster_build_args *args,
+                                    void **ret_table, muster_error *err)
+{
+    tolerant_table *table = calloc(1, sizeof *table);
+
+    (void)self;
+    if (table == NULL) {
+        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    }
+    for (uint32_t i = 0; i < args->n_ready; i++) {
+        if (args->ready[i].flags == 0) {
+            table->indices[table->n++] = i;
+        }
+    }
+    for (uint32_t i = 0; table->n == 0 && i < args->n_ready; i++) {
+        table->indices[i] = i;
+    }
+    table->n = table->n == 0 ? (uint32_t)args->n_ready : table->n;
+    atomic_fetch_add(&drill.n_builds, 1);
+    atomic_fetch_add(&drill.n_tables, 1);
+    *ret_table = table;
+    return MUSTER_OK;
+}
+
+static muster_verdict tolerant_pick(void *self, void *table,
+                                    const muster_pick_args *args,
+                                    muster_pick_result *result)
+{
+    const tolerant_table *own = table;
+
+    (void)self;
+    (void)args;
+    result->index = own->indices[atomic_fetch_add(&drill.next, 1) % own->n];
+    return MUSTER_PICK_INDEX;
+}
+
+static void tolerant_table_destroy(void *self, void *table)
+{
+    free(table);
+    drilled_table_destroy(self, table);
+}
+
+static const muster_balancer_class tolerant = {
+    .struct_size = sizeof tolerant,
+    .name = "tolerant",
+    .create = tolerant_create,
+    .update = drilled_update,
+    .build = tolerant_build,
+    .pick = tolerant_pick,
+    .table_destroy = tolerant_table_destroy,
+    .destroy = drilled_destroy,
+};
+
 static const muster_plugin *drill_entry(void)
 {
     static const muster_balancer_class *const classes[] = {
-        &drilled, &building, &wanting, &aware, &lazy, &failing, &heedless};
+        &drilled, &building, &wanting,  &aware,
+        &lazy,    &failing,  &heedless, &tolerant};
     static const muster_plugin plugin = {
         .struct_size = sizeof plugin,
         .abi_major = MUSTER_ABI_MAJOR,

@@ -141,6 +141,36 @@ Test(channel_spacing, is_over_when_an_asynchronous_pick_waits)
     bench_close(&b);
 }
 
+/* No table helps one that waits for its time alone. */
+Test(channel_spacing, is_not_over_while_a_pick_waits_for_its_time)
+{
+    bench b = open_for(3600000, plain);
+    atomic_int answer = -1;
+
+    report(2);
+    AWAIT(stats_of(&b).ready == 2);
+    muster_channel_pick_after(b.channel, NULL, in_ms(3600000), keep_answer,
+                              &answer, NULL);
+    report(3);
+    AWAIT(stats_of(&b).connections_ready == 3);
+    cr_expect_eq(stats_of(&b).ready, 2);
+    cr_expect_eq(atomic_load(&answer), -1);
+    bench_close(&b);
+}
+
+Test(channel_spacing, is_over_when_the_time_of_a_pick_has_come)
+{
+    bench b = open_with_one_put_off(plain);
+    atomic_int answer = -1;
+
+    atomic_store(&drill.n_to_build, n_builds() + 1);
+    muster_channel_pick_after(b.channel, NULL, in_ms(30), keep_answer, &answer,
+                              NULL);
+    AWAIT(atomic_load(&answer) == (int)MUSTER_OK);
+    cr_assert_eq(stats_of(&b).ready, 3);
+    bench_close(&b);
+}
+
 Test(channel_spacing, does_not_begin_while_a_pick_waits)
 {
     bench b = open_for(3600000, plain);
