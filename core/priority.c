@@ -70,7 +70,6 @@ static void count(muster__priority *item, const muster__subchannel *subchannel,
                   uint32_t one)
 {
     item->n_listed += one;
-    item->n_unfit += muster__subchannel_is_unfit(subchannel) ? one : 0;
     if (subchannel->state == MUSTER_READY) {
         item->n_ready += subchannel->is_ejected ? 0 : one;
     } else if (subchannel->is_failing) {
@@ -347,14 +346,12 @@ bool muster__priorities_may_serve(const muster__priorities *priorities)
 uint32_t muster__priorities_n_eligible(const muster_channel *channel)
 {
     const muster__priorities *priorities = &channel->priorities;
-    const bool is_all = muster__publisher_includes_unfit(channel);
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < priorities->n; i++) {
         if (muster__priorities_is_active(channel,
                                          priorities->items[i].priority)) {
-            n += priorities->items[i].n_ready +
-                 (is_all ? priorities->items[i].n_unfit : 0);
+            n += priorities->items[i].n_ready;
         }
     }
     return n;

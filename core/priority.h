@@ -17,7 +17,6 @@ typedef struct muster__priority {
     uint32_t n_failing;     /* not READY, and failed since they were */
     uint32_t n_connecting;  /* neither, and wanted */
     uint32_t n_idle;        /* neither, and not wanted */
-    uint32_t n_unfit;       /* of all these: connected, and kept from serving */
     bool is_started;        /* its endpoints are connected */
     bool is_stopping;       /* it was; their connections are to be given up */
     uint64_t started_ms;    /* the failover timer counts from here */
@@ -62,7 +61,8 @@ void muster__priorities_stopped(muster__priorities *priorities);
 bool muster__priorities_is_active(const muster_channel *channel,
                                   uint32_t priority);
 
-/* Endpoints that belong in the view. */
+/* Endpoints that belong in the view, without those that are there for a panic
+ * alone: a list of which none is fit has not begun to serve. */
 uint32_t muster__priorities_n_eligible(const muster_channel *channel);
 
 /* Whether an endpoint of a started priority may become READY: one connects, or

@@ -207,9 +207,7 @@ static void refuse_health(muster_channel *channel,
     set_failing(channel, subchannel, true);
     muster__subchannel_move(channel, subchannel, MUSTER_TRANSIENT_FAILURE,
                             reason);
-    muster__priorities_subtract(&channel->priorities, subchannel);
     subchannel->is_unhealthy = true; /* until it moves again */
-    muster__priorities_add(&channel->priorities, subchannel);
 }
 
 void muster__subchannel_judge(muster_channel *channel,
