@@ -156,7 +156,8 @@ static bool is_on_its_way(const muster_channel *channel,
 }
 
 /* Something that is wanted is READY, or nothing is that may become so: as gRPC
- * has it, a new policy takes over when it does not just connect. */
+ * has it, a new policy takes over when it does not just connect. What the
+ * former has in its view for a panic is not READY to the next. */
 static bool may_take_over(const muster_channel *channel)
 {
     bool is_connecting = false;
@@ -169,7 +170,8 @@ static bool may_take_over(const muster_channel *channel)
             !(subchannel->is_wanted || subchannel->is_asked)) {
             continue;
         }
-        if (muster__channel_is_eligible(channel, subchannel)) {
+        if (muster__channel_is_eligible(channel, subchannel) &&
+            !muster__subchannel_is_unfit(subchannel)) {
             return true;
         }
         is_connecting |= is_on_its_way(channel, subchannel);
