@@ -15,9 +15,6 @@ enum {
     MAX_TRIES = 64
 };
 
-/* 2^32 divided by the golden ratio: multiples of it spread evenly. */
-#define SPREAD UINT64_C(2654435761)
-
 /* Within this file: the pick was given back, pick again. */
 #define GIVEN_BACK MUSTER_BUSY
 
@@ -259,8 +256,7 @@ MUSTER__COLD static muster_status settle_tried(const muster__view *view,
                                                uint32_t index,
                                                muster_lease *ret_lease)
 {
-    uint32_t start = (uint32_t)((index + (uint64_t)SPREAD) % args->n_ready);
-    uint32_t other = muster__find_untried(view, args, start);
+    uint32_t other = muster__find_untried(view, args, index);
 
     if (other == args->n_ready || other == index) {
         return take(view, guard, index, ret_lease);
@@ -279,7 +275,6 @@ settle(const muster__view *view, const muster__guard *guard,
        muster_error *err)
 {
     uint32_t index = result->index;
-    uint64_t spread = index + args->repick * SPREAD;
 
     if (verdict != MUSTER_PICK_INDEX) {
         return answer_without_index(view, args->call, verdict, result, err);
@@ -289,8 +284,8 @@ settle(const muster__view *view, const muster__guard *guard,
     }
     if (args->repick > MAX_ASKS) {
         tell_given_back(view, muster__view_slot(view, index)->id);
-        return take_unpicked(view, guard, (uint32_t)(spread % args->n_ready),
-                             ret_lease);
+        return take_unpicked(
+            view, guard, muster__find_anywhere(view, args, index), ret_lease);
     }
     if (muster__is_tried(args->call, muster__view_slot(view, index)->id)) {
         return settle_tried(view, guard, args, index, ret_lease);

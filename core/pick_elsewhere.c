@@ -2,6 +2,9 @@
 /* Another endpoint for a call that was on some before. */
 #include "pick_elsewhere.h"
 
+/* 2^32 divided by the golden ratio: multiples of it spread evenly. */
+#define SPREAD UINT64_C(2654435761)
+
 /* Among the last n that the call was on. */
 static bool is_among_last(const muster_call_info *call, uint32_t n, uint64_t id)
 {
@@ -36,9 +39,23 @@ static uint32_t find(const muster__view *view, const muster_pick_args *args,
 }
 
 uint32_t muster__find_untried(const muster__view *view,
-                              const muster_pick_args *args, uint32_t start)
+                              const muster_pick_args *args, uint32_t index)
 {
-    const uint32_t index = find(view, args, start, args->call->n_tried);
+    const uint32_t start = (uint32_t)((index + SPREAD) % args->n_ready);
+    const uint32_t other = find(view, args, start, args->call->n_tried);
 
-    return index != args->n_ready ? index : find(view, args, start, 1);
+    return other != args->n_ready ? other : find(view, args, index, 1);
+}
+
+uint32_t muster__find_anywhere(const muster__view *view,
+                               const muster_pick_args *args, uint32_t index)
+{
+    const uint32_t start =
+        (uint32_t)((index + args->repick * SPREAD) % args->n_ready);
+    uint32_t other = args->n_ready;
+
+    if (args->call->n_tried != 0) {
+        other = muster__find_untried(view, args, start);
+    }
+    return other != args->n_ready ? other : start;
 }

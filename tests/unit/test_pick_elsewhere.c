@@ -4,10 +4,10 @@
 
 #include "plane_world.h"
 
-enum { N = 4 };
+enum { N = 4, N_MAX = 8 };
 
 static plane_world world;
-static world_connection *connections[N];
+static world_connection *connections[N_MAX];
 
 static void begin(const muster_balancer_class *class_, int n)
 {
@@ -92,6 +92,20 @@ Test(pick_elsewhere, does_not_repeat_the_last_when_all_were_tried)
     cr_expect_neq(pick_after(tried, N), tried[N - 1]);
 }
 
+Test(pick_elsewhere, leaves_it_to_the_policy_when_all_were_tried)
+{
+    uint64_t tried[N];
+
+    begin(&world_class, N);
+    for (int i = 0; i < N; i++) {
+        tried[i] = connections[i]->id;
+    }
+    for (uint32_t i = 0; i < N - 1; i++) {
+        insist_on(i);
+        cr_expect_eq(pick_after(tried, N), tried[i]);
+    }
+}
+
 Test(pick_elsewhere, takes_the_only_endpoint_again)
 {
     begin(&world_class, 1);
@@ -117,6 +131,19 @@ Test(pick_elsewhere, prefers_one_tried_to_one_that_is_lost)
     muster__slot_refuse(connections[2]->slot);
     insist_on(1);
     cr_expect_eq(pick_after(ids, 2), ids[0]);
+}
+
+/* The policy goes on to answer one of those. */
+Test(pick_elsewhere, finds_one_not_tried_among_many_that_are_lost)
+{
+    begin(&world_class, N_MAX);
+    for (uint32_t i = 2; i < N_MAX; i++) {
+        muster__slot_refuse(connections[i]->slot);
+    }
+    for (uint32_t i = 2; i < N_MAX; i++) {
+        insist_on(i);
+        cr_expect_eq(pick_after(&connections[0]->id, 1), connections[1]->id);
+    }
 }
 
 /* One done() for each pick that answered an index, and the last is the
