@@ -182,12 +182,14 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
 {
     muster__grpc_attempt *attempt = &call->attempt;
     muster__grpc_connection *connection = muster_lease_connection(&lease);
+    bool is_retry; /* not once more when it did not leave */
     bool is_cancelled;
 
     pthread_mutex_lock(&call->mutex);
+    is_retry = attempt->placed.call != NULL;
     is_cancelled = call->is_cancelled;
     if (!is_cancelled) {
-        if (attempt->placed.call != NULL) {
+        if (is_retry) {
             muster__grpc_attempt_fini(attempt);
             muster__grpc_attempt_init(attempt);
         }
@@ -204,7 +206,7 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
         fail(call, MUSTER_CANCELLED, NULL);
         return;
     }
-    if (call->retry.n_failed > 0) {
+    if (is_retry) {
         (void)muster_channel_retry_note(call->channel, MUSTER_RETRY_MADE);
     }
     call->n_attempts++;
