@@ -21,6 +21,7 @@ typedef struct slow_start {
     warm_up warm_up;
     uint64_t until_ns; /* when the last of the windows ends */
     uint64_t timer;    /* the next step; 0: does not run */
+    bool is_step_due;  /* the child is to be told of other weights */
 } slow_start;
 
 /* ---- life ---- */
@@ -127,7 +128,8 @@ static void step_is_due(void *policy)
     slow_start *self = policy;
 
     self->timer = 0;
-    self->base.env.host->republish(self->base.env.ctx);
+    self->is_step_due = true;
+    self->base.env.host->republish(self->base.env.ctx); /* want() */
     start_timer(self);
 }
 
@@ -153,15 +155,13 @@ static void note_list(slow_start *self, const muster_balancer_update *update)
 
 /* When memory is short the child learns of the list, if not of the weights:
  * those are looked at again when a table is built. */
-static void slow_start_update(void *policy,
-                              const muster_balancer_update *update)
+static void tell_child(const slow_start *self,
+                       const muster_balancer_update *update)
 {
-    slow_start *self = policy;
     warm_up_copies copies = {NULL, NULL};
     muster_balancer_update own = *update;
 
     own.struct_size = (uint32_t)sizeof own;
-    note_list(self, update);
     if (muster__warm_up_copy(&self->warm_up, update->backends,
                              update->backend_size, update->n_backends,
                              now_ns(self), &copies) &&
@@ -171,6 +171,30 @@ static void slow_start_update(void *policy,
     }
     self->base.env.host->child_update(self->base.child, &own);
     muster__warm_up_release(&copies);
+}
+
+static void slow_start_update(void *policy,
+                              const muster_balancer_update *update)
+{
+    slow_start *self = policy;
+
+    self->is_step_due = false;
+    note_list(self, update);
+    tell_child(self, update);
+}
+
+/* Children that take weights from the list (ring_hash) hear of nothing else
+ * while it stays as it is. */
+static void slow_start_want(void *policy, const muster_balancer_update *update,
+                            uint8_t *ret_wanted)
+{
+    slow_start *self = policy;
+
+    if (self->is_step_due) {
+        self->is_step_due = false;
+        tell_child(self, update);
+    }
+    wrapper_want(policy, update, ret_wanted);
 }
 
 static muster_status slow_start_build(void *policy,
@@ -217,7 +241,7 @@ static const muster_balancer_class slow_start_class = {
     .state_size = (uint32_t)sizeof(warm_up_state),
     .create = slow_start_create,
     .update = slow_start_update,
-    .want = wrapper_want,
+    .want = slow_start_want,
     .build = slow_start_build,
     .pick = wrapper_pick,
     .done = slow_start_done,
