@@ -180,9 +180,13 @@ static uint32_t *kind_of(const levels *self, level_counts *counts,
                : &counts->late;
 }
 
+/* What a call has connected is no less on its way than what a child wants. */
 static void note_want(const levels *self, level_endpoint *endpoint,
-                      bool is_wanted)
+                      const muster_backend *backend, bool is_wanted)
 {
+    endpoint->is_asked =
+        !is_wanted && backend->connectivity == MUSTER_CONNECTING;
+    is_wanted |= endpoint->is_asked;
     if (!is_wanted) {
         endpoint->is_known = false;
         endpoint->late_ns = 0;
@@ -204,17 +208,20 @@ static void count(levels *self, const muster_balancer_update *update,
             groups_backend(update->backends, update->backend_size, i);
         level_endpoint *endpoint = backend->state;
         group *of = groups_of(backend);
+        uint32_t *kind;
 
         if (of == NULL) {
             continue;
         }
         if (wanted != NULL) {
-            note_want(self, endpoint, wanted[i] != 0);
+            note_want(self, endpoint, backend, wanted[i] != 0);
         }
         level_counts *counts = &level_of(of)->counts;
         counts->listed++;
         counts->connected += groups_is_connected(backend) ? 1 : 0;
-        (*kind_of(self, counts, endpoint, backend))++;
+        kind = kind_of(self, counts, endpoint, backend);
+        (*kind)++;
+        counts->asked += kind == &counts->pending && endpoint->is_asked;
     }
 }
 

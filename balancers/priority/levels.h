@@ -15,6 +15,7 @@ typedef struct level_counts {
     uint32_t pending; /* connect for the first time, in good time */
     uint32_t late;    /* connect, and are not pending */
     uint32_t idle;    /* nobody wants them */
+    uint32_t asked;   /* of the pending: not wanted, but for a call */
     /* Of all these: connected, healthy or not. */
     uint32_t connected;
 } level_counts;
@@ -34,7 +35,9 @@ typedef struct level {
 /* An endpoint's state. */
 typedef struct level_endpoint {
     group_state group; /* first */
-    bool is_wanted;    /* by its level's child, and the level is in use */
+    bool is_wanted;    /* by its level's child, and the level is in use; or by a
+                          call, while it connects */
+    bool is_asked;     /* that one */
     bool is_known;     /* was READY or has failed since it is wanted */
     uint64_t late_ns;  /* not pending from then on; 0: not wanted yet */
 } level_endpoint;

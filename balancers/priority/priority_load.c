@@ -13,6 +13,7 @@ typedef struct priority_load {
     uint32_t factor;
     uint32_t panic_threshold;
     bool fails_in_panic;
+    bool handles_unfit; /* else those in the view are there for a child */
 } priority_load;
 
 /* ---- which levels are in use ---- */
@@ -22,10 +23,12 @@ static uint32_t n_known(const level_counts *counts)
     return counts->healthy + counts->failing + counts->late;
 }
 
-/* Its child connects when calls come: it is as good as healthy until then. */
+/* Its child connects when calls come: it is as good as healthy until then, and
+ * while the first ones connect. */
 static bool is_on_demand(const level_counts *counts)
 {
-    return n_known(counts) == 0 && counts->pending == 0 && counts->idle > 0;
+    return n_known(counts) == 0 && counts->pending == counts->asked &&
+           counts->idle + counts->asked > 0;
 }
 
 /* Its health if all that connects in time will be READY. */
@@ -159,7 +162,11 @@ static bool decide(levels *arg)
 static muster_status build(void *policy, const muster_build_args *args,
                            void **ret_table, muster_error *err)
 {
-    return groups_build_as_planned(policy, args, groups_is_fit, ret_table, err);
+    const priority_load *self = policy;
+
+    return groups_build_as_planned(policy, args,
+                                   self->handles_unfit ? groups_is_fit : NULL,
+                                   ret_table, err);
 }
 
 static muster_status read_settings(priority_load *self, const char *json,
@@ -195,7 +202,8 @@ static muster_status create(const muster_balancer_env *env, void **ret_self,
         free(self);
         return status;
     }
-    if (self->panic_threshold > 0 && !self->fails_in_panic) {
+    self->handles_unfit = self->panic_threshold > 0 && !self->fails_in_panic;
+    if (self->handles_unfit) {
         env->host->include_unfit(env->ctx);
     }
     *ret_self = self;

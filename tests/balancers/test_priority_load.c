@@ -412,6 +412,39 @@ Test(priority_load, takes_what_connects_on_demand_for_healthy)
     policy_test_destroy(kit);
 }
 
+/* What a call connects does not make a level look unhealthy, for a while. */
+Test(priority_load, stays_while_a_call_connects_an_endpoint)
+{
+    static const unsigned counts[] = {4, 4};
+    static const unsigned none[] = {0, 0};
+    static const unsigned one[] = {1, 0};
+    muster_testkit_balancer *kit =
+        create("{\"childPolicy\": [{\"ring_hash\": {}}]}");
+
+    set_groups(kit, counts, none, 2, false, MUSTER_IDLE);
+    publish(kit);
+    muster_testkit_balancer_set_state(kit, 1, MUSTER_CONNECTING, NULL);
+    publish(kit);
+    cr_expect(!is_wanted(kit, 4));
+    for (unsigned i = 0; i < 100; i++) {
+        cr_assert_neq(pick(kit).verdict, MUSTER_PICK_INDEX);
+    }
+    for (unsigned i = 4; i < 8; i++) {
+        cr_expect(!is_wanted(kit, i), "level 1 is asked for");
+    }
+    set_groups(kit, counts, one, 2, false, MUSTER_IDLE);
+    muster_testkit_balancer_set_state(kit, 1, MUSTER_CONNECTING, NULL);
+    muster_testkit_balancer_set_state(kit, 4, MUSTER_READY, NULL);
+    publish(kit);
+    for (unsigned i = 0; i < 100; i++) {
+        const muster_testkit_pick result = pick(kit);
+
+        cr_expect(result.verdict != MUSTER_PICK_INDEX ||
+                  group_of(result.endpoint) == 0);
+    }
+    policy_test_destroy(kit);
+}
+
 /* In a panic a ring takes unhealthy endpoints for READY ones. */
 Test(priority_load, lets_a_ring_use_unhealthy_endpoints_in_a_panic)
 {
