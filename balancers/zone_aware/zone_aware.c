@@ -21,7 +21,8 @@ typedef struct zone_aware {
     uint32_t forced_at; /* healthy servers in the local zone; 0: never */
     bool fails_in_panic;
     bool is_in_panic;
-    bool was_asked; /* want() has been called */
+    bool handles_unfit; /* else those in the view are there for a child */
+    bool was_asked;     /* want() has been called */
     zone_shares *shares;
     uint32_t n_shares; /* that there is room for */
 } zone_aware;
@@ -73,16 +74,24 @@ static void judge_panic(zone_aware *self, const zone_counts *total)
     }
 }
 
+/* What a zone whose child connects a part of it (a subset, the first one) has
+ * besides is of no use while nothing of that part is READY; of one that
+ * connects on demand it is, until something fails. */
+static uint64_t servers_of(const zone_counts *counts)
+{
+    return counts->n_ready == 0 && counts->n_stuck > 0 ? 0 : counts->healthy;
+}
+
 static void fill(const zone_aware *self)
 {
     for (uint32_t i = 0; i < self->zones.n; i++) {
         const zone *of = self->zones.items[i];
 
-        self->shares[i] =
-            (zone_shares){.servers = self->is_in_panic ? of->counts.connected
-                                                       : of->counts.healthy,
-                          .clients = clients_of(self, of),
-                          .is_local = strcmp(of->name, self->local) == 0};
+        self->shares[i] = (zone_shares){
+            .servers = self->is_in_panic ? of->counts.connected
+                                         : servers_of(&of->counts),
+            .clients = clients_of(self, of),
+            .is_local = strcmp(of->name, self->local) == 0};
     }
 }
 
@@ -164,7 +173,8 @@ static void set_plan(zone_aware *self, groups_plan *plan)
             (groups_share){.of = &of->group,
                            .share = fails ? 1 : self->shares[i].share,
                            .is_kept = fails || (of->counts.n_healthy > 0 &&
-                                                of->counts.n_ready == 0),
+                                                of->counts.n_ready == 0 &&
+                                                of->counts.n_stuck == 0),
                            .takes_unfit = of->group.is_in_panic,
                            .fails = fails};
     }
@@ -220,7 +230,11 @@ static muster_status zone_aware_build(void *policy,
                                       const muster_build_args *args,
                                       void **ret_table, muster_error *err)
 {
-    return groups_build_as_planned(policy, args, groups_is_fit, ret_table, err);
+    const zone_aware *self = policy;
+
+    return groups_build_as_planned(policy, args,
+                                   self->handles_unfit ? groups_is_fit : NULL,
+                                   ret_table, err);
 }
 
 static void zone_aware_destroy(void *policy)
@@ -332,7 +346,8 @@ static muster_status zone_aware_create(const muster_balancer_env *env,
         zone_aware_destroy(self);
         return status;
     }
-    if (self->panic_threshold > 0 && !self->fails_in_panic) {
+    self->handles_unfit = self->panic_threshold > 0 && !self->fails_in_panic;
+    if (self->handles_unfit) {
         env->host->include_unfit(env->ctx);
     }
     *ret_self = self;

@@ -146,6 +146,7 @@ static void count(const zones *self, const muster_backend *backend)
     counts->healthy += is_healthy ? weight : 0;
     counts->n_healthy += is_healthy ? 1 : 0;
     counts->n_ready += is_ready ? 1 : 0;
+    counts->n_stuck += is_failing || (state->is_wanted && !is_ready) ? 1 : 0;
     counts->connected += groups_is_connected(backend) ? weight : 0;
 }
 

@@ -13,6 +13,7 @@ typedef struct zone_counts {
     uint64_t connected; /* healthy or not */
     uint64_t n_healthy; /* these whatever their weights */
     uint64_t n_ready;   /* and only those that are READY */
+    uint64_t n_stuck;   /* failed, or wanted and not READY */
 } zone_counts;
 
 typedef struct zone {

@@ -10,6 +10,7 @@
 const muster_plugin *muster_builtin_priority(void);
 const muster_plugin *muster_builtin_ring_hash(void);
 const muster_plugin *muster_builtin_round_robin(void);
+const muster_plugin *muster_builtin_subsetting(void);
 
 enum { MAX_GROUPS = 8 };
 
@@ -18,13 +19,13 @@ static inline muster_testkit_balancer *
 create_parent(const muster_balancer_class *policy, const char *config,
               uint64_t seed)
 {
-    static const muster_balancer_class *children[4]; /* the kit borrows it */
+    static const muster_balancer_class *children[5]; /* the kit borrows it */
     const muster_testkit_balancer_options options = {
         .struct_size = (uint32_t)sizeof options,
         .policy = policy,
         .config_json = config,
         .children = children,
-        .n_children = 4,
+        .n_children = 5,
         .seed = seed};
     muster_testkit_balancer *kit = NULL;
     muster_error err = {0};
@@ -33,6 +34,7 @@ create_parent(const muster_balancer_class *policy, const char *config,
     children[1] = muster_builtin_ring_hash()->balancers[0];
     children[2] = muster_builtin_priority()->balancers[0];
     children[3] = muster_builtin_priority()->balancers[1];
+    children[4] = muster_builtin_subsetting()->balancers[0];
     cr_assert_eq(muster_testkit_balancer_create(&options, &kit, &err),
                  MUSTER_OK, "%s", err.message);
     return kit;

@@ -321,3 +321,42 @@ Test(zone_aware, is_the_child_of_another)
     muster_testkit_balancer_done(kit, pick(kit).id, NULL);
     policy_test_destroy(kit);
 }
+
+/* What else a zone has is of no use when the child's part of it has failed: the
+ * calls go to the other zone. */
+Test(zone_aware, leaves_a_zone_whose_subset_has_failed)
+{
+    static const unsigned counts[] = {20, 20};
+    static const unsigned none[] = {0, 0};
+    muster_testkit_balancer *kit =
+        create("{\"localZone\": \"a\", \"childPolicy\": "
+               "[{\"random_subsetting\": {\"subsetSize\": 3, \"childPolicy\": "
+               "[{\"round_robin\": {}}]}}]}");
+
+    set_groups(kit, counts, none, 2, true, MUSTER_IDLE);
+    publish(kit);
+    for (unsigned i = 0; i < 40; i++) {
+        if (is_wanted(kit, i)) {
+            muster_testkit_balancer_set_state(
+                kit, i, i < 20 ? MUSTER_TRANSIENT_FAILURE : MUSTER_READY,
+                i < 20 ? "refused" : NULL);
+        }
+    }
+    publish(kit);
+    cr_expect_eq(pick_group(kit), 1);
+    policy_test_destroy(kit);
+}
+
+/* Who has no panic lets a child have one. */
+Test(zone_aware, hands_unfit_endpoints_on_to_a_child_that_uses_them)
+{
+    static const unsigned counts[] = {8};
+    muster_testkit_balancer *kit =
+        create("{\"localZone\": \"a\", \"panicThreshold\": 0, "
+               "\"childPolicy\": [{\"priority_load\": {}}]}");
+
+    set_zones(kit, counts, counts, 1);
+    set_all_unhealthy(kit, 8, 0);
+    cr_expect_eq(pick(kit).verdict, MUSTER_PICK_INDEX);
+    policy_test_destroy(kit);
+}
