@@ -10,13 +10,15 @@
 typedef enum every_policy_reach {
     REACHES_ALL,      /* READY endpoints, by and by */
     REACHES_ALL_KEYS, /* by keys, of which there must be many */
-    REACHES_ONE
+    REACHES_ONE,
+    REACHES_SOME /* n_reached, or all when they are fewer */
 } every_policy_reach;
 
 typedef struct every_policy {
     const char *name;
     const char *config_json; /* NULL: none */
     every_policy_reach reach;
+    unsigned n_reached;
     bool connects_on_demand; /* a pick may wait for the endpoint of its key */
 } every_policy;
 
