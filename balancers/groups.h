@@ -31,7 +31,8 @@ typedef struct group {
  * done() read; a group may be newer than all else that they know, so they
  * acquire what was released with it. */
 typedef struct group_state {
-    _Atomic(group *) of; /* NULL: of none yet */
+    _Atomic(group *) of;   /* NULL: of none yet */
+    _Atomic uint64_t list; /* the last one it was in */
 } group_state;
 
 /* What part of the calls a group gets. */
@@ -54,6 +55,7 @@ typedef struct groups {
     muster_balancer_env env;
     group *newest;
     uint32_t n;
+    _Atomic uint64_t list; /* counts those that were divided */
     pthread_mutex_t mutex; /* build() runs beside update() */
     groups_plan *plan;     /* guarded by mutex; or NULL */
 } groups;
@@ -75,11 +77,34 @@ static inline group *groups_of(const muster_backend *backend)
                : atomic_load_explicit(&state->of, memory_order_acquire);
 }
 
-static inline void groups_set(const muster_backend *backend, group *of)
+/* Relaxed, here and below: whoever reads a list's number of before is called
+ * again. */
+static inline void groups_begin_list(groups *self)
+{
+    atomic_fetch_add_explicit(&self->list, 1, memory_order_relaxed);
+}
+
+static inline void groups_set(const groups *self, const muster_backend *backend,
+                              group *of)
 {
     group_state *state = backend->state;
 
+    atomic_store_explicit(
+        &state->list, atomic_load_explicit(&self->list, memory_order_relaxed),
+        memory_order_relaxed);
     atomic_store_explicit(&state->of, of, memory_order_release);
+}
+
+/* Whether it is of the list: else the view has it because nothing of the list
+ * is READY yet. */
+static inline bool groups_is_listed(const groups *self,
+                                    const muster_backend *backend)
+{
+    const group_state *state = backend->state;
+
+    return state != NULL &&
+           atomic_load_explicit(&state->list, memory_order_relaxed) ==
+               atomic_load_explicit(&self->list, memory_order_relaxed);
 }
 
 /* ---- life ---- */

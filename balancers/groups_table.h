@@ -82,6 +82,42 @@ static inline bool groups_serves(const groups_share *share,
                                   division->starts[share->of->number]);
 }
 
+static inline bool groups_are_former(const groups *self,
+                                     const muster_build_args *args)
+{
+    bool is_any_listed = args->n_ready == 0;
+
+    for (size_t i = 0; i < args->n_ready && !is_any_listed; i++) {
+        is_any_listed = groups_is_listed(
+            self, groups_backend(args->ready, args->backend_size, i));
+    }
+    return !is_any_listed;
+}
+
+/* The view has endpoints of former lists only, which serve until one of the new
+ * list is READY, whatever the plan says of that: each gets the same. */
+static inline muster_status groups_build_former(groups *self,
+                                                const groups_plan *plan,
+                                                const groups_division *division,
+                                                groups_table *table,
+                                                muster_error *err)
+{
+    muster_status status = MUSTER_OK;
+
+    for (uint32_t i = 0; i < plan->n_groups && status == MUSTER_OK; i++) {
+        uint32_t n = division->ends[i] - division->starts[i];
+
+        if (n > 0) {
+            const groups_share share = {
+                .of = groups_of(&division->backends[division->starts[i]]),
+                .share = n};
+
+            status = groups_build_part(self, table, &share, division, err);
+        }
+    }
+    return status;
+}
+
 /* A part for each share that can take calls; when there is none, one for the
  * first, whose child then says what becomes of them. */
 static inline muster_status groups_build_parts(groups *self,
@@ -111,9 +147,11 @@ static inline muster_status groups_build(groups *self, const groups_plan *plan,
                                          groups_filter filter, void **ret_table,
                                          muster_error *err)
 {
+    const bool are_former = groups_are_former(self, args);
+    const size_t n_parts = (are_former ? plan->n_groups : plan->n) + 1u;
     groups_division division = {NULL, NULL, NULL, NULL};
     groups_table *table =
-        calloc(1, sizeof *table + (plan->n + 1u) * sizeof table->parts[0]);
+        calloc(1, sizeof *table + n_parts * sizeof table->parts[0]);
     muster_status status = MUSTER_NOMEM;
 
     if (table != NULL &&
@@ -121,7 +159,9 @@ static inline muster_status groups_build(groups *self, const groups_plan *plan,
                       plan->n_groups, filter, plan)) {
         table->places = division.places;
         division.places = NULL;
-        status = groups_build_parts(self, plan, &division, table, err);
+        status = are_former
+                     ? groups_build_former(self, plan, &division, table, err)
+                     : groups_build_parts(self, plan, &division, table, err);
     } else {
         (void)muster_error_set(err, status, "out of memory");
     }

@@ -138,6 +138,7 @@ static void drop_empty(levels *self)
 /* Puts every endpoint into its level. */
 static void take(levels *self, const muster_balancer_update *update)
 {
+    groups_begin_list(&self->groups);
     for (uint32_t i = 0; i < self->n; i++) {
         memset(&self->items[i]->counts, 0, sizeof self->items[i]->counts);
     }
@@ -152,7 +153,7 @@ static void take(levels *self, const muster_balancer_update *update)
             continue;
         }
         of->counts.listed++;
-        groups_set(backend, &of->group);
+        groups_set(&self->groups, backend, &of->group);
     }
     drop_empty(self);
 }

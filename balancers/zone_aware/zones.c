@@ -91,6 +91,7 @@ static void drop_empty(zones *self)
 void muster__zones_take(zones *self, const muster_balancer_update *update)
 {
     clear(self);
+    groups_begin_list(&self->groups);
     for (size_t i = 0; i < update->n_backends; i++) {
         const muster_backend *backend =
             groups_backend(update->backends, update->backend_size, i);
@@ -102,7 +103,7 @@ void muster__zones_take(zones *self, const muster_balancer_update *update)
             continue;
         }
         of->counts.listed++;
-        groups_set(backend, &of->group);
+        groups_set(&self->groups, backend, &of->group);
     }
     drop_empty(self);
 }
