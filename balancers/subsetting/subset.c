@@ -138,6 +138,9 @@ static size_t choose_among(const subset *self, const member *members, size_t n,
         size_t offset = (i + n - start) % n;
         size_t place = offset < size ? n_chosen + offset + 1 : 0;
 
+        if (place != 0 || place_of(&members[i]) != 0) {
+            subset_set_leaving(members[i].state, place == 0);
+        }
         atomic_store_explicit(&members[i].state->place, (uint32_t)place,
                               memory_order_relaxed);
     }

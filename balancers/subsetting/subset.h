@@ -12,8 +12,10 @@
 /* Of an endpoint, while it stays in the list. */
 typedef struct subset_state {
     uint64_t list; /* the last one it was in; only the control thread looks */
-    _Atomic uint32_t place; /* in the subset, from 1; 0: outside of it */
-    uint32_t priority;      /* then; only the control thread looks */
+    _Atomic uint32_t place;  /* in the subset, from 1; 0: outside of it */
+    uint32_t priority;       /* then; only the control thread looks */
+    _Atomic bool is_leaving; /* was in the subset, of which nothing was READY
+                                since */
 } subset_state;
 
 typedef struct subset {
@@ -46,6 +48,23 @@ static inline uint32_t subset_place(const muster_backend *backend)
     const subset_state *state = backend->state;
 
     return atomic_load_explicit(&state->place, memory_order_relaxed);
+}
+
+/* The same. */
+static inline bool subset_is_leaving(const muster_backend *backend)
+{
+    const subset_state *state = backend->state;
+
+    return atomic_load_explicit(&state->is_leaving, memory_order_relaxed);
+}
+
+static inline void subset_set_leaving(subset_state *state, bool is_leaving)
+{
+    if (atomic_load_explicit(&state->is_leaving, memory_order_relaxed) !=
+        is_leaving) {
+        atomic_store_explicit(&state->is_leaving, is_leaving,
+                              memory_order_relaxed);
+    }
 }
 
 static inline const muster_backend *subset_at(const muster_backend *backends,

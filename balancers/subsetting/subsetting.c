@@ -225,6 +225,36 @@ static bool ask_child(subsetting *self, const muster_balancer_update *update,
     return wanted != NULL;
 }
 
+static bool is_serving(const muster_backend *backend)
+{
+    return backend->connectivity == MUSTER_READY && backend->flags == 0;
+}
+
+/* Those of the former subset stay, connected and picked, until one of this one
+ * is READY: then for good they do not. */
+static void keep_leaving(const muster_balancer_update *update,
+                         uint8_t *ret_wanted)
+{
+    bool is_over = false;
+
+    for (size_t i = 0; i < update->n_backends && !is_over; i++) {
+        const muster_backend *backend =
+            subset_at(update->backends, update->backend_size, i);
+
+        is_over = subset_place(backend) != 0 && is_serving(backend);
+    }
+    for (size_t i = 0; i < update->n_backends; i++) {
+        const muster_backend *backend =
+            subset_at(update->backends, update->backend_size, i);
+
+        if (is_over || !is_serving(backend)) {
+            subset_set_leaving(backend->state, false);
+        } else if (subset_is_leaving(backend)) {
+            ret_wanted[i] = 1;
+        }
+    }
+}
+
 /* While memory is short, those that were chosen last are wanted. */
 static void subsetting_want(void *policy, const muster_balancer_update *update,
                             uint8_t *ret_wanted)
@@ -245,19 +275,26 @@ static void subsetting_want(void *policy, const muster_balancer_update *update,
     if (!self->is_told || !ask_child(self, update, ret_wanted)) {
         try_later(self);
     }
+    keep_leaving(update, ret_wanted);
 }
 
 /* ---- tables ---- */
 
+static bool is_inside(const muster_backend *backend)
+{
+    return subset_place(backend) != 0;
+}
+
 /* An endpoint may be READY still when it is outside already. */
-static void take_ready(const muster_build_args *args, muster_backend *ret_ready,
-                       subset_table *table)
+static void take_ready(const muster_build_args *args,
+                       bool (*is_taken)(const muster_backend *backend),
+                       muster_backend *ret_ready, subset_table *table)
 {
     for (uint32_t i = 0; i < args->n_ready; i++) {
         const muster_backend *backend =
             subset_at(args->ready, args->backend_size, i);
 
-        if (subset_place(backend) != 0) {
+        if (is_taken(backend)) {
             ret_ready[table->n] = *backend;
             table->indices[table->n++] = i;
         }
@@ -279,7 +316,10 @@ static muster_status build_child(const subsetting *self,
                                 "subsetting: no memory for %zu endpoints",
                                 args->n_ready);
     }
-    take_ready(args, ready, table);
+    take_ready(args, is_inside, ready, table);
+    if (table->n == 0) {
+        take_ready(args, subset_is_leaving, ready, table);
+    }
     own.struct_size = (uint32_t)sizeof own;
     own.n_ready = table->n;
     status = self->base.env.host->child_build(self->base.child, &own,

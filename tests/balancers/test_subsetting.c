@@ -166,6 +166,33 @@ Test(subsetting, makes_calls_wait_while_none_of_the_subset_is_ready)
     }
 }
 
+/* Of one endpoint, whose place another one of 40 takes with this seed. */
+Test(subsetting, uses_the_former_subset_until_the_new_one_is_ready)
+{
+    muster_testkit_balancer *kit = create(
+        0, "{\"subsetSize\": 1, \"childPolicy\": [{\"round_robin\": {}}]}", 1);
+    unsigned next = 0;
+
+    policy_test_ready(kit, NULL, 1);
+    cr_assert_eq(picked(kit, 10), 1);
+    policy_test_set(kit, NULL, 40, MUSTER_IDLE);
+    set_state(kit, 0, MUSTER_READY);
+    cr_assert_eq(count_bits(wanted(kit)), 2); /* another, and the first */
+    cr_assert_eq(wanted(kit) & 1, 1);
+    cr_expect_eq(picked(kit, 10), 1);
+    while ((wanted(kit) >> next & 1) == 0 || next == 0) {
+        next++;
+    }
+    set_state(kit, next, MUSTER_CONNECTING);
+    cr_expect_eq(picked(kit, 10), 1);
+    set_state(kit, next, MUSTER_READY);
+    cr_expect_eq(picked(kit, 10), UINT64_C(1) << next);
+    cr_expect_eq(wanted(kit), UINT64_C(1) << next);
+    set_state(kit, next, MUSTER_TRANSIENT_FAILURE);
+    cr_expect_eq(wanted(kit), UINT64_C(1) << next);
+    policy_test_destroy(kit);
+}
+
 Test(subsetting, uses_all_when_there_are_no_more)
 {
     for (int number = 0; number < N_KINDS; number++) {
