@@ -58,7 +58,7 @@ static const muster_balancer_class *find_original(const char *name)
 static const muster_plugin *tried_entry(void)
 {
     static muster_balancer_class copies[MAX_POLICIES];
-    static char names[MAX_POLICIES][16]; /* all fit into a plugin's note */
+    static char names[MAX_POLICIES][32]; /* all fit into a plugin's note */
     static const muster_balancer_class *classes[MAX_POLICIES];
     static muster_plugin plugin = {
         .struct_size = sizeof plugin,
@@ -112,7 +112,7 @@ static void register_all(void)
 static void open_channel(size_t which)
 {
     const every_policy *policy = &every_policies[which];
-    char name[16];
+    char name[32];
     muster_channel_options options = {
         .struct_size = sizeof options,
         .policy = name,

@@ -41,7 +41,8 @@ const every_policy every_policies[] = {
      .connects_on_demand = true},
     {.name = "round_robin"},
     {.name = "slow_start",
-     .config_json = "{\"slowStartWindow\": \"0.2s\", "
+     .config_json = "{\"slowStartWindow\": \"0.02s\", "
+                    "\"minWeightPercent\": 60, "
                     "\"childPolicy\": [{\"weighted_random\": {}}]}"},
     {.name = "weighted_random"},
     {.name = "weighted_round_robin"},
