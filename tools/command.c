@@ -2,13 +2,34 @@
 /* What every verb of the command shares: failing in one way. */
 #include "command.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "clean.h"
 #include "refusals.h"
+
+void command_say(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0) {
+        (void)fputs("muster: out of memory\n", stderr);
+        return;
+    }
+    clean_text(text);
+    (void)fprintf(stderr, "muster: %s\n", text);
+    free(text);
+}
 
 exit_code command_fail(exit_code code, const char *subject, const char *message)
 {
-    (void)fprintf(stderr, "muster: %s: %s\n", subject, message);
+    command_say("%s: %s", subject, message);
     return code;
 }
 

@@ -28,6 +28,11 @@ exit_code command_simulate(int argc, char **argv);
 exit_code command_version(int argc, char **argv);
 exit_code command_watch(int argc, char **argv);
 
+/* A line on stderr, behind "muster: ". What of it came from outside does not
+ * steer the terminal. */
+MUSTER_FORMAT_(1, 2)
+void command_say(const char *format, ...);
+
 /* Says on stderr what failed, on what, and why. Returns code. */
 exit_code command_fail(exit_code code, const char *subject,
                        const char *message);

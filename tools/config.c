@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "file.h"
+#include "model.h"
 #include "options.h"
 
 typedef struct arguments {
@@ -99,11 +100,11 @@ static void print_problems(const char *file, const json_t *problems)
         const json_t *row = json_array_get(problems, i);
         const char *path = json_string_value(json_object_get(row, "path"));
 
-        (void)fprintf(stderr, "muster: %s:%d:%d: %s%s%s\n", file,
-                      (int)json_integer_value(json_object_get(row, "line")),
-                      (int)json_integer_value(json_object_get(row, "column")),
-                      path, path[0] == '\0' ? "" : ": ",
-                      json_string_value(json_object_get(row, "text")));
+        command_say("%s:%d:%d: %s%s%s", file,
+                    (int)json_integer_value(json_object_get(row, "line")),
+                    (int)json_integer_value(json_object_get(row, "column")),
+                    path, path[0] == '\0' ? "" : ": ",
+                    json_string_value(json_object_get(row, "text")));
     }
 }
 
@@ -118,8 +119,8 @@ static exit_code report(arguments *self, exit_code code, json_t *problems)
         return code;
     }
     document =
-        json_pack("{s:i, s:s, s:O}", "schema_version", OUTPUT_SCHEMA_VERSION,
-                  "file", self->file, "problems", problems);
+        json_pack("{s:i, s:o, s:O}", "schema_version", OUTPUT_SCHEMA_VERSION,
+                  "file", model_text(self->file), "problems", problems);
     written = output_write(
         &self->options.output,
         &(const output_report){document, "problems", columns, name});

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "clean.h"
+
 /* Keys and values of an object as "a=1,b=2", array members as "1,2". */
 static bool write_members(FILE *out, const json_t *value)
 {
@@ -40,20 +42,6 @@ static void write_value(FILE *out, const json_t *value)
     }
 }
 
-/* What comes from outside may not steer the terminal: no control characters,
- * nor those of UTF-8 beyond ASCII (0xc2 0x80 to 0xc2 0x9f). */
-static void hide_controls(char *text)
-{
-    for (unsigned char *at = (unsigned char *)text; *at != '\0'; at++) {
-        bool is_high = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
-
-        if (*at < ' ' || *at == 0x7f || is_high) {
-            at[0] = '?';
-            at[is_high ? 1 : 0] = '?';
-        }
-    }
-}
-
 char *output_cell(const json_t *row, const char *key)
 {
     char *text = NULL;
@@ -68,6 +56,6 @@ char *output_cell(const json_t *row, const char *key)
         free(text);
         return NULL;
     }
-    hide_controls(text);
+    clean_text(text);
     return text;
 }

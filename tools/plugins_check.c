@@ -6,6 +6,7 @@
 
 #include "conformance/runner.h"
 #include "duration.h"
+#include "model.h"
 #include "options.h"
 #include "plugins.h"
 
@@ -167,10 +168,10 @@ static exit_code code_of(const json_t *cases, muster_status status)
 static exit_code report(arguments *self, json_t *cases, muster_status status)
 {
     json_t *document =
-        json_pack("{s:i, s:s, s:O, s:I, s:I, s:I}", "schema_version",
-                  OUTPUT_SCHEMA_VERSION, "file", self->suite.file, "cases",
-                  cases, "passed", (json_int_t)count(cases, "pass"), "failed",
-                  (json_int_t)count(cases, "fail"), "skipped",
+        json_pack("{s:i, s:o, s:O, s:I, s:I, s:I}", "schema_version",
+                  OUTPUT_SCHEMA_VERSION, "file", model_text(self->suite.file),
+                  "cases", cases, "passed", (json_int_t)count(cases, "pass"),
+                  "failed", (json_int_t)count(cases, "fail"), "skipped",
                   (json_int_t)count(cases, "skip"));
     exit_code code =
         output_write(&self->options.output,
