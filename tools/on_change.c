@@ -26,18 +26,42 @@ static int file_of(const json_t *document)
     return fd;
 }
 
-static bool set_environment(const on_change_event *event)
-{
-    char sequence[24];
+enum { N_VARIABLES = 3 };
 
-    (void)snprintf(sequence, sizeof sequence, "%" PRIu64, event->sequence);
-    return setenv("MUSTER_EVENT", event->type, 1) == 0 &&
-           setenv("MUSTER_TARGET", event->target, 1) == 0 &&
-           setenv("MUSTER_SEQUENCE", sequence, 1) == 0;
+static bool is_ours(const char *variable)
+{
+    return strncmp(variable, "MUSTER_EVENT=", 13) == 0 ||
+           strncmp(variable, "MUSTER_TARGET=", 14) == 0 ||
+           strncmp(variable, "MUSTER_SEQUENCE=", 16) == 0;
+}
+
+/* Ours in front of all others; NULL when memory ends. setenv() is out of the
+ * question: the resolvers' threads may be reading the environment. */
+static char **environment_with(char *const *ours)
+{
+    size_t n = 0;
+    char **all;
+
+    while (environ[n] != NULL) {
+        n++;
+    }
+    all = calloc(n + N_VARIABLES + 1, sizeof *all);
+    if (all == NULL) {
+        return NULL;
+    }
+    memcpy(all, ours, N_VARIABLES * sizeof *all);
+    n = N_VARIABLES;
+    for (char **at = environ; *at != NULL; at++) {
+        if (!is_ours(*at)) {
+            all[n++] = *at;
+        }
+    }
+    return all;
 }
 
 /* Answers what is in errno. */
-static int start(char *const *command, int input, pid_t *ret_child)
+static int spawn(char *const *command, char **environment, int input,
+                 pid_t *ret_child)
 {
     posix_spawn_file_actions_t actions;
     int code = posix_spawn_file_actions_init(&actions);
@@ -48,9 +72,30 @@ static int start(char *const *command, int input, pid_t *ret_child)
     code = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     if (code == 0) {
         code = posix_spawnp(ret_child, command[0], &actions, NULL, command,
-                            environ);
+                            environment);
     }
     (void)posix_spawn_file_actions_destroy(&actions);
+    return code;
+}
+
+/* Answers what is in errno. */
+static int start(char *const *command, const on_change_event *event, int input,
+                 pid_t *ret_child)
+{
+    char *ours[N_VARIABLES] = {NULL, NULL, NULL};
+    bool is_good =
+        asprintf(&ours[0], "MUSTER_EVENT=%s", event->type) >= 0 &&
+        asprintf(&ours[1], "MUSTER_TARGET=%s", event->target) >= 0 &&
+        asprintf(&ours[2], "MUSTER_SEQUENCE=%" PRIu64, event->sequence) >= 0;
+    char **environment = is_good ? environment_with(ours) : NULL;
+    int code = environment == NULL
+                   ? ENOMEM
+                   : spawn(command, environment, input, ret_child);
+
+    free(environment);
+    for (size_t i = 0; i < N_VARIABLES; i++) {
+        free(ours[i]);
+    }
     return code;
 }
 
@@ -77,7 +122,7 @@ exit_code on_change_run(char *const *command, const json_t *document,
     int code = errno;
 
     if (input >= 0) {
-        code = set_environment(event) ? start(command, input, &child) : errno;
+        code = start(command, event, input, &child);
         (void)close(input);
     }
     if (child == 0) {
