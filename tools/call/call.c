@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <status_code_name.h>
+
 #include <muster/grpc.h>
 #include <muster/muster.h>
 
@@ -17,6 +19,7 @@
 #include "../model.h"
 #include "../options.h"
 #include "message.h"
+#include "method.h"
 #include "row.h"
 
 enum {
@@ -136,7 +139,8 @@ static void set_repeat(arguments *self, const char *text,
     char *end = NULL;
     long n = strtol(text, &end, 10);
 
-    if (*text == '\0' || *end != '\0' || n < 1 || n > MAX_REPEAT) {
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 ||
+        n > MAX_REPEAT) {
         argp_error(state, "\"%s\" is not from 1 to %d", text, (int)MAX_REPEAT);
     }
     self->n_repeat = (uint64_t)n;
@@ -209,6 +213,10 @@ static void check(const arguments *self, struct argp_state *state)
     }
     if (self->health == NULL && self->method == NULL) {
         argp_error(state, "which METHOD? Say package.Service/Method");
+    }
+    if (self->method != NULL && !method_is_valid(self->method)) {
+        argp_error(state, "no method \"%s\": say package.Service/Method",
+                   self->method);
     }
     if (self->health != NULL &&
         (self->method != NULL || self->message != NULL)) {
@@ -293,19 +301,31 @@ static exit_code save(const arguments *self, grpc_byte_buffer *response)
                : command_fail(EXIT_CODE_FAILURE, self->save, strerror(errno));
 }
 
-/* What does not come from the server names the target already. */
-static exit_code fail(const arguments *self, const muster_call_result *result)
+/* What does not come from the server names the target already: "TARGET: ..." or
+ * "target TARGET: ...". A server need not say anything. */
+static const char *reason(const arguments *self,
+                          const muster_call_result *result)
 {
+    static const char prefix[] = "target ";
     const size_t n = strlen(self->target);
     const char *message = result->message;
+    const char *at = message;
 
-    if (strncmp(message, self->target, n) == 0 &&
-        strncmp(message + n, ": ", 2) == 0) {
-        message += n + 2;
+    if (strncmp(at, prefix, sizeof prefix - 1) == 0) {
+        at += sizeof prefix - 1;
     }
+    if (strncmp(at, self->target, n) == 0 && strncmp(at + n, ": ", 2) == 0) {
+        message = at + n + 2;
+    }
+    return message[0] != '\0' ? message
+                              : muster__status_code_name((int)result->status);
+}
+
+static exit_code fail(const arguments *self, const muster_call_result *result)
+{
     return command_fail(
         (exit_code)(EXIT_CODE_GRPC_STATUS + (int)result->status), self->target,
-        message);
+        reason(self, result));
 }
 
 static exit_code code_of_health(const arguments *self,
@@ -352,19 +372,6 @@ static exit_code make_call(const arguments *self, muster_channel *channel,
     return code;
 }
 
-/* "/package.Service/Method", the caller's. */
-static char *full_method(const arguments *self)
-{
-    const char *name =
-        self->health != NULL ? "grpc.health.v1.Health/Check" : self->method;
-    char *method = malloc(strlen(name) + 2);
-
-    if (method != NULL) {
-        (void)sprintf(method, "%s%s", name[0] == '/' ? "" : "/", name);
-    }
-    return method;
-}
-
 static exit_code print(arguments *self, json_t *rows)
 {
     json_t *document =
@@ -379,7 +386,8 @@ static exit_code print(arguments *self, json_t *rows)
 
 static exit_code make_calls(arguments *self, muster_channel *channel)
 {
-    char *method = full_method(self);
+    char *method = method_full(
+        self->health != NULL ? "grpc.health.v1.Health/Check" : self->method);
     json_t *rows = json_array();
     exit_code first = EXIT_CODE_OK;
     exit_code printed = EXIT_CODE_OK;
