@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "file.h"
+#include "model.h"
 #include "options.h"
 #include "simulation/comparison.h"
 
@@ -161,9 +162,9 @@ static exit_code draw(const arguments *self, const comparison *compared)
 static exit_code print(arguments *self, const comparison *compared)
 {
     json_t *document = json_pack(
-        "{s:i, s:s, s:s, s:o}", "schema_version", OUTPUT_SCHEMA_VERSION,
-        "scenario", self->scenario, "about", compared->scenario.about,
-        "policies", comparison_rows(compared));
+        "{s:i, s:o, s:s, s:o}", "schema_version", OUTPUT_SCHEMA_VERSION,
+        "scenario", model_text(self->scenario), "about",
+        compared->scenario.about, "policies", comparison_rows(compared));
     exit_code code = output_write(
         &self->options.output,
         &(const output_report){document, "policies", columns, name});
@@ -205,6 +206,17 @@ static exit_code run(arguments *self, const char *text, size_t size)
     return code;
 }
 
+static exit_code fail_read(const char *scenario, int error)
+{
+    if (error == ENOENT && strchr(scenario, '/') == NULL) {
+        command_say("%s: %s, and no built-in scenario is called that; \"muster "
+                    "simulate --help\" names them",
+                    scenario, strerror(error));
+        return EXIT_CODE_SOURCE;
+    }
+    return command_fail(EXIT_CODE_SOURCE, scenario, strerror(error));
+}
+
 exit_code command_simulate(int argc, char **argv)
 {
     arguments self = {.scenario = NULL};
@@ -220,8 +232,7 @@ exit_code command_simulate(int argc, char **argv)
         code = run(&self, built_in, strlen(built_in));
     } else {
         text = file_read(self.scenario, &size);
-        code = text == NULL ? command_fail(EXIT_CODE_SOURCE, self.scenario,
-                                           strerror(errno))
+        code = text == NULL ? fail_read(self.scenario, errno)
                             : run(&self, text, size);
         free(text);
     }
