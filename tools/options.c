@@ -2,6 +2,10 @@
 /* Reads the options that several verbs have in common. */
 #include "options.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include <muster/log.h>
 #include <muster/plugin.h>
 
@@ -20,6 +24,22 @@ static void be_more_verbose(options *self)
                    self->verbosity == 1 ? MUSTER_LOG_INFO : MUSTER_LOG_DEBUG);
 }
 
+/* A folder that is named on the command line is meant to be there; those of the
+ * environment need not be. */
+static void add_folder(const char *path, struct argp_state *state)
+{
+    struct stat folder;
+
+    if (stat(path, &folder) != 0) {
+        argp_error(state, "no folder \"%s\" of plugins: %s", path,
+                   strerror(errno));
+    } else if (!S_ISDIR(folder.st_mode)) {
+        argp_error(state, "no folder \"%s\" of plugins: it is a file", path);
+    } else if (muster_plugin_path_add(path) != MUSTER_OK) {
+        argp_failure(state, EXIT_CODE_FAILURE, 0, "out of memory");
+    }
+}
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     options *self = state->input;
@@ -35,9 +55,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         self->output.is_header_due = false;
         return 0;
     case 'P':
-        if (muster_plugin_path_add(text) != MUSTER_OK) {
-            argp_failure(state, 1, 0, "out of memory");
-        }
+        add_folder(text, state);
         return 0;
     case 'v':
         be_more_verbose(self);

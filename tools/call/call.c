@@ -74,8 +74,8 @@ static const char doc[] =
     "\n"
     "Exit status: 0 all calls ended OK; 64 + N the first that did not ended "
     "with the gRPC status N; 1 a health check says anything but SERVING; 2 "
-    "usage, or no such target; 6 a plugin cannot be "
-    "loaded; 1 anything else.";
+    "usage, or no such target; 4 no such file; 6 a plugin cannot be loaded; 1 "
+    "anything else.";
 
 static const struct argp_option entries[] = {
     {"data", 'd', "TEXT", 0, "Send TEXT; @FILE: what is in it; @-: stdin", 0},
@@ -112,10 +112,10 @@ static void read_message(arguments *self, int key, const char *text,
 {
     grpc_byte_buffer_destroy(self->message);
     self->message = key == 'd' ? message_of_data(text) : message_of_hex(text);
-    if (self->message == NULL) {
-        argp_error(state, "%s: %s", text,
-                   key == 'd' ? strerror(errno)
-                              : "must be pairs of hexadecimal digits");
+    if (self->message == NULL && key == 'd') {
+        argp_failure(state, EXIT_CODE_SOURCE, errno, "%s", text + 1);
+    } else if (self->message == NULL) {
+        argp_error(state, "%s: must be pairs of hexadecimal digits", text);
     }
 }
 
