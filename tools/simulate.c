@@ -206,15 +206,15 @@ static exit_code run(arguments *self, const char *text, size_t size)
     return code;
 }
 
-static exit_code fail_read(const char *scenario, int error)
+static exit_code fail_read(const char *name, int error)
 {
-    if (error == ENOENT && strchr(scenario, '/') == NULL) {
+    if (error == ENOENT && strchr(name, '/') == NULL) {
         command_say("%s: %s, and no built-in scenario is called that; \"muster "
                     "simulate --help\" names them",
-                    scenario, strerror(error));
+                    name, strerror(error));
         return EXIT_CODE_SOURCE;
     }
-    return command_fail(EXIT_CODE_SOURCE, scenario, strerror(error));
+    return command_fail(EXIT_CODE_SOURCE, name, strerror(error));
 }
 
 exit_code command_simulate(int argc, char **argv)
