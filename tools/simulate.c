@@ -206,15 +206,15 @@ static exit_code run(arguments *self, const char *text, size_t size)
     return code;
 }
 
-static exit_code fail_read(const char *name, int error)
+static exit_code fail_read(const char *place, int error)
 {
-    if (error == ENOENT && strchr(name, '/') == NULL) {
+    if (error == ENOENT && strchr(place, '/') == NULL) {
         command_say("%s: %s, and no built-in scenario is called that; \"muster "
                     "simulate --help\" names them",
-                    name, strerror(error));
+                    place, strerror(error));
         return EXIT_CODE_SOURCE;
     }
-    return command_fail(EXIT_CODE_SOURCE, name, strerror(error));
+    return command_fail(EXIT_CODE_SOURCE, place, strerror(error));
 }
 
 exit_code command_simulate(int argc, char **argv)
