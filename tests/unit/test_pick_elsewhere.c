@@ -68,7 +68,7 @@ Test(pick_elsewhere, overrules_a_policy_that_insists)
     uint64_t tried[N];
     uint32_t n_tried = 0;
 
-    begin(&world_class, N);
+    begin(&world_done_class, N);
     insist_on(2);
     for (; n_tried < N; n_tried++) {
         const uint64_t id = pick_after(tried, n_tried);
@@ -82,7 +82,7 @@ Test(pick_elsewhere, does_not_repeat_the_last_when_all_were_tried)
 {
     uint64_t tried[N];
 
-    begin(&world_class, N);
+    begin(&world_done_class, N);
     for (int i = 0; i < N; i++) {
         tried[i] = connections[i]->id;
     }
@@ -96,7 +96,7 @@ Test(pick_elsewhere, leaves_it_to_the_policy_when_all_were_tried)
 {
     uint64_t tried[N];
 
-    begin(&world_class, N);
+    begin(&world_done_class, N);
     for (int i = 0; i < N; i++) {
         tried[i] = connections[i]->id;
     }
@@ -119,7 +119,7 @@ Test(pick_elsewhere, ignores_endpoints_that_are_gone)
 {
     static const uint64_t gone[] = {UINT64_C(0xffff00000001)};
 
-    begin(&world_class, 2);
+    begin(&world_done_class, 2);
     insist_on(1);
     cr_expect_eq(pick_after(gone, 1), connections[1]->id);
 }
@@ -128,7 +128,7 @@ Test(pick_elsewhere, prefers_one_tried_to_one_that_is_lost)
 {
     uint64_t ids[2];
 
-    begin(&world_class, 3);
+    begin(&world_done_class, 3);
     ids[0] = connections[0]->id;
     ids[1] = connections[1]->id;
     muster__slot_refuse(connections[2]->slot);
@@ -139,7 +139,7 @@ Test(pick_elsewhere, prefers_one_tried_to_one_that_is_lost)
 /* The policy goes on to answer one of those. */
 Test(pick_elsewhere, finds_one_not_tried_among_many_that_are_lost)
 {
-    begin(&world_class, N_MAX);
+    begin(&world_done_class, N_MAX);
     for (uint32_t i = 2; i < N_MAX; i++) {
         muster__slot_refuse(connections[i]->slot);
     }
