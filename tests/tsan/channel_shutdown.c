@@ -252,7 +252,7 @@ static void *report_on(void *arg)
         script_report(TARGET, list, n);
         (void)muster_testkit_transport_disconnect(
             w->transport, addresses[below(&random, ADDRESSES)]);
-        for (unsigned i = below(&random, 300); i > 0; i--) {
+        for (unsigned i = below(&random, 30); i > 0; i--) {
             (void)sched_yield();
         }
     }

@@ -290,8 +290,10 @@ static muster_verdict tolerant_pick(void *self, void *table,
 
 static void tolerant_table_destroy(void *self, void *table)
 {
+    void *of_drilled = table;
+
+    drilled_table_destroy(self, of_drilled);
     free(table);
-    drilled_table_destroy(self, table);
 }
 
 static const muster_balancer_class tolerant = {
