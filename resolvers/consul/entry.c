@@ -2,6 +2,7 @@
 /* One instance of a service, as an endpoint. */
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <address.h>
@@ -256,6 +257,17 @@ static muster_status read_zone(const json_t *node, const json_t *service,
     return endpoint->zone != NULL ? MUSTER_OK : out_of_memory(err);
 }
 
+/* What is no number reads as none: the best priority. */
+static void read_priority(const json_t *service, muster_endpoint *endpoint)
+{
+    const char *text = text_of(json_object_get(service, "Meta"), "priority");
+    const size_t n_digits = strspn(text, "0123456789");
+
+    if (n_digits > 0 && n_digits < 10 && text[n_digits] == '\0') {
+        endpoint->priority = (uint32_t)strtoul(text, NULL, 10);
+    }
+}
+
 muster_status muster__consul_entry_read(const json_t *entry,
                                         const muster__consul_view *view,
                                         muster__consul_arena *arena,
@@ -279,6 +291,7 @@ muster_status muster__consul_entry_read(const json_t *entry,
         *ret_is_wanted = false;
         return MUSTER_OK;
     }
+    read_priority(service, &endpoint);
     status = read_address(node, service, view, arena, &endpoint, err);
     if (status == MUSTER_OK) {
         status = read_zone(node, service, arena, &endpoint, err);

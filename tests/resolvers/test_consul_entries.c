@@ -184,6 +184,30 @@ Test(consul_entries, takes_the_zone_of_the_service_first)
     cr_assert_str_eq(entries.endpoints[1].zone, "n");
 }
 
+/* ---- priority ---- */
+
+static uint32_t priority_of(const char *meta)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof text,
+                   "[{\"Service\":{\"Address\":\"10.0.0.1\",\"Port\":80,"
+                   "\"Meta\":{%s}}}]",
+                   meta);
+    cr_assert_eq(parse(text), MUSTER_OK);
+    return entries.endpoints[0].priority;
+}
+
+Test(consul_entries, takes_the_priority_of_the_service)
+{
+    cr_expect_eq(priority_of("\"priority\":\"2\""), 2);
+    cr_expect_eq(priority_of("\"priority\":\"999999999\""), 999999999);
+    cr_expect_eq(priority_of(""), 0);
+    cr_expect_eq(priority_of("\"priority\":\"-1\""), 0);
+    cr_expect_eq(priority_of("\"priority\":\"1st\""), 0);
+    cr_expect_eq(priority_of("\"priority\":\"1234567890\""), 0);
+}
+
 /* ---- the limit ---- */
 
 static void parse_many(size_t n)
