@@ -12,6 +12,8 @@
 
 #include <muster/balancer.h>
 
+#include "backends.h"
+
 /* A state is written by calls all the time: so that its neighbours do not
  * suffer, it gets a cache line. */
 #define CANDIDATE_STATE_SIZE 64u
@@ -35,8 +37,7 @@ typedef struct candidate_table {
 static inline uint32_t candidates_weight(const muster_build_args *args,
                                          uint32_t i)
 {
-    const void *at = (const char *)args->ready + i * args->backend_size;
-    uint32_t weight = ((const muster_backend *)at)->endpoint->weight;
+    uint32_t weight = backends_ready(args, i)->endpoint->weight;
 
     return weight == 0 ? 1 : weight;
 }
@@ -108,8 +109,7 @@ static inline muster_status candidates_build(const muster_build_args *args,
         table->n = (uint32_t)args->n_ready;
         table->has_weights = false;
         for (uint32_t i = 0; i < table->n; i++) {
-            const void *at = (const char *)args->ready + i * args->backend_size;
-            const muster_backend *backend = at;
+            const muster_backend *backend = backends_ready(args, i);
             uint32_t weight = candidates_weight(args, i);
 
             table->of[i].state = backend->state;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends.h"
 #include "wrapper.h"
 
 /* What a group of a policy's own begins with. */
@@ -59,14 +60,6 @@ typedef struct groups {
     pthread_mutex_t mutex; /* build() runs beside update() */
     groups_plan *plan;     /* guarded by mutex; or NULL */
 } groups;
-
-static inline const muster_backend *groups_backend(const void *backends,
-                                                   size_t stride, size_t i)
-{
-    const void *at = (const char *)backends + i * stride;
-
-    return at;
-}
 
 static inline group *groups_of(const muster_backend *backend)
 {
@@ -266,7 +259,7 @@ static inline void groups_make_room(groups_division *division,
     uint32_t start = 0;
 
     for (size_t i = 0; i < n; i++) {
-        const muster_backend *backend = groups_backend(backends, stride, i);
+        const muster_backend *backend = backends_at(backends, stride, i);
 
         division->ends[groups_number(backend, n_groups)]++;
     }
@@ -300,7 +293,7 @@ static inline bool groups_divide(groups_division *division,
     }
     groups_make_room(division, backends, stride, n, n_groups);
     for (size_t i = 0; i < n; i++) {
-        muster_backend copy = *groups_backend(backends, stride, i);
+        muster_backend copy = *backends_at(backends, stride, i);
         uint32_t number = groups_number(&copy, n_groups);
 
         if (number < n_groups &&

@@ -88,8 +88,7 @@ static inline bool groups_are_former(const groups *self,
     bool is_any_listed = args->n_ready == 0;
 
     for (size_t i = 0; i < args->n_ready && !is_any_listed; i++) {
-        is_any_listed = groups_is_listed(
-            self, groups_backend(args->ready, args->backend_size, i));
+        is_any_listed = groups_is_listed(self, backends_ready(args, i));
     }
     return !is_any_listed;
 }

@@ -13,6 +13,7 @@
 
 #include <xxhash.h>
 
+#include "../backends.h"
 #include "../config.h"
 
 typedef struct hashing_settings {
@@ -98,14 +99,6 @@ static inline uint64_t hashing_call_hash(const hashing_settings *self,
 }
 
 /* ---- endpoints ---- */
-
-static inline const muster_backend *
-hashing_backend(const muster_backend *backends, size_t stride, size_t i)
-{
-    const void *at = (const char *)backends + i * stride;
-
-    return at;
-}
 
 static inline const char *hashing_endpoint_key(const hashing_settings *self,
                                                const muster_endpoint *endpoint)
@@ -200,8 +193,7 @@ hashing_arrange_ready(const hashing_settings *self,
         return NULL;
     }
     for (uint32_t i = 0; i < args->n_ready; i++) {
-        members[i] = hashing_member_of(
-            self, hashing_backend(args->ready, args->backend_size, i), i);
+        members[i] = hashing_member_of(self, backends_ready(args, i), i);
     }
     hashing_arrange(members, args->n_ready);
     return members;

@@ -54,8 +54,7 @@ static inline hashing_seat *hashing_seats_create(const muster_build_args *args)
         return NULL;
     }
     for (size_t i = 0; i < args->n_ready; i++) {
-        const muster_backend *backend =
-            hashing_backend(args->ready, args->backend_size, i);
+        const muster_backend *backend = backends_ready(args, i);
         uint32_t weight = backend->endpoint->weight;
 
         seats[i].load = backend->state;

@@ -95,7 +95,7 @@ void outlier_roster_update(outlier_roster *self,
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        records[i] = take_over(self, outlier_backend_at(update, i));
+        records[i] = take_over(self, backends_listed(update, i));
         n_ejected += records[i].is_ejected;
     }
     for (size_t i = 0; i < n; i++) { /* now that the old places are read */

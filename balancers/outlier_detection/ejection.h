@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../backends.h"
 #include "counts.h"
 #include "settings.h"
 
@@ -54,13 +55,5 @@ void outlier_roster_eject_found(outlier_roster *self);
 /* One step of the multiplier, or an end of the ejection. */
 void outlier_roster_relax(outlier_roster *self, outlier_record *record,
                           uint64_t now_ns);
-
-static inline const muster_backend *
-outlier_backend_at(const muster_balancer_update *update, size_t i)
-{
-    const void *at = (const char *)update->backends + i * update->backend_size;
-
-    return at;
-}
 
 #endif

@@ -119,7 +119,7 @@ static void keep_ejected(const outlier_detection *self,
                          uint8_t *ret_wanted)
 {
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend = outlier_backend_at(update, i);
+        const muster_backend *backend = backends_listed(update, i);
         const outlier_record *record =
             outlier_roster_find(&self->roster, backend);
 

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "../backends.h"
 #include "../config.h"
 
 /* gRFC A61: how long an attempt is alone before the next one begins. */
@@ -68,14 +69,6 @@ static muster_status pick_first_create(const muster_balancer_env *env,
 }
 
 /* ---- the order ---- */
-
-static const muster_backend *backend_at(const muster_balancer_update *update,
-                                        size_t i)
-{
-    const void *at = (const char *)update->backends + i * update->backend_size;
-
-    return at;
-}
 
 /* gRFC A113: descending u^(1/weight), that is ascending -log(u)/weight. */
 static double draw_key(const pick_first *self, const muster_backend *backend)
@@ -149,7 +142,7 @@ static void read_list(pick_first *self, const muster_balancer_update *update)
     self->n = update->n_backends;
     for (size_t i = 0; i < self->n; i++) {
         self->candidates[i].place = (uint32_t)i;
-        read_candidate(self, backend_at(update, i), &self->candidates[i]);
+        read_candidate(self, backends_listed(update, i), &self->candidates[i]);
     }
     if (self->n > 1) {
         qsort(self->candidates, self->n, sizeof *self->candidates, compare);
@@ -277,7 +270,7 @@ static void pick_first_want(void *policy, const muster_balancer_update *update,
         const candidate *at = &self->candidates[i];
 
         if (at->place < update->n_backends &&
-            backend_at(update, at->place)->id == at->id) {
+            backends_listed(update, at->place)->id == at->id) {
             ret_wanted[at->place] = is_wanted(self, chosen, i);
         }
     }
@@ -300,9 +293,7 @@ static muster_status pick_first_build(void *policy,
         return muster_error_set(err, MUSTER_NOMEM, "pick_first: no memory");
     }
     for (size_t i = 0; i < args->n_ready; i++) {
-        const void *at = (const char *)args->ready + i * args->backend_size;
-
-        if (((const muster_backend *)at)->id == chosen_id) {
+        if (backends_ready(args, i)->id == chosen_id) {
             table->index = (uint32_t)i;
         }
     }

@@ -143,8 +143,7 @@ static void take(levels *self, const muster_balancer_update *update)
         memset(&self->items[i]->counts, 0, sizeof self->items[i]->counts);
     }
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend =
-            groups_backend(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
         level *of = find_or_add(self, backend->endpoint->priority);
 
         if (of == NULL) { /* it stays where it was; the next update helps */
@@ -205,8 +204,7 @@ static void count(levels *self, const muster_balancer_update *update,
         memset(&self->items[i]->counts, 0, sizeof self->items[i]->counts);
     }
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend =
-            groups_backend(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
         level_endpoint *endpoint = backend->state;
         group *of = groups_of(backend);
         uint32_t *kind;
@@ -356,8 +354,7 @@ static void arm_next(levels *self, const muster_balancer_update *update)
         earlier(self, self->items[i]->stops_ns, &next_ns);
     }
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend =
-            groups_backend(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
         const level_endpoint *endpoint = backend->state;
 
         if (!endpoint->is_known && endpoint->is_wanted) {

@@ -13,7 +13,7 @@ typedef struct group {
 static inline const muster_backend *
 group_backend(const muster_balancer_update *update, size_t i)
 {
-    return hashing_backend(update->backends, update->backend_size, i);
+    return backends_listed(update, i);
 }
 
 /* A muster_connectivity, as far as picks are concerned: one that gets no calls

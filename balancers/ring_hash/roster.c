@@ -77,7 +77,7 @@ roster *muster__roster_create(const hashing_settings *settings,
     atomic_init(&self->n_refs, 1);
     self->n = 0;
     for (size_t i = 0; i < n; i++) {
-        const muster_backend *backend = hashing_backend(backends, stride, i);
+        const muster_backend *backend = backends_at(backends, stride, i);
 
         if (backend->endpoint->priority == priority) {
             self->members[self->n] =
@@ -106,7 +106,7 @@ bool muster__roster_is_of(const roster *self, const hashing_settings *settings,
     uint32_t k = 0;
 
     for (size_t i = 0; i < n; i++) {
-        const muster_backend *backend = hashing_backend(backends, stride, i);
+        const muster_backend *backend = backends_at(backends, stride, i);
 
         if (backend->endpoint->priority == priority) {
             const hashing_member member =

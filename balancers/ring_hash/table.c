@@ -48,8 +48,7 @@ static bool put_ready(ring_table *self, const muster_build_args *args)
     }
     qsort(ids, n, sizeof ids[0], compare);
     for (uint32_t i = 0; i < args->n_ready; i++) {
-        const place_id wanted = {
-            .id = hashing_backend(args->ready, args->backend_size, i)->id};
+        const place_id wanted = {.id = backends_ready(args, i)->id};
         const place_id *found =
             bsearch(&wanted, ids, n, sizeof ids[0], compare);
 

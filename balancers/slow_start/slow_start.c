@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../backends.h"
 #include "../config.h"
 #include "../wrapper.h"
 #include "warm_up.h"
@@ -141,9 +142,8 @@ static void note_list(slow_start *self, const muster_balancer_update *update)
 
     self->until_ns = 0;
     for (size_t i = 0; i < update->n_backends; i++) {
-        const void *at =
-            (const char *)update->backends + i * update->backend_size;
-        uint64_t begun_ns = muster__warm_up_note(at, now);
+        uint64_t begun_ns =
+            muster__warm_up_note(backends_listed(update, i), now);
 
         if (begun_ns != 0 &&
             begun_ns + self->warm_up.window_ns > self->until_ns) {

@@ -5,20 +5,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../backends.h"
+
 /* Weights are whole numbers: so many units stand for one, unless the heaviest
  * would be too large then. */
 #define MOST_UNITS 10000.0
 
 /* As Envoy has it, so that nothing begins with 0. */
 #define LEAST_AGE_NS UINT64_C(1000000)
-
-static const muster_backend *backend_at(const muster_backend *backends,
-                                        size_t stride, size_t i)
-{
-    const void *at = (const char *)backends + i * stride;
-
-    return at;
-}
 
 static uint32_t weight_of(const muster_backend *backend)
 {
@@ -83,7 +77,7 @@ static bool is_warm(const warm_up *self, const muster_backend *backends,
                     size_t stride, size_t n, uint64_t now_ns)
 {
     for (size_t i = 0; i < n; i++) {
-        if (factor_of(self, backend_at(backends, stride, i), now_ns) < 1) {
+        if (factor_of(self, backends_at(backends, stride, i), now_ns) < 1) {
             return false;
         }
     }
@@ -98,13 +92,13 @@ static void fill(const warm_up *self, const muster_backend *backends,
     double units;
 
     for (size_t i = 0; i < n; i++) {
-        uint32_t weight = weight_of(backend_at(backends, stride, i));
+        uint32_t weight = weight_of(backends_at(backends, stride, i));
 
         heaviest = weight > heaviest ? weight : heaviest;
     }
     units = fmin(MOST_UNITS, (double)UINT32_MAX / heaviest);
     for (size_t i = 0; i < n; i++) {
-        const muster_backend *from = backend_at(backends, stride, i);
+        const muster_backend *from = backends_at(backends, stride, i);
 
         copies->endpoints[i] = *from->endpoint;
         copies->endpoints[i].weight =

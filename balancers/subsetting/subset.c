@@ -76,8 +76,7 @@ static void read_members(const subset *self,
                          const muster_balancer_update *update, member *members)
 {
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend =
-            subset_at(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
         const char *address = backend->endpoint->address;
 
         members[i] =
@@ -153,8 +152,7 @@ bool muster__subset_is_of(const subset *self,
     bool is_same = update->n_backends == self->n_listed;
 
     for (size_t i = 0; i < update->n_backends && is_same; i++) {
-        const muster_backend *backend =
-            subset_at(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
         const subset_state *state = backend->state;
 
         is_same = state->list == self->list &&

@@ -9,6 +9,8 @@
 
 #include <muster/balancer.h>
 
+#include "../backends.h"
+
 /* Of an endpoint, while it stays in the list. */
 typedef struct subset_state {
     uint64_t list; /* the last one it was in; only the control thread looks */
@@ -65,14 +67,6 @@ static inline void subset_set_leaving(subset_state *state, bool is_leaving)
         atomic_store_explicit(&state->is_leaving, is_leaving,
                               memory_order_relaxed);
     }
-}
-
-static inline const muster_backend *subset_at(const muster_backend *backends,
-                                              size_t stride, size_t i)
-{
-    const void *at = (const char *)backends + i * stride;
-
-    return at;
 }
 
 #endif

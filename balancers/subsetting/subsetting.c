@@ -130,8 +130,7 @@ static bool part_take(part *self, const subset *chosen,
     }
     self->n = chosen->n_chosen;
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend =
-            subset_at(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
         uint32_t place = subset_place(backend);
 
         if (place != 0) {
@@ -238,14 +237,12 @@ static void keep_leaving(const muster_balancer_update *update,
     bool is_over = false;
 
     for (size_t i = 0; i < update->n_backends && !is_over; i++) {
-        const muster_backend *backend =
-            subset_at(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
 
         is_over = subset_place(backend) != 0 && is_serving(backend);
     }
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend =
-            subset_at(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
 
         if (is_over || !is_serving(backend)) {
             subset_set_leaving(backend->state, false);
@@ -262,8 +259,7 @@ static void subsetting_want(void *policy, const muster_balancer_update *update,
     subsetting *self = policy;
 
     for (size_t i = 0; i < update->n_backends; i++) {
-        ret_wanted[i] = subset_place(subset_at(update->backends,
-                                               update->backend_size, i)) != 0;
+        ret_wanted[i] = subset_place(backends_listed(update, i)) != 0;
     }
     /* A parent policy may have had no memory to tell of the list. */
     if (!self->is_told || !muster__subset_is_of(&self->subset, update)) {
@@ -291,8 +287,7 @@ static void take_ready(const muster_build_args *args,
                        muster_backend *ret_ready, subset_table *table)
 {
     for (uint32_t i = 0; i < args->n_ready; i++) {
-        const muster_backend *backend =
-            subset_at(args->ready, args->backend_size, i);
+        const muster_backend *backend = backends_ready(args, i);
 
         if (is_taken(backend)) {
             ret_ready[table->n] = *backend;

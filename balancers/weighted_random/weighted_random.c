@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "../backends.h"
 #include "../config.h"
 #include "../share_table.h"
 
@@ -42,8 +43,7 @@ static muster_status weighted_random_build(void *self,
                                 args->n_ready);
     }
     for (size_t i = 0; i < args->n_ready; i++) {
-        const void *at = (const char *)args->ready + i * args->backend_size;
-        uint32_t weight = ((const muster_backend *)at)->endpoint->weight;
+        uint32_t weight = backends_ready(args, i)->endpoint->weight;
 
         table->weights[i] = weight == 0 ? 1 : weight;
     }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "../backends.h"
 #include "../config.h"
 #include "../share_table.h"
 #include "load_report.h"
@@ -201,9 +202,7 @@ static void weighted_update(void *policy, const muster_balancer_update *update)
         return;
     }
     for (size_t i = 0; i < update->n_backends; i++) {
-        const void *at =
-            (const char *)update->backends + i * update->backend_size;
-        const muster_backend *backend = at;
+        const muster_backend *backend = backends_listed(update, i);
 
         if (backend->connectivity != MUSTER_READY) {
             muster__load_weight_forget(backend->state);
@@ -213,16 +212,9 @@ static void weighted_update(void *policy, const muster_balancer_update *update)
 
 /* ---- tables ---- */
 
-static const muster_backend *ready_at(const muster_build_args *args, size_t i)
-{
-    const void *at = (const char *)args->ready + i * args->backend_size;
-
-    return at;
-}
-
 static double own_weight(const muster_build_args *args, size_t i)
 {
-    uint32_t weight = ready_at(args, i)->endpoint->weight;
+    uint32_t weight = backends_ready(args, i)->endpoint->weight;
 
     return weight == 0 ? 1 : weight;
 }
@@ -236,7 +228,7 @@ static size_t read_learnt(weighted_round_robin *self,
     size_t n_known = 0;
 
     for (size_t i = 0; i < args->n_ready; i++) {
-        weights[i] = muster__load_weight_get(ready_at(args, i)->state,
+        weights[i] = muster__load_weight_get(backends_ready(args, i)->state,
                                              &self->settings.ages, now_ns,
                                              &next_change_ns);
         n_known += weights[i] > 0;

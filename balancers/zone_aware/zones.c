@@ -93,8 +93,7 @@ void muster__zones_take(zones *self, const muster_balancer_update *update)
     clear(self);
     groups_begin_list(&self->groups);
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend =
-            groups_backend(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
         zone *of = find_or_add(self, name_of(backend));
 
         if (of == NULL) { /* it stays where it was; the next update helps */
@@ -117,8 +116,7 @@ static uint32_t served_priority(const muster_balancer_update *update)
     uint32_t best_ready = UINT32_MAX;
 
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend =
-            groups_backend(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
         uint32_t priority = backend->endpoint->priority;
 
         best = priority < best ? priority : best;
@@ -158,8 +156,7 @@ void muster__zones_count(zones *self, const muster_balancer_update *update,
 
     clear(self);
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend =
-            groups_backend(update->backends, update->backend_size, i);
+        const muster_backend *backend = backends_listed(update, i);
         zone_endpoint *state = backend->state;
 
         if (wanted != NULL) {
