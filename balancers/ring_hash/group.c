@@ -25,7 +25,7 @@ static bool find_group(const muster_balancer_update *update, uint64_t least,
     bool has_any = false;
 
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend = group_backend(update, i);
+        const muster_backend *backend = backends_listed(update, i);
         uint32_t priority = backend->endpoint->priority;
 
         if (priority >= least && (!has_any || priority < found.priority)) {

@@ -3,18 +3,13 @@
 #ifndef MUSTER_BALANCERS_RING_HASH_GROUP_H
 #define MUSTER_BALANCERS_RING_HASH_GROUP_H
 
+#include "../backends.h"
 #include "../hashing/key.h"
 
 typedef struct group {
     uint32_t priority;
     uint32_t n_by_state[MUSTER_SHUTDOWN];
 } group;
-
-static inline const muster_backend *
-group_backend(const muster_balancer_update *update, size_t i)
-{
-    return backends_listed(update, i);
-}
 
 /* A muster_connectivity, as far as picks are concerned: one that gets no calls
  * has failed. */

@@ -114,7 +114,7 @@ static uint8_t *copy_states(const muster_balancer_update *update,
     size_t n = 0;
 
     for (size_t i = 0; i < update->n_backends && states != NULL; i++) {
-        const muster_backend *backend = group_backend(update, i);
+        const muster_backend *backend = backends_listed(update, i);
 
         if (backend->endpoint->priority == priority) {
             states[n++] = muster__ring_group_state(backend);
@@ -210,7 +210,7 @@ static void ring_hash_want(void *policy, const muster_balancer_update *update,
         atomic_exchange_explicit(&self->wanted_id, 0, memory_order_relaxed);
 
     for (size_t i = 0; i < update->n_backends; i++) {
-        const muster_backend *backend = group_backend(update, i);
+        const muster_backend *backend = backends_listed(update, i);
         ring_state *state = backend->state;
         uint8_t now = muster__ring_group_state(backend);
 
