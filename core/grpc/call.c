@@ -33,9 +33,11 @@ gpr_timespec muster__grpc_timespec(uint64_t deadline_ns)
     return time;
 }
 
-void muster__grpc_attempt_init(muster__grpc_attempt *attempt)
+void muster__grpc_attempt_init(muster__grpc_attempt *attempt, muster_call *call)
 {
     memset(attempt, 0, sizeof *attempt);
+    attempt->step.take = muster__call_settle;
+    attempt->call = call;
     grpc_metadata_array_init(&attempt->initial);
     grpc_metadata_array_init(&attempt->trailing);
     attempt->details = grpc_empty_slice();
@@ -139,7 +141,7 @@ muster_status muster_call_create(muster_channel *channel, const char *method,
     call->credentials = known.credentials;
     call->status = GRPC_STATUS_UNKNOWN;
     copy_metadata(call, &known);
-    muster__grpc_attempt_init(&call->attempt);
+    muster__grpc_attempt_init(&call->attempt, call);
     *ret_call = call;
     return MUSTER_OK;
 }
@@ -263,7 +265,8 @@ void muster_call_get_result(const muster_call *call,
 
     memset(&result, 0, sizeof result);
     result.struct_size = ret_result->struct_size;
-    result.flags = call->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
+    result.flags =
+        call->attempt.is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
     result.status = call->status;
     result.n_attempts = call->n_attempts;
     result.message = call->message == NULL ? "" : call->message;

@@ -15,8 +15,20 @@
 #include "grpc_connection.h"
 #include "retry/retry.h"
 
+/* What an event of a call queue is about: the tag of what C core is asked to do
+ * for a call. */
+typedef struct muster__call_step muster__call_step;
+struct muster__call_step {
+    /* It came out of the queue. True when *ret_event is for the user. Thread:
+     * any. */
+    bool (*take)(muster__call_step *step, bool is_ok,
+                 muster_call_event *ret_event);
+};
+
 /* One placing of a call on a connection. */
 typedef struct muster__grpc_attempt {
+    muster__call_step step; /* first: it has ended */
+    muster_call *call;
     muster__grpc_placed placed; /* .call: NULL while there is none */
     muster_lease lease;
     muster__grpc_connection *connection; /* the lease's */
@@ -28,6 +40,8 @@ typedef struct muster__grpc_attempt {
     grpc_slice details;
     const char *error_text; /* C core's own words; gpr_free() */
     uint64_t started_ns;
+    uint32_t number;     /* of the call's attempts, from 1 */
+    bool is_from_server; /* the status is */
 } muster__grpc_attempt;
 
 struct muster_call {
@@ -64,10 +78,9 @@ struct muster_call {
     char *last_failure; /* the same, with its endpoint; NULL: no attempt */
     char *header_text;  /* the header last asked for */
 
-    /* How it ended. failure is set when the queue is told without C core. */
-    bool has_failed_here;
+    /* How it ended. The step is for when C core has no part in that. */
+    muster__call_step failed_here;
     bool has_ended;
-    bool is_from_server;
     grpc_status_code status;
     char *message; /* NULL: none */
     uint64_t latency_ns;
@@ -82,7 +95,8 @@ void muster__call_configure(muster_call *call);
 bool muster__call_refuse_request(const muster_call *call, muster_error *err);
 
 /* The response, if it is over the limit, becomes RESOURCE_EXHAUSTED. */
-void muster__call_refuse_response(muster_call *call);
+void muster__call_refuse_response(const muster_call *call,
+                                  muster__grpc_attempt *attempt);
 
 /* Places the call, now or later. The queue will be told, maybe before this
  * returns: do not touch the call afterwards. Thread: any. */
@@ -116,16 +130,20 @@ bool muster__call_keeps_failure(const muster_call *call, muster_status status);
  * memory. */
 char *muster__call_retry_message(const muster_call *call, const char *text);
 
-/* The call's event came out of its queue. True when the call has ended; false
- * when it was placed again and will come again. Thread: any. */
-bool muster__call_settle(muster_call *call);
+/* Reports the end of a call to the user of its queue. */
+bool muster__call_report(muster_call *call, muster_call_event *ret_event);
+
+/* The take() of attempts: the call has ended, or is placed again. */
+bool muster__call_settle(muster__call_step *step, bool is_ok,
+                         muster_call_event *ret_event);
 
 /* True when a status of C core's own says that the call was on no connection.
  * Thread: any. */
 bool muster__call_never_left(grpc_status_code status, grpc_slice details);
 
-/* Frees what the last attempt left. */
-void muster__grpc_attempt_init(muster__grpc_attempt *attempt);
+/* Of call. fini frees what the attempt left. */
+void muster__grpc_attempt_init(muster__grpc_attempt *attempt,
+                               muster_call *call);
 void muster__grpc_attempt_fini(muster__grpc_attempt *attempt);
 
 /* Takes the call in; its end will come out of muster_call_queue_next(). False
@@ -135,9 +153,9 @@ bool muster__call_queue_enter(muster_call_queue *queue);
 /* Undoes an enter whose call did not start. */
 void muster__call_queue_leave(muster_call_queue *queue);
 
-/* Lets the call come out of its queue though C core has nothing to say of it.
+/* Lets the step come out of the queue though C core has nothing to say of it.
  * Thread: any. */
-void muster__call_queue_post(muster_call_queue *queue, muster_call *call);
+void muster__call_queue_post(muster_call_queue *queue, muster__call_step *step);
 
 grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue);
 

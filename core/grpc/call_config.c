@@ -76,9 +76,9 @@ bool muster__call_refuse_request(const muster_call *call, muster_error *err)
     return true;
 }
 
-void muster__call_refuse_response(muster_call *call)
+void muster__call_refuse_response(const muster_call *call,
+                                  muster__grpc_attempt *attempt)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
     uint64_t length;
     char text[96];
 
@@ -98,5 +98,5 @@ void muster__call_refuse_response(muster_call *call)
     attempt->status = GRPC_STATUS_RESOURCE_EXHAUSTED;
     grpc_byte_buffer_destroy(attempt->response);
     attempt->response = NULL;
-    call->is_from_server = false;
+    attempt->is_from_server = false;
 }

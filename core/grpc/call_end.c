@@ -80,13 +80,13 @@ static void translate(muster__grpc_attempt *attempt)
     }
 }
 
-static bool may_be_placed_again(muster_call *call)
+static bool may_be_placed_again(const muster__grpc_attempt *attempt)
 {
-    const grpc_status_code status = call->attempt.status;
+    muster_call *call = attempt->call;
     bool is_cancelled;
 
-    if (call->is_from_server ||
-        !muster__call_never_left(status, call->attempt.details)) {
+    if (attempt->is_from_server ||
+        !muster__call_never_left(attempt->status, attempt->details)) {
         return false;
     }
     if ((call->flags & MUSTER_CALL_WAIT_FOR_READY) == 0 &&
@@ -122,15 +122,15 @@ static void add_load_report(const muster__grpc_attempt *attempt,
     }
 }
 
-static void finish_lease(muster_call *call, uint64_t now_ns)
+static void finish_lease(muster__grpc_attempt *attempt, uint64_t now_ns)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
+    const muster_call *call = attempt->call;
     muster_outcome outcome;
 
     memset(&outcome, 0, sizeof outcome);
     outcome.struct_size = sizeof outcome;
     outcome.status = (int)attempt->status;
-    outcome.flags = call->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
+    outcome.flags = attempt->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
     outcome.latency_ns = now_ns - attempt->started_ns;
     if (call->request != NULL) {
         outcome.bytes_sent = grpc_byte_buffer_length(
@@ -145,18 +145,18 @@ static void finish_lease(muster_call *call, uint64_t now_ns)
 
 /* "target: endpoint: cause", with the number of the attempt when it is not the
  * first. */
-static char *explain(const muster_call *call, const char *cause)
+static char *explain(const muster__grpc_attempt *attempt, const char *cause)
 {
-    const muster__grpc_connection *connection = call->attempt.connection;
+    const muster__grpc_connection *connection = attempt->connection;
     const char *target =
         muster__grpc_config_target(muster__grpc_connection_config(connection));
     const char *address = muster__grpc_connection_address(connection);
     char *message = NULL;
     int length;
 
-    if (call->n_attempts > 1) {
+    if (attempt->number > 1) {
         length = asprintf(&message, "%s: %s: attempt %u: %s", target, address,
-                          call->n_attempts, cause);
+                          attempt->number, cause);
     } else {
         length = asprintf(&message, "%s: %s: %s", target, address, cause);
     }
@@ -165,16 +165,16 @@ static char *explain(const muster_call *call, const char *cause)
 
 /* The server's words stay as they are; C core's get to know where. NULL when
  * there are none, or no memory. */
-static char *message_of(const muster_call *call)
+static char *message_of(const muster__grpc_attempt *attempt)
 {
     char *message;
     char *cause;
 
-    if (call->is_from_server && GRPC_SLICE_LENGTH(call->attempt.details) == 0) {
+    if (attempt->is_from_server && GRPC_SLICE_LENGTH(attempt->details) == 0) {
         return NULL;
     }
-    cause = grpc_slice_to_c_string(call->attempt.details);
-    message = call->is_from_server ? strdup(cause) : explain(call, cause);
+    cause = grpc_slice_to_c_string(attempt->details);
+    message = attempt->is_from_server ? strdup(cause) : explain(attempt, cause);
     gpr_free(cause);
     return message;
 }
@@ -182,37 +182,44 @@ static char *message_of(const muster_call *call)
 static void place_again(muster_call *call, uint64_t now_ns)
 {
     muster__grpc_connection_check(call->attempt.connection);
-    finish_lease(call, now_ns);
+    finish_lease(&call->attempt, now_ns);
     pthread_mutex_lock(&call->mutex);
     muster__grpc_attempt_fini(&call->attempt);
-    muster__grpc_attempt_init(&call->attempt);
+    muster__grpc_attempt_init(&call->attempt, call);
     pthread_mutex_unlock(&call->mutex);
     muster__call_pick_again(call, now_ns);
 }
 
-bool muster__call_settle(muster_call *call)
+bool muster__call_report(muster_call *call, muster_call_event *ret_event)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
-    uint64_t now_ns;
+    ret_event->call = call;
+    ret_event->tag = call->tag;
+    muster__call_queue_leave(call->queue);
+    return true;
+}
+
+bool muster__call_settle(muster__call_step *step, bool is_ok,
+                         muster_call_event *ret_event)
+{
+    muster__grpc_attempt *attempt = (muster__grpc_attempt *)step;
+    muster_call *call = attempt->call;
+    const uint64_t now_ns = muster__grpc_now_ns();
     uint64_t not_before_ns = 0;
     bool is_retried;
     char *message;
 
-    if (call->has_failed_here) {
-        return true;
-    }
-    now_ns = muster__grpc_now_ns();
+    (void)is_ok;
     muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
-    call->is_from_server = is_from_server(attempt);
-    muster__call_refuse_response(call);
-    if (may_be_placed_again(call)) {
+    attempt->is_from_server = is_from_server(attempt);
+    muster__call_refuse_response(call, attempt);
+    if (may_be_placed_again(attempt)) {
         place_again(call, now_ns);
         return false;
     }
     translate(attempt);
     is_retried = muster__call_retries(call, now_ns, &not_before_ns);
-    message = message_of(call);
-    finish_lease(call, now_ns);
+    message = message_of(attempt);
+    finish_lease(attempt, now_ns);
     if (is_retried) {
         free(call->last_message);
         call->last_message = message;
@@ -220,5 +227,5 @@ bool muster__call_settle(muster_call *call)
         return false;
     }
     muster__call_end(call, attempt->status, message, now_ns);
-    return true;
+    return muster__call_report(call, ret_event);
 }

@@ -2,6 +2,7 @@
 /* Picks an endpoint for a call, and places it there. */
 #include "call.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,9 +42,18 @@ static void drop_attempt(muster_call *call)
 {
     pthread_mutex_lock(&call->mutex);
     muster__grpc_attempt_fini(&call->attempt);
-    muster__grpc_attempt_init(&call->attempt);
+    muster__grpc_attempt_init(&call->attempt, call);
     pthread_mutex_unlock(&call->mutex);
-    call->is_from_server = false;
+}
+
+static bool take_failure(muster__call_step *step, bool is_ok,
+                         muster_call_event *ret_event)
+{
+    muster_call *call =
+        (muster_call *)((char *)step - offsetof(muster_call, failed_here));
+
+    (void)is_ok;
+    return muster__call_report(call, ret_event);
 }
 
 /* Ends a call that no connection carries; the queue tells. err says more, when
@@ -69,8 +79,8 @@ static void fail(muster_call *call, muster_status status,
                          muster__grpc_now_ns());
         drop_attempt(call);
     }
-    call->has_failed_here = true;
-    muster__call_queue_post(call->queue, call);
+    call->failed_here.take = take_failure;
+    muster__call_queue_post(call->queue, &call->failed_here);
 }
 
 /* gRFC A76: several values of one name are joined with commas. */
@@ -134,9 +144,9 @@ static grpc_byte_buffer *copy_request(const muster_call *call)
     return grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)call->request);
 }
 
-static void start_batch(muster_call *call)
+static void start_batch(muster__grpc_attempt *attempt)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
+    const muster_call *call = attempt->call;
     grpc_op ops[6];
 
     memset(ops, 0, sizeof ops);
@@ -155,7 +165,8 @@ static void start_batch(muster_call *call)
     ops[5].data.recv_status_on_client.status = &attempt->status;
     ops[5].data.recv_status_on_client.status_details = &attempt->details;
     ops[5].data.recv_status_on_client.error_string = &attempt->error_text;
-    (void)grpc_call_start_batch(attempt->placed.call, ops, 6, call, NULL);
+    (void)grpc_call_start_batch(attempt->placed.call, ops, 6, &attempt->step,
+                                NULL);
 }
 
 static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
@@ -191,7 +202,7 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
     if (!is_cancelled) {
         if (is_retry) {
             muster__grpc_attempt_fini(attempt);
-            muster__grpc_attempt_init(attempt);
+            muster__grpc_attempt_init(attempt, call);
         }
         attempt->placed.call =
             create_call(call, muster__grpc_connection_channel(connection));
@@ -209,13 +220,13 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
     if (is_retry) {
         (void)muster_channel_retry_note(call->channel, MUSTER_RETRY_MADE);
     }
-    call->n_attempts++;
+    attempt->number = ++call->n_attempts;
     attempt->lease = lease;
     attempt->request = copy_request(call);
     attempt->connection = connection;
     attempt->started_ns = now_ns;
     muster__grpc_connection_link(connection, &attempt->placed);
-    start_batch(call);
+    start_batch(attempt);
 }
 
 /* The config came with the list that the pick waited for. When it forbids the

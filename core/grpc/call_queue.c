@@ -77,9 +77,9 @@ void muster__call_queue_leave(muster_call_queue *queue)
     }
 }
 
-void muster__call_queue_post(muster_call_queue *queue, muster_call *call)
+void muster__call_queue_post(muster_call_queue *queue, muster__call_step *step)
 {
-    (void)grpc_call_start_batch(queue->poster, NULL, 0, call, NULL);
+    (void)grpc_call_start_batch(queue->poster, NULL, 0, step, NULL);
 }
 
 grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue)
@@ -112,7 +112,7 @@ muster_status muster_call_queue_next(muster_call_queue *queue,
     }
     for (;;) {
         grpc_event event = wait_for_event(queue, deadline);
-        muster_call *call = event.tag;
+        muster__call_step *step = event.tag;
 
         if (event.type == GRPC_QUEUE_TIMEOUT) {
             return MUSTER_TIMEOUT;
@@ -120,10 +120,7 @@ muster_status muster_call_queue_next(muster_call_queue *queue,
         if (event.type == GRPC_QUEUE_SHUTDOWN) {
             return MUSTER_CLOSED;
         }
-        if (muster__call_settle(call)) {
-            ret_event->call = call;
-            ret_event->tag = call->tag;
-            muster__call_queue_leave(queue);
+        if (step->take(step, event.success != 0, ret_event)) {
             return MUSTER_OK;
         }
     }

@@ -39,10 +39,11 @@ static muster__pushback pushback_of(const muster__grpc_attempt *attempt)
     return pushback;
 }
 
-static bool is_too_large(const muster_call *call)
+static bool is_too_large(const muster_call *call,
+                         const muster__grpc_attempt *attempt)
 {
     const uint64_t limit = muster__grpc_config_retry_buffer_bytes(
-        muster__grpc_connection_config(call->attempt.connection));
+        muster__grpc_connection_config(attempt->connection));
 
     return call->request != NULL &&
            grpc_byte_buffer_length(
@@ -52,13 +53,11 @@ static bool is_too_large(const muster_call *call)
 /* Headers without metadata cannot be told from none by what C core answers, and
  * an application sees no difference either. What C core itself finds too large
  * was a message. */
-static bool is_committed(const muster_call *call)
+static bool is_committed(const muster__grpc_attempt *attempt)
 {
-    const muster__grpc_attempt *attempt = &call->attempt;
-
     return attempt->initial.count > 0 || attempt->response != NULL ||
            (attempt->status == GRPC_STATUS_RESOURCE_EXHAUSTED &&
-            !call->is_from_server);
+            !attempt->is_from_server);
 }
 
 /* Nobody waits for it any more. */
@@ -87,8 +86,9 @@ static muster__retry_verdict judge(muster_call *call, uint64_t now_ns,
                                    uint64_t *ret_delay_ns)
 {
     const muster__retry_end end = {.status = (int)call->attempt.status,
-                                   .is_committed = is_committed(call),
-                                   .is_too_large = is_too_large(call),
+                                   .is_committed = is_committed(&call->attempt),
+                                   .is_too_large =
+                                       is_too_large(call, &call->attempt),
                                    .pushback = pushback_of(&call->attempt)};
     bool is_allowed = true;
 
