@@ -9,6 +9,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/support/alloc.h>
 
+#include "call_hedge.h"
 #include "call_pool.h"
 #include "grpc_target.h"
 #include "runtime.h"
@@ -142,20 +143,19 @@ muster_status muster_call_create(muster_channel *channel, const char *method,
     call->status = GRPC_STATUS_UNKNOWN;
     copy_metadata(call, &known);
     muster__grpc_attempt_init(&call->attempt, call);
+    atomic_init(&call->n_refs, 1);
     *ret_call = call;
     return MUSTER_OK;
 }
 
-void muster_call_destroy(muster_call *call)
+static void destroy(muster_call *call)
 {
-    if (call == NULL || muster__grpc_is_forked()) {
-        return;
-    }
     muster__grpc_attempt_fini(&call->attempt);
     for (size_t i = 0; i < call->n_metadata; i++) {
         grpc_slice_unref(call->metadata[i].key);
         grpc_slice_unref(call->metadata[i].value);
     }
+    muster__call_hedge_destroy(call->hedge);
     grpc_byte_buffer_destroy(call->own_request);
     (void)pthread_mutex_destroy(&call->mutex);
     free(call->header_text);
@@ -164,6 +164,28 @@ void muster_call_destroy(muster_call *call)
     free(call->last_failure);
     gpr_free(call->peer);
     free(call);
+}
+
+void muster__call_ref(muster_call *call)
+{
+    /* Relaxed: who adds one holds one. */
+    atomic_fetch_add_explicit(&call->n_refs, 1, memory_order_relaxed);
+}
+
+/* Acquire-release: the last one sees what the others did. */
+void muster__call_unref(muster_call *call)
+{
+    if (atomic_fetch_sub_explicit(&call->n_refs, 1, memory_order_acq_rel) ==
+        1) {
+        destroy(call);
+    }
+}
+
+void muster_call_destroy(muster_call *call)
+{
+    if (call != NULL && !muster__grpc_is_forked()) {
+        muster__call_unref(call);
+    }
 }
 
 /* Relaxed: only guards against a second start. */
@@ -250,6 +272,8 @@ void muster_call_cancel(muster_call *call)
     call->is_cancelled = true;
     if (call->is_parked) {
         (void)muster_channel_pick_cancel(call->channel, call->pick);
+    } else if (call->hedge != NULL) {
+        muster__call_hedge_cancel_locked(call->hedge);
     } else if (call->attempt.placed.call != NULL) {
         keep_peer_locked(call);
         (void)grpc_call_cancel(call->attempt.placed.call, NULL);

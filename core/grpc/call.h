@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of a call, shared by the files that move it along:
  * created (call.c) -> picked, parked, placed (call_pick.c) -> ended, or picked
- * again (call_end.c, call_retry.c) -> reported (call_queue.c). */
+ * again (call_end.c, call_retry.c, call_hedge.c) -> reported (call_queue.c). */
 #ifndef MUSTER_CORE_GRPC_CALL_H
 #define MUSTER_CORE_GRPC_CALL_H
 
@@ -12,6 +12,7 @@
 
 #include <muster/grpc.h>
 
+#include "call_timers.h"
 #include "grpc_connection.h"
 #include "retry/retry.h"
 
@@ -44,7 +45,10 @@ typedef struct muster__grpc_attempt {
     bool is_from_server; /* the status is */
 } muster__grpc_attempt;
 
+typedef struct muster__call_hedge muster__call_hedge;
+
 struct muster_call {
+    _Atomic uint32_t n_refs; /* the user's, and a timer's in hand */
     muster_channel *channel;
     const char *method;   /* these point behind the struct */
     const char *hash_key; /* or NULL */
@@ -74,7 +78,8 @@ struct muster_call {
     muster__grpc_attempt attempt; /* the last one, until there is another */
     uint32_t n_attempts;
     muster__retry retry;
-    char *last_message; /* of the attempt before; NULL: none */
+    muster__call_hedge *hedge; /* NULL: one attempt at a time */
+    char *last_message;        /* of the attempt before; NULL: none */
     char *last_failure; /* the same, with its endpoint; NULL: no attempt */
     char *header_text;  /* the header last asked for */
 
@@ -137,6 +142,37 @@ bool muster__call_report(muster_call *call, muster_call_event *ret_event);
 bool muster__call_settle(muster__call_step *step, bool is_ok,
                          muster_call_event *ret_event);
 
+/* Of the last attempt, whose lease is finished, for the message of a call that
+ * fails before its next one. */
+void muster__call_keep_last_failure(muster_call *call);
+
+/* How the attempt ended, for retry/ and hedging/. */
+muster__retry_end muster__call_attempt_end(const muster__grpc_attempt *attempt);
+bool muster__call_is_too_large(const muster__grpc_attempt *attempt);
+
+/* What the call is placed with, in this order; cancelling finds it after the
+ * first, which belongs under the call's mutex. n_before: attempts made already.
+ * The lease is the attempt's. */
+void muster__call_attempt_create(muster__grpc_attempt *attempt,
+                                 muster_lease lease, uint32_t n_before);
+void muster__call_attempt_start(muster__grpc_attempt *attempt, uint64_t now_ns);
+
+/* The parts of an end: what C core answered is read; whether the attempt counts
+ * as none; C core's words that must not reach a caller are replaced; the
+ * message for the caller (NULL: none), for free(3); the lease goes back. */
+void muster__call_attempt_take(muster__grpc_attempt *attempt);
+bool muster__call_may_be_placed_again(const muster__grpc_attempt *attempt,
+                                      bool is_cancelled);
+void muster__call_translate(muster__grpc_attempt *attempt);
+char *muster__call_message_of(const muster__grpc_attempt *attempt);
+void muster__call_finish_lease(muster__grpc_attempt *attempt, uint64_t now_ns);
+
+/* Picks among what is ready. The call's mutex is held. */
+muster_status muster__call_pick_now(muster_call *call, muster_lease *ret_lease);
+
+/* The call was cancelled while it was picked for. */
+void muster__call_give_back(muster_call *call, muster_lease lease);
+
 /* True when a status of C core's own says that the call was on no connection.
  * Thread: any. */
 bool muster__call_never_left(grpc_status_code status, grpc_slice details);
@@ -156,6 +192,14 @@ void muster__call_queue_leave(muster_call_queue *queue);
 /* Lets the step come out of the queue though C core has nothing to say of it.
  * Thread: any. */
 void muster__call_queue_post(muster_call_queue *queue, muster__call_step *step);
+
+/* The timers of the queue's calls; set wakes whom it must. False: no memory. */
+muster__call_timers *muster__call_queue_timers(muster_call_queue *queue);
+bool muster__call_queue_set_timer(muster_call_queue *queue,
+                                  muster__call_timer *timer, uint64_t due_ns);
+
+void muster__call_ref(muster_call *call);
+void muster__call_unref(muster_call *call);
 
 grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue);
 

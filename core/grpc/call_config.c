@@ -7,6 +7,7 @@
 #include <muster/service_config.h>
 
 #include "call.h"
+#include "call_hedge.h"
 
 static void shorten(muster_call *call, uint64_t timeout_ns)
 {
@@ -16,10 +17,28 @@ static void shorten(muster_call *call, uint64_t timeout_ns)
     }
 }
 
+/* Without memory for more, one attempt is made. */
+static void take_hedging(muster_call *call, const muster_method_config *config)
+{
+    const muster__hedging_rules rules = {.max_attempts = config->max_attempts,
+                                         .status_codes = config->status_codes,
+                                         .delay_ns = config->hedging_delay_ns,
+                                         .percentile =
+                                             config->hedging_percentile};
+
+    call->hedge = muster__call_hedge_create(call, rules);
+}
+
 static void take_retrying(muster_call *call, const muster_method_config *config)
 {
-    if ((config->flags & MUSTER_METHOD_RETRIES) == 0 ||
-        (call->flags & MUSTER_CALL_NO_RETRY) != 0) {
+    if ((call->flags & MUSTER_CALL_NO_RETRY) != 0) {
+        return;
+    }
+    if ((config->flags & MUSTER_METHOD_HEDGES) != 0) {
+        take_hedging(call, config);
+        return;
+    }
+    if ((config->flags & MUSTER_METHOD_RETRIES) == 0) {
         return;
     }
     call->retry.rules =

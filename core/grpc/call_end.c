@@ -67,7 +67,7 @@ bool muster__call_never_left(grpc_status_code status, grpc_slice details)
 }
 
 /* Where C core's words must not reach a caller. */
-static void translate(muster__grpc_attempt *attempt)
+void muster__call_translate(muster__grpc_attempt *attempt)
 {
     static const char words[] = "the connection was closed before the call was "
                                 "sent";
@@ -80,12 +80,12 @@ static void translate(muster__grpc_attempt *attempt)
     }
 }
 
-static bool may_be_placed_again(const muster__grpc_attempt *attempt)
+bool muster__call_may_be_placed_again(const muster__grpc_attempt *attempt,
+                                      bool is_cancelled)
 {
-    muster_call *call = attempt->call;
-    bool is_cancelled;
+    const muster_call *call = attempt->call;
 
-    if (attempt->is_from_server ||
+    if (is_cancelled || attempt->is_from_server ||
         !muster__call_never_left(attempt->status, attempt->details)) {
         return false;
     }
@@ -93,10 +93,7 @@ static bool may_be_placed_again(const muster__grpc_attempt *attempt)
         call->n_attempts >= MAX_FAIL_FAST_ATTEMPTS) {
         return false;
     }
-    pthread_mutex_lock(&call->mutex);
-    is_cancelled = call->is_cancelled;
-    pthread_mutex_unlock(&call->mutex);
-    return !is_cancelled;
+    return true;
 }
 
 /* By gRFC A51, or by the name that gRPC had for it before. C core of today
@@ -122,7 +119,7 @@ static void add_load_report(const muster__grpc_attempt *attempt,
     }
 }
 
-static void finish_lease(muster__grpc_attempt *attempt, uint64_t now_ns)
+void muster__call_finish_lease(muster__grpc_attempt *attempt, uint64_t now_ns)
 {
     const muster_call *call = attempt->call;
     muster_outcome outcome;
@@ -165,7 +162,7 @@ static char *explain(const muster__grpc_attempt *attempt, const char *cause)
 
 /* The server's words stay as they are; C core's get to know where. NULL when
  * there are none, or no memory. */
-static char *message_of(const muster__grpc_attempt *attempt)
+char *muster__call_message_of(const muster__grpc_attempt *attempt)
 {
     char *message;
     char *cause;
@@ -182,7 +179,7 @@ static char *message_of(const muster__grpc_attempt *attempt)
 static void place_again(muster_call *call, uint64_t now_ns)
 {
     muster__grpc_connection_check(call->attempt.connection);
-    finish_lease(&call->attempt, now_ns);
+    muster__call_finish_lease(&call->attempt, now_ns);
     pthread_mutex_lock(&call->mutex);
     muster__grpc_attempt_fini(&call->attempt);
     muster__grpc_attempt_init(&call->attempt, call);
@@ -198,6 +195,23 @@ bool muster__call_report(muster_call *call, muster_call_event *ret_event)
     return true;
 }
 
+void muster__call_attempt_take(muster__grpc_attempt *attempt)
+{
+    muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
+    attempt->is_from_server = is_from_server(attempt);
+    muster__call_refuse_response(attempt->call, attempt);
+}
+
+static bool is_cancelled(muster_call *call)
+{
+    bool is_cancelled;
+
+    pthread_mutex_lock(&call->mutex);
+    is_cancelled = call->is_cancelled;
+    pthread_mutex_unlock(&call->mutex);
+    return is_cancelled;
+}
+
 bool muster__call_settle(muster__call_step *step, bool is_ok,
                          muster_call_event *ret_event)
 {
@@ -209,17 +223,15 @@ bool muster__call_settle(muster__call_step *step, bool is_ok,
     char *message;
 
     (void)is_ok;
-    muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
-    attempt->is_from_server = is_from_server(attempt);
-    muster__call_refuse_response(call, attempt);
-    if (may_be_placed_again(attempt)) {
+    muster__call_attempt_take(attempt);
+    if (muster__call_may_be_placed_again(attempt, is_cancelled(call))) {
         place_again(call, now_ns);
         return false;
     }
-    translate(attempt);
+    muster__call_translate(attempt);
     is_retried = muster__call_retries(call, now_ns, &not_before_ns);
-    message = message_of(attempt);
-    finish_lease(attempt, now_ns);
+    message = muster__call_message_of(attempt);
+    muster__call_finish_lease(attempt, now_ns);
     if (is_retried) {
         free(call->last_message);
         call->last_message = message;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Picks an endpoint for a call, and places it there. */
 #include "call.h"
+#include "call_hedge.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -169,7 +170,8 @@ static void start_batch(muster__grpc_attempt *attempt)
                                 NULL);
 }
 
-static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
+static grpc_call *create_call(const muster_call *call, grpc_channel *channel,
+                              uint32_t n_before)
 {
     grpc_slice method = grpc_slice_from_copied_string(call->method);
     grpc_call *inner = grpc_channel_create_call(
@@ -178,24 +180,60 @@ static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
         muster__grpc_timespec(call->deadline_ns), NULL);
 
     grpc_slice_unref(method); /* C core took a reference */
-    if (call->retry.n_failed > 0) {
-        muster__previous_attempts_tell(inner, call->retry.n_failed,
-                                       call->credentials);
+    if (n_before > 0) {
+        muster__previous_attempts_tell(inner, n_before, call->credentials);
     } else if (call->credentials != NULL) {
         (void)grpc_call_set_credentials(inner, call->credentials);
     }
     return inner;
 }
 
-/* Places the call on the lease's connection; cancelling finds it from here
- * on. */
+void muster__call_attempt_create(muster__grpc_attempt *attempt,
+                                 muster_lease lease, uint32_t n_before)
+{
+    attempt->lease = lease;
+    attempt->connection = muster_lease_connection(&lease);
+    attempt->placed.call = create_call(
+        attempt->call, muster__grpc_connection_channel(attempt->connection),
+        n_before);
+}
+
+void muster__call_attempt_start(muster__grpc_attempt *attempt, uint64_t now_ns)
+{
+    attempt->number = ++attempt->call->n_attempts;
+    attempt->request = copy_request(attempt->call);
+    attempt->started_ns = now_ns;
+    muster__grpc_connection_link(attempt->connection, &attempt->placed);
+    start_batch(attempt);
+}
+
+/* That says nothing of the endpoint. */
+static void give_back(muster_lease lease)
+{
+    const muster_outcome outcome = {.struct_size = sizeof outcome,
+                                    .flags = MUSTER_OUTCOME_GIVEN_BACK,
+                                    .status = GRPC_STATUS_UNAVAILABLE};
+
+    muster_lease_finish(&lease, &outcome);
+}
+
+void muster__call_give_back(muster_call *call, muster_lease lease)
+{
+    give_back(lease);
+    fail(call, MUSTER_CANCELLED, NULL);
+}
+
+/* Places the call on the lease's connection. */
 static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
 {
     muster__grpc_attempt *attempt = &call->attempt;
-    muster__grpc_connection *connection = muster_lease_connection(&lease);
     bool is_retry; /* not once more when it did not leave */
     bool is_cancelled;
 
+    if (call->hedge != NULL) {
+        muster__call_hedge_place(call, lease, now_ns);
+        return;
+    }
     pthread_mutex_lock(&call->mutex);
     is_retry = attempt->placed.call != NULL;
     is_cancelled = call->is_cancelled;
@@ -204,43 +242,28 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
             muster__grpc_attempt_fini(attempt);
             muster__grpc_attempt_init(attempt, call);
         }
-        attempt->placed.call =
-            create_call(call, muster__grpc_connection_channel(connection));
+        muster__call_attempt_create(attempt, lease, call->retry.n_failed);
     }
     pthread_mutex_unlock(&call->mutex);
     if (is_cancelled) {
-        muster_outcome outcome = {.struct_size = sizeof outcome,
-                                  .flags = MUSTER_OUTCOME_GIVEN_BACK,
-                                  .status = GRPC_STATUS_UNAVAILABLE};
-
-        muster_lease_finish(&lease, &outcome);
-        fail(call, MUSTER_CANCELLED, NULL);
+        muster__call_give_back(call, lease);
         return;
     }
     if (is_retry) {
         (void)muster_channel_retry_note(call->channel, MUSTER_RETRY_MADE);
     }
-    attempt->number = ++call->n_attempts;
-    attempt->lease = lease;
-    attempt->request = copy_request(call);
-    attempt->connection = connection;
-    attempt->started_ns = now_ns;
-    muster__grpc_connection_link(connection, &attempt->placed);
-    start_batch(attempt);
+    muster__call_attempt_start(attempt, now_ns);
 }
 
 /* The config came with the list that the pick waited for. When it forbids the
- * request, the pick is given back: that is not the endpoint's failure. */
+ * request, that is not the endpoint's failure. */
 static void place_late(muster_call *call, muster_lease lease)
 {
-    const muster_outcome outcome = {.struct_size = sizeof outcome,
-                                    .flags = MUSTER_OUTCOME_GIVEN_BACK,
-                                    .status = GRPC_STATUS_UNAVAILABLE};
     muster_error err;
 
     muster__call_configure(call);
     if (muster__call_refuse_request(call, &err)) {
-        muster_lease_finish(&lease, &outcome);
+        give_back(lease);
         fail(call, err.code, &err);
         return;
     }
@@ -261,6 +284,13 @@ static void on_picked(void *arg, muster_status status, muster_lease *lease,
     } else {
         fail(call, status, err);
     }
+}
+
+muster_status muster__call_pick_now(muster_call *call, muster_lease *ret_lease)
+{
+    const muster_call_info info = info_of(call);
+
+    return muster_channel_pick(call->channel, &info, ret_lease, NULL);
 }
 
 static muster_status park(muster_call *call, uint64_t not_before_ns)

@@ -39,9 +39,9 @@ static muster__pushback pushback_of(const muster__grpc_attempt *attempt)
     return pushback;
 }
 
-static bool is_too_large(const muster_call *call,
-                         const muster__grpc_attempt *attempt)
+bool muster__call_is_too_large(const muster__grpc_attempt *attempt)
 {
+    const muster_call *call = attempt->call;
     const uint64_t limit = muster__grpc_config_retry_buffer_bytes(
         muster__grpc_connection_config(attempt->connection));
 
@@ -82,14 +82,21 @@ static void count(muster_call *call, muster__retry_verdict verdict)
     }
 }
 
+muster__retry_end muster__call_attempt_end(const muster__grpc_attempt *attempt)
+{
+    const muster__retry_end end = {.status = (int)attempt->status,
+                                   .is_committed = is_committed(attempt),
+                                   .is_too_large =
+                                       muster__call_is_too_large(attempt),
+                                   .pushback = pushback_of(attempt)};
+
+    return end;
+}
+
 static muster__retry_verdict judge(muster_call *call, uint64_t now_ns,
                                    uint64_t *ret_delay_ns)
 {
-    const muster__retry_end end = {.status = (int)call->attempt.status,
-                                   .is_committed = is_committed(&call->attempt),
-                                   .is_too_large =
-                                       is_too_large(call, &call->attempt),
-                                   .pushback = pushback_of(&call->attempt)};
+    const muster__retry_end end = muster__call_attempt_end(&call->attempt);
     bool is_allowed = true;
 
     if (muster__retry_classify(&call->retry, &end) == MUSTER__RETRY_FAILURE) {
@@ -101,8 +108,7 @@ static muster__retry_verdict judge(muster_call *call, uint64_t now_ns,
                                is_allowed, random_bits(now_ns), ret_delay_ns);
 }
 
-/* For the message of a call that fails before its next attempt. */
-static void keep_last_failure(muster_call *call)
+void muster__call_keep_last_failure(muster_call *call)
 {
     const muster__grpc_attempt *attempt = &call->attempt;
     char *cause = grpc_slice_to_c_string(attempt->details);
@@ -140,7 +146,7 @@ bool muster__call_retries(muster_call *call, uint64_t now_ns,
     if (verdict != MUSTER__RETRY_AGAIN) {
         return false;
     }
-    keep_last_failure(call);
+    muster__call_keep_last_failure(call);
     *ret_not_before_ns = after(now_ns, delay_ns);
     return true;
 }

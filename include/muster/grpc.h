@@ -170,6 +170,17 @@ MUSTER_API grpc_channel *muster_lease_grpc_channel(const muster_lease *lease);
  * policy fails is not retried. The deadline is that of all of it. When the
  * channel closes between two attempts, the call ends as the last one did.
  *
+ * Hedging (gRFC A6). Where it gives the method a hedgingPolicy, attempts are
+ * made beside one another: the next one when hedgingDelay is over (or a
+ * percentile of latency: service_config.h), at once when one fails with a
+ * status of nonFatalStatusCodes, or when the pushback of that one says; each on
+ * an endpoint that is ready then, one that was not tried while there is one.
+ * The first that succeeds or fails otherwise ends the call, for an answer
+ * counts when all of it is there; the others are cancelled. When all fail, the
+ * call ends as the last one. Throttling, pushback, headers with content, long
+ * requests and the deadline are as above. Delays end on threads that are in
+ * muster_call_unary() or muster_call_queue_next(), to the millisecond.
+ *
  * What C core does by itself, because a server has not seen a call, counts as
  * the same attempt. perAttemptRecvTimeout is not heeded. */
 typedef struct muster_call muster_call;
