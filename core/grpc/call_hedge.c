@@ -364,18 +364,24 @@ static bool settle(muster__call_step *step, bool is_ok,
 
 /* ---- the timer ---- */
 
-static bool is_allowed(const muster__call_hedge *hedge)
+static bool is_throttled(const muster__call_hedge *hedge)
 {
     muster_channel *channel = hedge->call->channel;
 
-    if (muster_channel_retry_note(channel, MUSTER_RETRY_HEDGE_DUE) == 0) {
-        (void)muster_channel_retry_note(channel, MUSTER_RETRY_THROTTLED);
+    if (muster_channel_retry_note(channel, MUSTER_RETRY_HEDGE_DUE) != 0) {
         return false;
     }
+    (void)muster_channel_retry_note(channel, MUSTER_RETRY_THROTTLED);
+    return true;
+}
+
+static bool is_within_share(const muster__call_hedge *hedge)
+{
     return hedge->latency == NULL || muster__latency_take_hedge(hedge->latency);
 }
 
-/* Where no endpoint is ready, the next one may be. */
+/* Where no endpoint is ready now, or calls have used up their share of hedges,
+ * that may be otherwise after another delay: few calls are out that long. */
 static void due_locked(muster__call_hedge *hedge, uint64_t now_ns)
 {
     if (hedge->is_decided || hedge->state.n_out == 0 ||
@@ -383,7 +389,10 @@ static void due_locked(muster__call_hedge *hedge, uint64_t now_ns)
         return; /* somebody was faster than the timer */
     }
     hedge->next_ns = MUSTER_FOREVER;
-    if (is_allowed(hedge) && !begin_locked(hedge, now_ns) &&
+    if (is_throttled(hedge)) {
+        return;
+    }
+    if (!(is_within_share(hedge) && begin_locked(hedge, now_ns)) &&
         hedge->delay_ns != 0) {
         await_next(hedge, now_ns, hedge->delay_ns);
     }
