@@ -13,13 +13,19 @@
  * channel learns of each loss from the call that finds it. */
 #define MAX_FAIL_FAST_ATTEMPTS 20
 
-/* What C core says of a connection lost under a call. */
-static bool is_loss(grpc_slice details)
+/* What C core says of a connection lost under a call, and of credentials that
+ * fail. */
+static bool is_of_this_side(grpc_slice details)
 {
     static const char *const texts[] = {
-        "Socket closed",  "Broken pipe", "Connection reset by peer",
-        "recvmsg:",       "sendmsg:",    "keepalive watchdog timeout",
-        "GOAWAY received"};
+        "Socket closed",
+        "Broken pipe",
+        "Connection reset by peer",
+        "recvmsg:",
+        "sendmsg:",
+        "keepalive watchdog timeout",
+        "GOAWAY received",
+        "Getting metadata from plugin failed with error"};
     const char *text = (const char *)GRPC_SLICE_START_PTR(details);
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -33,8 +39,8 @@ static bool is_loss(grpc_slice details)
     return false;
 }
 
-/* C core marks what came in trailers in words only, and a lost connection in
- * the same words. */
+/* C core marks what came in trailers in words only, and some of its own in the
+ * same words. */
 static bool is_from_server(const muster__grpc_attempt *attempt)
 {
     if (attempt->status == GRPC_STATUS_OK) {
@@ -43,7 +49,7 @@ static bool is_from_server(const muster__grpc_attempt *attempt)
     return attempt->error_text != NULL &&
            strstr(attempt->error_text, "Error received from peer") != NULL &&
            !(attempt->status == GRPC_STATUS_UNAVAILABLE &&
-             is_loss(attempt->details));
+             is_of_this_side(attempt->details));
 }
 
 /* Not by the peer, which C core names from when the call reached a transport
