@@ -14,6 +14,7 @@
 #include "grpc_target.h"
 #include "runtime.h"
 #include "sized.h"
+#include "stream.h"
 
 uint64_t muster__grpc_now_ns(void)
 {
@@ -156,6 +157,7 @@ static void destroy(muster_call *call)
         grpc_slice_unref(call->metadata[i].value);
     }
     muster__call_hedge_destroy(call->hedge);
+    muster__stream_destroy(call->stream);
     grpc_byte_buffer_destroy(call->own_request);
     (void)pthread_mutex_destroy(&call->mutex);
     free(call->header_text);
@@ -189,14 +191,14 @@ void muster_call_destroy(muster_call *call)
 }
 
 /* Relaxed: only guards against a second start. */
-static bool claim_start(muster_call *call)
+bool muster__call_claim(muster_call *call)
 {
     return !atomic_exchange_explicit(&call->is_started, true,
                                      memory_order_relaxed);
 }
 
-static muster_status start(muster_call *call, muster_call_queue *queue,
-                           void *tag)
+muster_status muster__call_start(muster_call *call, muster_call_queue *queue,
+                                 void *tag)
 {
     if (!muster__call_queue_enter(queue)) {
         return MUSTER_CLOSED;
@@ -222,7 +224,7 @@ muster_status muster_call_unary(muster_call *call,
     if (muster__grpc_on_control_thread()) {
         return MUSTER_WOULD_DEADLOCK;
     }
-    if (call == NULL || !claim_start(call)) {
+    if (call == NULL || !muster__call_claim(call)) {
         return MUSTER_INVAL;
     }
     status = muster__call_pool_take(&queue);
@@ -230,7 +232,7 @@ muster_status muster_call_unary(muster_call *call,
         return status;
     }
     call->request = request;
-    status = start(call, queue, NULL);
+    status = muster__call_start(call, queue, NULL);
     if (status == MUSTER_OK) {
         status = muster_call_queue_next(queue, MUSTER_FOREVER, &event);
     }
@@ -245,7 +247,7 @@ muster_status muster_call_start_unary(muster_call *call,
     if (muster__grpc_is_forked()) {
         return MUSTER_FORKED;
     }
-    if (call == NULL || queue == NULL || !claim_start(call)) {
+    if (call == NULL || queue == NULL || !muster__call_claim(call)) {
         return MUSTER_INVAL;
     }
     if (request != NULL) {
@@ -253,7 +255,7 @@ muster_status muster_call_start_unary(muster_call *call,
             grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)request);
         call->request = call->own_request;
     }
-    return start(call, queue, tag);
+    return muster__call_start(call, queue, tag);
 }
 
 static void keep_peer_locked(muster_call *call)
@@ -281,6 +283,19 @@ void muster_call_cancel(muster_call *call)
     pthread_mutex_unlock(&call->mutex);
 }
 
+static void fill_result(const muster_call *call, muster_call_result *ret_result)
+{
+    ret_result->flags =
+        call->attempt.is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
+    ret_result->status = call->status;
+    ret_result->n_attempts = call->n_attempts;
+    ret_result->message = call->message == NULL ? "" : call->message;
+    ret_result->response = call->attempt.response;
+    ret_result->initial_metadata = &call->attempt.initial;
+    ret_result->trailing_metadata = &call->attempt.trailing;
+    ret_result->latency_ns = call->latency_ns;
+}
+
 void muster_call_get_result(const muster_call *call,
                             muster_call_result *ret_result)
 {
@@ -288,34 +303,41 @@ void muster_call_get_result(const muster_call *call,
     size_t size = ret_result->struct_size;
 
     memset(&result, 0, sizeof result);
+    if (call->stream == NULL || !muster__stream_get_result(call, &result)) {
+        fill_result(call, &result);
+    }
     result.struct_size = ret_result->struct_size;
-    result.flags =
-        call->attempt.is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
-    result.status = call->status;
-    result.n_attempts = call->n_attempts;
-    result.message = call->message == NULL ? "" : call->message;
-    result.response = call->attempt.response;
-    result.initial_metadata = &call->attempt.initial;
-    result.trailing_metadata = &call->attempt.trailing;
-    result.latency_ns = call->latency_ns;
     memcpy(ret_result, &result, size < sizeof result ? size : sizeof result);
+}
+
+static bool has_ended_locked(const muster_call *call)
+{
+    return call->stream == NULL ? call->has_ended : call->stream->is_over;
+}
+
+static bool has_peer_locked(const muster_call *call)
+{
+    return call->stream == NULL ? call->has_ended
+                                : muster__stream_has_peer_locked(call->stream);
 }
 
 const char *muster_call_peer(muster_call *call)
 {
     muster__grpc_placed *placed = &call->attempt.placed;
+    const char *peer;
 
     if (muster__grpc_is_forked()) {
         return NULL;
     }
     pthread_mutex_lock(&call->mutex);
-    if (call->has_ended && placed->call != NULL) {
-        if (call->peer == NULL) {
+    if (has_peer_locked(call) && placed->call != NULL) {
+        if (call->peer == NULL && has_ended_locked(call)) {
             call->peer = placed->peer;
             placed->peer = NULL;
         }
         keep_peer_locked(call);
     }
+    peer = call->peer;
     pthread_mutex_unlock(&call->mutex);
-    return call->peer;
+    return peer;
 }

@@ -50,8 +50,9 @@ typedef struct muster__call_hedge muster__call_hedge;
 struct muster_call {
     _Atomic uint32_t n_refs; /* the user's, and a timer's in hand */
     muster_channel *channel;
-    const char *method;   /* these point behind the struct */
-    const char *hash_key; /* or NULL */
+    struct muster__stream *stream; /* NULL: unary */
+    const char *method;            /* these point behind the struct */
+    const char *hash_key;          /* or NULL */
     grpc_metadata *metadata;
     size_t n_metadata;
     grpc_call_credentials *credentials; /* borrowed, or NULL */
@@ -90,6 +91,15 @@ struct muster_call {
     char *message; /* NULL: none */
     uint64_t latency_ns;
 };
+
+/* True once: whoever has it may start the call. Thread: any. */
+bool muster__call_claim(muster_call *call);
+
+/* Starts a call that was claimed, and has what it sends. Do not touch the call
+ * afterwards, unless it is refused: MUSTER_CLOSED, the queue is shut down.
+ * Thread: any. */
+muster_status muster__call_start(muster_call *call, muster_call_queue *queue,
+                                 void *tag);
 
 /* Takes over what the service config says of the method, once it is known: the
  * timeout when it is the shorter one, waiting when the call says nothing of it,

@@ -35,7 +35,9 @@ static void take_retrying(muster_call *call, const muster_method_config *config)
         return;
     }
     if ((config->flags & MUSTER_METHOD_HEDGES) != 0) {
-        take_hedging(call, config);
+        if (call->stream == NULL) {
+            take_hedging(call, config);
+        }
         return;
     }
     if ((config->flags & MUSTER_METHOD_RETRIES) == 0) {

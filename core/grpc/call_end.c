@@ -9,6 +9,8 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/support/alloc.h>
 
+#include "stream.h"
+
 /* A fail-fast call that keeps finding its connection gone gives up; the
  * channel learns of each loss from the call that finds it. */
 #define MAX_FAIL_FAST_ATTEMPTS 20
@@ -89,10 +91,13 @@ void muster__call_translate(muster__grpc_attempt *attempt)
 bool muster__call_may_be_placed_again(const muster__grpc_attempt *attempt,
                                       bool is_cancelled)
 {
-    const muster_call *call = attempt->call;
+    muster_call *call = attempt->call;
 
     if (is_cancelled || attempt->is_from_server ||
         !muster__call_never_left(attempt->status, attempt->details)) {
+        return false;
+    }
+    if (call->stream != NULL && !muster__stream_may_begin_again(call)) {
         return false;
     }
     if ((call->flags & MUSTER_CALL_WAIT_FOR_READY) == 0 &&
@@ -141,6 +146,9 @@ void muster__call_finish_lease(muster__grpc_attempt *attempt, uint64_t now_ns)
     }
     if (attempt->response != NULL) {
         outcome.bytes_received = grpc_byte_buffer_length(attempt->response);
+    }
+    if (call->stream != NULL) {
+        muster__stream_count_bytes(call, &outcome);
     }
     add_load_report(attempt, &outcome);
     muster_lease_finish(&attempt->lease, &outcome);
@@ -195,8 +203,14 @@ static void place_again(muster_call *call, uint64_t now_ns)
 
 bool muster__call_report(muster_call *call, muster_call_event *ret_event)
 {
+    if (call->stream != NULL) {
+        return muster__stream_report(call, ret_event);
+    }
+    memset(ret_event, 0, sizeof *ret_event);
     ret_event->call = call;
     ret_event->tag = call->tag;
+    ret_event->kind = MUSTER_CALL_ENDED;
+    ret_event->is_ok = 1;
     muster__call_queue_leave(call->queue);
     return true;
 }
@@ -205,6 +219,9 @@ void muster__call_attempt_take(muster__grpc_attempt *attempt)
 {
     muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
     attempt->is_from_server = is_from_server(attempt);
+    if (attempt->call->stream != NULL) {
+        muster__stream_refuse(attempt);
+    }
     muster__call_refuse_response(attempt->call, attempt);
 }
 

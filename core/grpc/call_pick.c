@@ -11,6 +11,7 @@
 #include <muster/service_config.h>
 
 #include "previous_attempts.h"
+#include "stream.h"
 
 static grpc_status_code grpc_status_of(muster_status status)
 {
@@ -201,9 +202,13 @@ void muster__call_attempt_create(muster__grpc_attempt *attempt,
 void muster__call_attempt_start(muster__grpc_attempt *attempt, uint64_t now_ns)
 {
     attempt->number = ++attempt->call->n_attempts;
-    attempt->request = copy_request(attempt->call);
     attempt->started_ns = now_ns;
     muster__grpc_connection_link(attempt->connection, &attempt->placed);
+    if (attempt->call->stream != NULL) {
+        muster__stream_begin(attempt);
+        return;
+    }
+    attempt->request = copy_request(attempt->call);
     start_batch(attempt);
 }
 

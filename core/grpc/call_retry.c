@@ -11,6 +11,8 @@
 #include <grpc/support/alloc.h>
 #include <muster/service_config.h>
 
+#include "stream.h"
+
 /* Only of calls that failed, so it may cost a system call. */
 static uint64_t random_bits(uint64_t otherwise)
 {
@@ -41,10 +43,13 @@ static muster__pushback pushback_of(const muster__grpc_attempt *attempt)
 
 bool muster__call_is_too_large(const muster__grpc_attempt *attempt)
 {
-    const muster_call *call = attempt->call;
+    muster_call *call = attempt->call;
     const uint64_t limit = muster__grpc_config_retry_buffer_bytes(
         muster__grpc_connection_config(attempt->connection));
 
+    if (call->stream != NULL) {
+        return muster__stream_request_bytes(call) > limit;
+    }
     return call->request != NULL &&
            grpc_byte_buffer_length(
                (grpc_byte_buffer *)(uintptr_t)call->request) > limit;
@@ -55,7 +60,9 @@ bool muster__call_is_too_large(const muster__grpc_attempt *attempt)
  * was a message. */
 static bool is_committed(const muster__grpc_attempt *attempt)
 {
-    return attempt->initial.count > 0 || attempt->response != NULL ||
+    return (attempt->call->stream != NULL &&
+            !muster__stream_may_retry(attempt->call)) ||
+           attempt->initial.count > 0 || attempt->response != NULL ||
            (attempt->status == GRPC_STATUS_RESOURCE_EXHAUSTED &&
             !attempt->is_from_server);
 }

@@ -256,13 +256,26 @@ MUSTER_API const char *muster_call_peer(muster_call *call);
 
 /* ---- Calls without waiting ---- */
 
-/* Where ended calls are reported. Its thread, the user's, moves the bytes of
- * its calls: keep one in muster_call_queue_next() while calls are out. */
+/* Where what becomes of calls is reported. Its thread, the user's, moves the
+ * bytes of its calls: keep one in muster_call_queue_next() while calls are out.
+ */
 typedef struct muster_call_queue muster_call_queue;
 
+typedef enum muster_call_event_kind {
+    MUSTER_CALL_ENDED = 0,   /* the call has, and this is its last event */
+    MUSTER_CALL_SENT = 1,    /* of muster_call_send() */
+    MUSTER_CALL_RECEIVED = 2 /* of muster_call_receive() */
+} muster_call_event_kind;
+
 typedef struct muster_call_event {
-    muster_call *call; /* has ended */
-    void *tag;         /* what muster_call_start_unary() was given */
+    muster_call *call;
+    void *tag;                   /* what the function was given */
+    muster_call_event_kind kind; /* unary calls: MUSTER_CALL_ENDED only */
+    /* Whether it was done: the message was handed to the connection (that says
+     * nothing of the server), a message has come. 1 of MUSTER_CALL_ENDED, the
+     * result says how. */
+    uint32_t is_ok;
+    grpc_byte_buffer *message; /* that has come, the user's; NULL: no more */
 } muster_call_event;
 
 /* Thread: any. *ret_queue is the caller's, until muster_call_queue_destroy().
@@ -278,15 +291,16 @@ MUSTER_API muster_status
 muster_call_start_unary(muster_call *call, const grpc_byte_buffer *request,
                         muster_call_queue *queue, void *tag);
 
-/* Waits for the next ended call, to deadline_ns (CLOCK_MONOTONIC; 0: looks
+/* Waits for the next event, to deadline_ns (CLOCK_MONOTONIC; 0: looks
  * without waiting; MUSTER_FOREVER). Thread: any but control
- * (MUSTER_WOULD_DEADLOCK), several at once. MUSTER_TIMEOUT. MUSTER_CLOSED after
- * shutdown, when all calls have been reported. MUSTER_FORKED. */
+ * (MUSTER_WOULD_DEADLOCK), several at once: then one may be behind with an
+ * event of a stream when another has the stream's end. MUSTER_TIMEOUT.
+ * MUSTER_CLOSED after shutdown, when all calls have ended. MUSTER_FORKED. */
 MUSTER_API muster_status muster_call_queue_next(muster_call_queue *queue,
                                                 uint64_t deadline_ns,
                                                 muster_call_event *ret_event);
 
-/* No further call can be started on queue; those out are still reported.
+/* No further call can be started on queue; events of those out still come.
  * Thread: any; twice is allowed. */
 MUSTER_API void muster_call_queue_shutdown(muster_call_queue *queue);
 
@@ -294,6 +308,65 @@ MUSTER_API void muster_call_queue_shutdown(muster_call_queue *queue);
  * may be in muster_call_queue_next(). NULL is ignored. Thread: any but
  * control. */
 MUSTER_API void muster_call_queue_destroy(muster_call_queue *queue);
+
+/* ---- Streams ---- */
+
+/* Calls of which either side sends any number of messages. What is said of
+ * calls above holds for them, the deadline being that of the whole stream, and
+ * limits those of each message; and:
+ *
+ * One message is under way each way: the next is sent, or received, when the
+ * one before has been. Sending and receiving are independent of one another.
+ *
+ * muster_call_get_result() may be asked at any time: it has the server's
+ * headers when they have come with metadata or before a message, and the rest
+ * when the call has ended; response is NULL. muster_call_peer() is known from
+ * then on, too.
+ *
+ * As in C core, a server's status comes behind its messages: a stream that
+ * nobody receives from does not end, unless it fails, is cancelled or reaches
+ * its deadline.
+ *
+ * What is tried again when:
+ *
+ *   shape                 no server saw it   a server failed it
+ *   unary                 yes                retryPolicy
+ *   server-streaming (1)  yes                retryPolicy, until headers with
+ *                                            metadata or a message came
+ *   any other stream      yes (2)            no
+ *
+ * (1) Opened with its request, or its first message is sent with
+ * MUSTER_SEND_LAST. The rules are those of a unary call.
+ * (2) Until its second message is being sent. */
+
+/* Of muster_call_send(): nothing is sent after this. */
+#define MUSTER_SEND_LAST UINT32_C(1)
+
+/* Opens a stream. request: all that the client sends, which is copied, and no
+ * event tells of it; NULL: muster_call_send() sends. queue tells when the call
+ * has ended, always later, once, and behind its other events. Thread: any.
+ * MUSTER_INVAL (started before), MUSTER_CLOSED (queue is shut down),
+ * MUSTER_NOMEM, MUSTER_FORKED: no call was made, no event will come. */
+MUSTER_API muster_status
+muster_call_start_stream(muster_call *call, const grpc_byte_buffer *request,
+                         muster_call_queue *queue, void *tag);
+
+/* Sends message, which may be destroyed on return; MUSTER_CALL_SENT follows.
+ * flags: MUSTER_SEND_LAST; with it message may be NULL, for nothing but the
+ * end. A message that was not sent because the call fails is told of at the
+ * latest before its end. Thread: any; not beside muster_call_destroy(). Without
+ * an event: MUSTER_BUSY (the one before has not been told of), MUSTER_INVAL (no
+ * stream, not started, after MUSTER_SEND_LAST, message is NULL), MUSTER_CLOSED
+ * (the call has ended), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_send(muster_call *call,
+                                          const grpc_byte_buffer *message,
+                                          uint32_t flags, void *tag);
+
+/* Receives a message; MUSTER_CALL_RECEIVED follows, without one when there are
+ * no more. Thread: any; not beside muster_call_destroy(). Without an event:
+ * MUSTER_BUSY (the one before has not been told of), MUSTER_INVAL (no stream,
+ * not started), MUSTER_CLOSED (the call has ended), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_receive(muster_call *call, void *tag);
 
 #ifdef __cplusplus
 }

@@ -424,6 +424,23 @@ static bool call_queue_shutdown(child_world *world)
     return true;
 }
 
+static bool call_receive(child_world *world)
+{
+    return muster_call_receive(world->call, NULL) == MUSTER_FORKED;
+}
+
+static bool call_send(child_world *world)
+{
+    return muster_call_send(world->call, NULL, MUSTER_SEND_LAST, NULL) ==
+           MUSTER_FORKED;
+}
+
+static bool call_start_stream(child_world *world)
+{
+    return muster_call_start_stream(world->call, NULL, world->queue, NULL) ==
+           MUSTER_FORKED;
+}
+
 static bool call_start_unary(child_world *world)
 {
     return muster_call_start_unary(world->call, NULL, world->queue, NULL) ==
@@ -490,7 +507,10 @@ static const child_case cases[] = {
     {"muster_watch_refresh", watch_refresh},
     {"muster_call_create", call_create},
     {"muster_call_unary", call_unary},
+    {"muster_call_start_stream", call_start_stream},
     {"muster_call_start_unary", call_start_unary},
+    {"muster_call_send", call_send},
+    {"muster_call_receive", call_receive},
     {"muster_call_get_result", call_get_result},
     {"muster_call_peer", call_peer},
     {"muster_call_cancel", call_cancel},
