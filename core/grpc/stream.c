@@ -61,7 +61,8 @@ static void take_request(muster__stream *stream,
  * from then on. */
 muster_status muster__stream_start(muster_call *call,
                                    const grpc_byte_buffer *request,
-                                   muster_call_queue *queue, void *tag)
+                                   muster_call_queue *queue, void *tag,
+                                   bool is_blocking)
 {
     muster__stream *stream = create(call);
     muster_status status;
@@ -72,6 +73,8 @@ muster_status muster__stream_start(muster_call *call,
     if (request != NULL) {
         take_request(stream, request);
     }
+    stream->is_blocking = is_blocking;
+    stream->own_queue = is_blocking ? queue : NULL;
     pthread_mutex_lock(&call->mutex);
     call->stream = stream;
     pthread_mutex_unlock(&call->mutex);
@@ -95,14 +98,15 @@ muster_status muster_call_start_stream(muster_call *call,
     if (call == NULL || queue == NULL || !muster__call_claim(call)) {
         return MUSTER_INVAL;
     }
-    return muster__stream_start(call, request, queue, tag);
+    return muster__stream_start(call, request, queue, tag, false);
 }
 
 /* ---- Sending ---- */
 
-static muster_status may_send_locked(const muster__stream *stream)
+static muster_status may_send_locked(const muster__stream *stream,
+                                     bool is_blocking)
 {
-    if (stream == NULL) {
+    if (stream == NULL || stream->is_blocking != is_blocking) {
         return MUSTER_INVAL;
     }
     if (stream->is_over) {
@@ -129,9 +133,9 @@ static void take_message_locked(muster__stream *stream,
     stream->is_send_awaited = true;
 }
 
-muster_status muster_call_send(muster_call *call,
-                               const grpc_byte_buffer *message, uint32_t flags,
-                               void *tag)
+muster_status muster__stream_send(muster_call *call,
+                                  const grpc_byte_buffer *message,
+                                  uint32_t flags, void *tag, bool is_blocking)
 {
     const bool is_last = (flags & MUSTER_SEND_LAST) != 0;
     muster_status status;
@@ -143,7 +147,7 @@ muster_status muster_call_send(muster_call *call,
         return MUSTER_INVAL;
     }
     pthread_mutex_lock(&call->mutex);
-    status = may_send_locked(call->stream);
+    status = may_send_locked(call->stream, is_blocking);
     if (status == MUSTER_OK) {
         take_message_locked(call->stream,
                             (muster__stream_message){.buffer = copy(message),
@@ -155,11 +159,19 @@ muster_status muster_call_send(muster_call *call,
     return status;
 }
 
+muster_status muster_call_send(muster_call *call,
+                               const grpc_byte_buffer *message, uint32_t flags,
+                               void *tag)
+{
+    return muster__stream_send(call, message, flags, tag, false);
+}
+
 /* ---- Receiving ---- */
 
-static muster_status may_receive_locked(const muster__stream *stream)
+static muster_status may_receive_locked(const muster__stream *stream,
+                                        bool is_blocking)
 {
-    if (stream == NULL) {
+    if (stream == NULL || stream->is_blocking != is_blocking) {
         return MUSTER_INVAL;
     }
     if (stream->is_over) {
@@ -168,7 +180,8 @@ static muster_status may_receive_locked(const muster__stream *stream)
     return stream->is_receive_awaited ? MUSTER_BUSY : MUSTER_OK;
 }
 
-muster_status muster_call_receive(muster_call *call, void *tag)
+muster_status muster__stream_receive(muster_call *call, void *tag,
+                                     bool is_blocking)
 {
     muster_status status;
 
@@ -179,7 +192,7 @@ muster_status muster_call_receive(muster_call *call, void *tag)
         return MUSTER_INVAL;
     }
     pthread_mutex_lock(&call->mutex);
-    status = may_receive_locked(call->stream);
+    status = may_receive_locked(call->stream, is_blocking);
     if (status == MUSTER_OK) {
         call->stream->is_receive_awaited = true;
         call->stream->receive_tag = tag;
@@ -187,4 +200,9 @@ muster_status muster_call_receive(muster_call *call, void *tag)
     }
     pthread_mutex_unlock(&call->mutex);
     return status;
+}
+
+muster_status muster_call_receive(muster_call *call, void *tag)
+{
+    return muster__stream_receive(call, tag, false);
 }

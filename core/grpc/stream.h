@@ -65,18 +65,30 @@ typedef struct muster__stream {
     muster__call_step on_over; /* the attempt is; nothing of C core's */
     muster__call_step on_end;  /* the call has ended: more to tell */
 
-    /* Of threads that wait. */
+    /* Of threads that wait; NULL when none may, or the call has ended. */
+    muster_call_queue *own_queue;
+    bool is_blocking;
     pthread_cond_t has_changed;
     bool has_poller;
     bool has_event[MUSTER__STREAM_N_KINDS];
     muster_call_event events[MUSTER__STREAM_N_KINDS];
 } muster__stream;
 
-/* Starts a call that no one else has, with its request when that is all the
- * client sends (NULL: no). stream_fini frees what it has, not itself. */
+/* Starts a call that was claimed, with its request when that is all the client
+ * sends (NULL: no). is_blocking: queue is the call's own. */
 muster_status muster__stream_start(muster_call *call,
                                    const grpc_byte_buffer *request,
-                                   muster_call_queue *queue, void *tag);
+                                   muster_call_queue *queue, void *tag,
+                                   bool is_blocking);
+
+/* muster_call_send() and muster_call_receive() of a stream that is blocking, or
+ * is not. */
+muster_status muster__stream_send(muster_call *call,
+                                  const grpc_byte_buffer *message,
+                                  uint32_t flags, void *tag, bool is_blocking);
+muster_status muster__stream_receive(muster_call *call, void *tag,
+                                     bool is_blocking);
+
 void muster__stream_destroy(muster__stream *stream);
 
 /* Places it: the attempt has a call of C core's and a lease. Do not touch the

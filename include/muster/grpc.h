@@ -368,6 +368,40 @@ MUSTER_API muster_status muster_call_send(muster_call *call,
  * not started), MUSTER_CLOSED (the call has ended), MUSTER_FORKED. */
 MUSTER_API muster_status muster_call_receive(muster_call *call, void *tag);
 
+/* ---- Streams of threads that wait ---- */
+
+/* Opens a stream for the functions below; request as in
+ * muster_call_start_stream(). Waits for nothing. One thread may write while
+ * another one reads; no other thread works for them: what a stream does, it
+ * does while a thread is in one of these. Cancel it (from any thread) to get
+ * them out. The stream has to come to its end, by muster_call_wait(), before it
+ * is destroyed. Thread: any. MUSTER_INVAL (started before), MUSTER_NOMEM,
+ * MUSTER_FORKED: no call was made. */
+MUSTER_API muster_status muster_call_open(muster_call *call,
+                                          const grpc_byte_buffer *request);
+
+/* Sends message, which is borrowed and unchanged; message and flags as in
+ * muster_call_send(). Thread: any but control (MUSTER_WOULD_DEADLOCK).
+ * MUSTER_OK: it was handed to the connection. MUSTER_CLOSED: it was not, since
+ * the call has ended or is about to; read on, and muster_call_wait(), to know
+ * why. MUSTER_BUSY (another thread writes), MUSTER_INVAL (not opened, after
+ * MUSTER_SEND_LAST, message is NULL), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_write(muster_call *call,
+                                           const grpc_byte_buffer *message,
+                                           uint32_t flags);
+
+/* Receives a message, the caller's; *ret_message is NULL when there are no
+ * more. Thread: any but control (MUSTER_WOULD_DEADLOCK). MUSTER_BUSY (another
+ * thread reads), MUSTER_INVAL (not opened), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_read(muster_call *call,
+                                          grpc_byte_buffer **ret_message);
+
+/* Waits until the call has ended, which the result then tells of. Messages that
+ * nobody reads are dropped; while another thread reads it is for that to read
+ * on. Returns at once when the call has ended. Thread: any but control
+ * (MUSTER_WOULD_DEADLOCK). MUSTER_INVAL (not opened), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_wait(muster_call *call);
+
 #ifdef __cplusplus
 }
 #endif

@@ -51,7 +51,7 @@ static void await_backoff(muster_call *call)
 
 static muster_call_result end_of(muster_call *call)
 {
-    muster_call_event event = {NULL, NULL};
+    muster_call_event event;
 
     cr_assert_eq(muster_call_queue_next(queue, MUSTER_FOREVER, &event),
                  MUSTER_OK);

@@ -424,6 +424,19 @@ static bool call_queue_shutdown(child_world *world)
     return true;
 }
 
+static bool call_open(child_world *world)
+{
+    return muster_call_open(world->call, NULL) == MUSTER_FORKED;
+}
+
+static bool call_read(child_world *world)
+{
+    grpc_byte_buffer *message = NULL;
+
+    return muster_call_read(world->call, &message) == MUSTER_FORKED &&
+           message == NULL;
+}
+
 static bool call_receive(child_world *world)
 {
     return muster_call_receive(world->call, NULL) == MUSTER_FORKED;
@@ -450,6 +463,17 @@ static bool call_start_unary(child_world *world)
 static bool call_unary(child_world *world)
 {
     return muster_call_unary(world->call, NULL) == MUSTER_FORKED;
+}
+
+static bool call_wait(child_world *world)
+{
+    return muster_call_wait(world->call) == MUSTER_FORKED;
+}
+
+static bool call_write(child_world *world)
+{
+    return muster_call_write(world->call, NULL, MUSTER_SEND_LAST) ==
+           MUSTER_FORKED;
 }
 
 static bool grpc_create(child_world *world)
@@ -511,6 +535,10 @@ static const child_case cases[] = {
     {"muster_call_start_unary", call_start_unary},
     {"muster_call_send", call_send},
     {"muster_call_receive", call_receive},
+    {"muster_call_open", call_open},
+    {"muster_call_write", call_write},
+    {"muster_call_read", call_read},
+    {"muster_call_wait", call_wait},
     {"muster_call_get_result", call_get_result},
     {"muster_call_peer", call_peer},
     {"muster_call_cancel", call_cancel},
