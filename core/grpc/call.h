@@ -211,6 +211,14 @@ bool muster__call_queue_set_timer(muster_call_queue *queue,
 void muster__call_ref(muster_call *call);
 void muster__call_unref(muster_call *call);
 
+/* muster_call_queue_next(), of a queue with threads of its own too. */
+muster_status muster__call_queue_take(muster_call_queue *queue,
+                                      uint64_t deadline_ns,
+                                      muster_call_event *ret_event);
+
+/* Of a queue from which nothing comes any more. */
+void muster__call_queue_free(muster_call_queue *queue);
+
 grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue);
 
 /* CLOCK_MONOTONIC. */

@@ -5,11 +5,16 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include <grpc/byte_buffer.h>
+
 #include "call.h"
 #include "call_hedge.h"
 #include "call_pool.h"
+#include "call_threads.h"
 #include "poller.h"
 #include "runtime.h"
+
+enum { MAX_THREADS = 1024 };
 
 struct muster_call_queue {
     grpc_completion_queue *inner;
@@ -20,8 +25,9 @@ struct muster_call_queue {
     _Atomic uint64_t n_holds;
     atomic_bool is_shut_down;
     muster__call_timers timers;
-    muster__call_step wake;       /* makes a thread look at the timers again */
-    muster_call_queue *next_free; /* guarded by pool_mutex */
+    muster__call_step wake;        /* makes a thread look at the timers again */
+    muster__call_threads *threads; /* NULL: who calls takes events */
+    muster_call_queue *next_free;  /* guarded by pool_mutex */
 };
 
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -197,19 +203,13 @@ static muster_status take_event(muster_call_queue *queue, uint64_t deadline_ns,
                                                            : MUSTER_QUEUED;
 }
 
-muster_status muster_call_queue_next(muster_call_queue *queue,
-                                     uint64_t deadline_ns,
-                                     muster_call_event *ret_event)
+muster_status muster__call_queue_take(muster_call_queue *queue,
+                                      uint64_t deadline_ns,
+                                      muster_call_event *ret_event)
 {
     muster__call_stay stay;
     muster_status status;
 
-    if (muster__grpc_is_forked()) {
-        return MUSTER_FORKED;
-    }
-    if (muster__grpc_on_control_thread()) {
-        return MUSTER_WOULD_DEADLOCK;
-    }
     muster__call_timers_enter(&queue->timers, &stay);
     do {
         status = take_event(queue, deadline_ns, &stay, ret_event);
@@ -218,6 +218,22 @@ muster_status muster_call_queue_next(muster_call_queue *queue,
               muster__grpc_now_ns() < deadline_ns));
     leave(queue, &stay);
     return status;
+}
+
+muster_status muster_call_queue_next(muster_call_queue *queue,
+                                     uint64_t deadline_ns,
+                                     muster_call_event *ret_event)
+{
+    if (muster__grpc_is_forked()) {
+        return MUSTER_FORKED;
+    }
+    if (muster__grpc_on_control_thread()) {
+        return MUSTER_WOULD_DEADLOCK;
+    }
+    if (queue->threads != NULL) {
+        return MUSTER_INVAL;
+    }
+    return muster__call_queue_take(queue, deadline_ns, ret_event);
 }
 
 void muster_call_queue_shutdown(muster_call_queue *queue)
@@ -231,6 +247,14 @@ void muster_call_queue_shutdown(muster_call_queue *queue)
     }
 }
 
+void muster__call_queue_free(muster_call_queue *queue)
+{
+    grpc_call_unref(queue->poster);
+    grpc_completion_queue_destroy(queue->inner);
+    muster__call_timers_fini(&queue->timers);
+    free(queue);
+}
+
 void muster_call_queue_destroy(muster_call_queue *queue)
 {
     muster_call_event event;
@@ -239,13 +263,44 @@ void muster_call_queue_destroy(muster_call_queue *queue)
         return;
     }
     muster_call_queue_shutdown(queue);
-    while (muster_call_queue_next(queue, MUSTER_FOREVER, &event) == MUSTER_OK) {
-        /* Dropped. */
+    if (queue->threads != NULL) {
+        muster__call_threads_destroy(queue->threads);
+        return;
     }
-    grpc_call_unref(queue->poster);
-    grpc_completion_queue_destroy(queue->inner);
-    muster__call_timers_fini(&queue->timers);
-    free(queue);
+    while (muster_call_queue_next(queue, MUSTER_FOREVER, &event) == MUSTER_OK) {
+        grpc_byte_buffer_destroy(event.message); /* dropped */
+    }
+    muster__call_queue_free(queue);
+}
+
+muster_status muster_call_queue_create_callback(uint32_t n_threads,
+                                                muster_call_event_fn fn,
+                                                void *arg,
+                                                muster_call_queue **ret_queue,
+                                                muster_error *err)
+{
+    muster_call_queue *queue;
+    muster_status status;
+
+    if (fn == NULL || n_threads > MAX_THREADS) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "a call queue wants a function, and %d threads "
+                                "at most",
+                                MAX_THREADS);
+    }
+    status = muster_call_queue_create(&queue, err);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    status = muster__call_threads_create(queue, n_threads == 0 ? 1 : n_threads,
+                                         fn, arg, &queue->threads);
+    if (status != MUSTER_OK) {
+        muster_call_queue_destroy(queue);
+        return muster_error_set(err, status, "call queue: its threads: %s",
+                                muster_status_text(status));
+    }
+    *ret_queue = queue;
+    return MUSTER_OK;
 }
 
 muster_status muster__call_pool_take(muster_call_queue **ret_queue)

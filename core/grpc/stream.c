@@ -115,7 +115,9 @@ static muster_status may_send_locked(const muster__stream *stream,
     if (stream->is_last_asked) {
         return MUSTER_INVAL;
     }
-    return stream->is_send_awaited ? MUSTER_BUSY : MUSTER_OK;
+    return stream->is_send_awaited || stream->has_event[MUSTER_CALL_SENT]
+               ? MUSTER_BUSY
+               : MUSTER_OK;
 }
 
 /* The first one is kept for further attempts, if there can be any. */
@@ -177,7 +179,9 @@ static muster_status may_receive_locked(const muster__stream *stream,
     if (stream->is_over) {
         return MUSTER_CLOSED;
     }
-    return stream->is_receive_awaited ? MUSTER_BUSY : MUSTER_OK;
+    return stream->is_receive_awaited || stream->has_event[MUSTER_CALL_RECEIVED]
+               ? MUSTER_BUSY
+               : MUSTER_OK;
 }
 
 muster_status muster__stream_receive(muster_call *call, void *tag,

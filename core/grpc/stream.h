@@ -2,7 +2,8 @@
 /* The inside of a call that is a stream, beside what every call has (call.h):
  * opened, sent on, received from (stream.c); its batches on the connection of
  * an attempt (stream_attempt.c); its end, reported event by event
- * (stream_end.c); waited for by threads (stream_blocking.c).
+ * (stream_end.c); waited for by threads (stream_blocking.c), told by threads
+ * (stream_turns.c).
  *
  * At most one message is under way each way, so what an attempt has to begin
  * with is little: the first message, kept until another follows it or the
@@ -65,13 +66,16 @@ typedef struct muster__stream {
     muster__call_step on_over; /* the attempt is; nothing of C core's */
     muster__call_step on_end;  /* the call has ended: more to tell */
 
-    /* Of threads that wait; NULL when none may, or the call has ended. */
-    muster_call_queue *own_queue;
-    bool is_blocking;
-    pthread_cond_t has_changed;
-    bool has_poller;
+    /* What came out of the queue, and the user has not got yet. */
     bool has_event[MUSTER__STREAM_N_KINDS];
     muster_call_event events[MUSTER__STREAM_N_KINDS];
+    bool is_telling; /* a thread of the queue is */
+
+    /* Of threads that wait. */
+    bool is_blocking;
+    muster_call_queue *own_queue; /* NULL: none, or the call has ended */
+    pthread_cond_t has_changed;
+    bool has_poller;
 } muster__stream;
 
 /* Starts a call that was claimed, with its request when that is all the client
@@ -119,6 +123,11 @@ void muster__stream_refuse(muster__grpc_attempt *attempt);
 
 /* Reports the end of the call, after what the user still waits for. */
 bool muster__stream_report(muster_call *call, muster_call_event *ret_event);
+
+/* Calls fn with the event, unless another thread does so with one of the same
+ * call, and then goes on with this. */
+void muster__stream_tell_in_turn(const muster_call_event *event,
+                                 muster_call_event_fn fn, void *arg);
 
 /* What is known before the end. False when it has been told. */
 bool muster__stream_get_result(const muster_call *call,

@@ -13,9 +13,12 @@
 
 /* ---- Beginning again ---- */
 
+/* Not before it is started: headers may come earlier. */
 void muster__stream_forget_locked(muster__stream *stream)
 {
-    if (stream->is_committed || stream->is_broken || stream->n_started > 1) {
+    if (stream->n_started > 1 ||
+        (stream->n_started > 0 &&
+         (stream->is_committed || stream->is_broken))) {
         grpc_byte_buffer_destroy(stream->first.buffer);
         stream->first.buffer = NULL;
         stream->is_kept = false;

@@ -283,6 +283,21 @@ typedef struct muster_call_event {
 MUSTER_API muster_status muster_call_queue_create(muster_call_queue **ret_queue,
                                                   muster_error *err);
 
+/* Called with an event, borrowed; the message in it is the function's. */
+typedef void (*muster_call_event_fn)(void *arg, const muster_call_event *event);
+
+/* A queue whose events fn gets, on threads of the queue's own (n_threads, 1 024
+ * at most; 0: one), which have all signals blocked and are not there in a child
+ * of fork(). Events of one call come one after the other, those of different
+ * calls also at once when there are several threads. fn may call whatever takes
+ * a call or a queue, and may block, which holds up events. *ret_queue is the
+ * caller's, until muster_call_queue_destroy(), which waits until fn has been
+ * told all; called by fn, it does not wait, and the threads end when they have
+ * told all. MUSTER_INVAL, MUSTER_NOMEM, MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_queue_create_callback(
+    uint32_t n_threads, muster_call_event_fn fn, void *arg,
+    muster_call_queue **ret_queue, muster_error *err);
+
 /* Sends request; queue tells when the call has ended, always later, once.
  * request as in muster_call_unary(), and may be destroyed on return. Thread:
  * any. MUSTER_INVAL (started before), MUSTER_CLOSED (queue is shut down),
@@ -295,6 +310,7 @@ muster_call_start_unary(muster_call *call, const grpc_byte_buffer *request,
  * without waiting; MUSTER_FOREVER). Thread: any but control
  * (MUSTER_WOULD_DEADLOCK), several at once: then one may be behind with an
  * event of a stream when another has the stream's end. MUSTER_TIMEOUT.
+ * MUSTER_INVAL: the queue has threads of its own.
  * MUSTER_CLOSED after shutdown, when all calls have ended. MUSTER_FORKED. */
 MUSTER_API muster_status muster_call_queue_next(muster_call_queue *queue,
                                                 uint64_t deadline_ns,
@@ -304,9 +320,9 @@ MUSTER_API muster_status muster_call_queue_next(muster_call_queue *queue,
  * Thread: any; twice is allowed. */
 MUSTER_API void muster_call_queue_shutdown(muster_call_queue *queue);
 
-/* Shuts down, waits for calls still out (drops their events), frees. No thread
- * may be in muster_call_queue_next(). NULL is ignored. Thread: any but
- * control. */
+/* Shuts down, waits for calls still out (drops their events; cancel streams
+ * that would not end), frees. No thread may be in muster_call_queue_next().
+ * NULL is ignored. Thread: any but control. */
 MUSTER_API void muster_call_queue_destroy(muster_call_queue *queue);
 
 /* ---- Streams ---- */

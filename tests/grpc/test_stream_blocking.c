@@ -129,7 +129,8 @@ Test(grpc_stream_blocking, has_many_requests_and_one_answer)
     (void)write_all(call);
     message = read_message(call);
     cr_assert_not_null(message);
-    cr_expect_eq(grpc_byte_buffer_length(message), N_MESSAGES * SIZE);
+    cr_expect_eq(grpc_byte_buffer_length(message), N_MESSAGES * SIZE, "%zu",
+                 grpc_byte_buffer_length(message));
     grpc_byte_buffer_destroy(message);
     cr_expect_eq(end_of(call).status, GRPC_STATUS_OK);
     finish(call);

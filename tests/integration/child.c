@@ -404,6 +404,23 @@ static bool call_queue_create(child_world *world)
            queue == NULL;
 }
 
+static void on_event(void *arg, const muster_call_event *event)
+{
+    (void)arg;
+    (void)event;
+    abort();
+}
+
+static bool call_queue_create_callback(child_world *world)
+{
+    muster_call_queue *queue = NULL;
+
+    (void)world;
+    return muster_call_queue_create_callback(0, on_event, NULL, &queue, NULL) ==
+               MUSTER_FORKED &&
+           queue == NULL;
+}
+
 static bool call_queue_destroy(child_world *world)
 {
     muster_call_queue_destroy(world->queue);
@@ -543,6 +560,7 @@ static const child_case cases[] = {
     {"muster_call_peer", call_peer},
     {"muster_call_cancel", call_cancel},
     {"muster_call_queue_create", call_queue_create},
+    {"muster_call_queue_create_callback", call_queue_create_callback},
     {"muster_call_queue_next", call_queue_next},
     {"muster_grpc_channel_create", grpc_create},
     {"muster_lease_finish", lease_finish},
