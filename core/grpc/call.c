@@ -143,7 +143,8 @@ muster_status muster_call_create(muster_channel *channel, const char *method,
     call->credentials = known.credentials;
     call->status = GRPC_STATUS_UNKNOWN;
     copy_metadata(call, &known);
-    muster__grpc_attempt_init(&call->attempt, call);
+    call->attempt = &call->own_attempt;
+    muster__grpc_attempt_init(call->attempt, call);
     atomic_init(&call->n_refs, 1);
     *ret_call = call;
     return MUSTER_OK;
@@ -151,7 +152,8 @@ muster_status muster_call_create(muster_channel *channel, const char *method,
 
 static void destroy(muster_call *call)
 {
-    muster__grpc_attempt_fini(&call->attempt);
+    muster__grpc_attempt_fini(call->attempt);
+    muster__grpc_attempt_fini(&call->own_attempt);
     for (size_t i = 0; i < call->n_metadata; i++) {
         grpc_slice_unref(call->metadata[i].key);
         grpc_slice_unref(call->metadata[i].value);
@@ -261,7 +263,7 @@ muster_status muster_call_start_unary(muster_call *call,
 static void keep_peer_locked(muster_call *call)
 {
     if (call->peer == NULL) {
-        call->peer = muster__grpc_peer_of(call->attempt.placed.call);
+        call->peer = muster__grpc_peer_of(call->attempt->placed.call);
     }
 }
 
@@ -276,9 +278,10 @@ void muster_call_cancel(muster_call *call)
         (void)muster_channel_pick_cancel(call->channel, call->pick);
     } else if (call->hedge != NULL) {
         muster__call_hedge_cancel_locked(call->hedge);
-    } else if (call->attempt.placed.call != NULL) {
+        muster__stream_drop_early_locked(call);
+    } else if (call->attempt->placed.call != NULL) {
         keep_peer_locked(call);
-        (void)grpc_call_cancel(call->attempt.placed.call, NULL);
+        (void)grpc_call_cancel(call->attempt->placed.call, NULL);
     }
     pthread_mutex_unlock(&call->mutex);
 }
@@ -286,13 +289,13 @@ void muster_call_cancel(muster_call *call)
 static void fill_result(const muster_call *call, muster_call_result *ret_result)
 {
     ret_result->flags =
-        call->attempt.is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
+        call->attempt->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
     ret_result->status = call->status;
     ret_result->n_attempts = call->n_attempts;
     ret_result->message = call->message == NULL ? "" : call->message;
-    ret_result->response = call->attempt.response;
-    ret_result->initial_metadata = &call->attempt.initial;
-    ret_result->trailing_metadata = &call->attempt.trailing;
+    ret_result->response = call->attempt->response;
+    ret_result->initial_metadata = &call->attempt->initial;
+    ret_result->trailing_metadata = &call->attempt->trailing;
     ret_result->latency_ns = call->latency_ns;
 }
 
@@ -323,7 +326,7 @@ static bool has_peer_locked(const muster_call *call)
 
 const char *muster_call_peer(muster_call *call)
 {
-    muster__grpc_placed *placed = &call->attempt.placed;
+    muster__grpc_placed *placed = &call->attempt->placed;
     const char *peer;
 
     if (muster__grpc_is_forked()) {

@@ -43,6 +43,8 @@ typedef struct muster__grpc_attempt {
     uint64_t started_ns;
     uint32_t number;     /* of the call's attempts, from 1 */
     bool is_from_server; /* the status is */
+    bool is_racing; /* one of several of a stream, of which none is that yet */
+    uint64_t request_bytes;
 } muster__grpc_attempt;
 
 typedef struct muster__call_hedge muster__call_hedge;
@@ -76,7 +78,8 @@ struct muster_call {
     char *peer; /* NULL: not known */
 
     atomic_bool is_started;
-    muster__grpc_attempt attempt; /* the last one, until there is another */
+    muster__grpc_attempt *attempt;    /* the last one, until there is another */
+    muster__grpc_attempt own_attempt; /* unless one of a hedge's is */
     uint32_t n_attempts;
     muster__retry retry;
     muster__call_hedge *hedge; /* NULL: one attempt at a time */
@@ -105,6 +108,11 @@ muster_status muster__call_start(muster_call *call, muster_call_queue *queue,
  * timeout when it is the shorter one, waiting when the call says nothing of it,
  * limits of messages. Thread: the one that moves the call along. */
 void muster__call_configure(muster_call *call);
+
+/* What is sent whole: of a stream, what it was opened with, until that has been
+ * sent. NULL: nothing, or an empty message. Thread: the one that moves the call
+ * along. */
+const grpc_byte_buffer *muster__call_request(const muster_call *call);
 
 /* Whether the request is over the limit; says so in *err. */
 bool muster__call_refuse_request(const muster_call *call, muster_error *err);
@@ -160,12 +168,13 @@ void muster__call_keep_last_failure(muster_call *call);
 muster__retry_end muster__call_attempt_end(const muster__grpc_attempt *attempt);
 bool muster__call_is_too_large(const muster__grpc_attempt *attempt);
 
-/* What the call is placed with, in this order; cancelling finds it after the
- * first, which belongs under the call's mutex. n_before: attempts made already.
- * The lease is the attempt's. */
+/* What the call is placed with, in this order. Cancelling finds it after the
+ * first, which belongs under the call's mutex; the other does not, because the
+ * user's credentials may be called there. n_before: attempts made already. The
+ * lease is the attempt's. */
 void muster__call_attempt_create(muster__grpc_attempt *attempt,
                                  muster_lease lease, uint32_t n_before);
-void muster__call_attempt_start(muster__grpc_attempt *attempt, uint64_t now_ns);
+void muster__call_attempt_start(muster__grpc_attempt *attempt);
 
 /* The parts of an end: what C core answered is read; whether the attempt counts
  * as none; C core's words that must not reach a caller are replaced; the

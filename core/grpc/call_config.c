@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "call_hedge.h"
+#include "stream.h"
 
 static void shorten(muster_call *call, uint64_t timeout_ns)
 {
@@ -35,7 +36,7 @@ static void take_retrying(muster_call *call, const muster_method_config *config)
         return;
     }
     if ((config->flags & MUSTER_METHOD_HEDGES) != 0) {
-        if (call->stream == NULL) {
+        if (muster__stream_may_race(call)) {
             take_hedging(call, config);
         }
         return;
@@ -71,6 +72,16 @@ void muster__call_configure(muster_call *call)
     take_retrying(call, &config);
 }
 
+const grpc_byte_buffer *muster__call_request(const muster_call *call)
+{
+    const muster__stream *stream = call->stream;
+
+    if (stream == NULL) {
+        return call->request;
+    }
+    return stream->is_send_silent ? stream->first.buffer : NULL;
+}
+
 static uint64_t length_of(const grpc_byte_buffer *buffer)
 {
     return buffer == NULL
@@ -86,7 +97,7 @@ bool muster__call_refuse_request(const muster_call *call, muster_error *err)
     if (call->max_request_bytes == UINT64_MAX) {
         return false;
     }
-    length = length_of(call->request);
+    length = length_of(muster__call_request(call));
     if (length <= call->max_request_bytes) {
         return false;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Judges how an attempt of a call ended, and what becomes of the call. */
 #include "call.h"
+#include "call_hedge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +98,8 @@ bool muster__call_may_be_placed_again(const muster__grpc_attempt *attempt,
         !muster__call_never_left(attempt->status, attempt->details)) {
         return false;
     }
-    if (call->stream != NULL && !muster__stream_may_begin_again(call)) {
+    if (call->stream != NULL && !attempt->is_racing &&
+        !muster__stream_may_begin_again(call)) {
         return false;
     }
     if ((call->flags & MUSTER_CALL_WAIT_FOR_READY) == 0 &&
@@ -140,14 +142,11 @@ void muster__call_finish_lease(muster__grpc_attempt *attempt, uint64_t now_ns)
     outcome.status = (int)attempt->status;
     outcome.flags = attempt->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
     outcome.latency_ns = now_ns - attempt->started_ns;
-    if (call->request != NULL) {
-        outcome.bytes_sent = grpc_byte_buffer_length(
-            (grpc_byte_buffer *)(uintptr_t)call->request);
-    }
+    outcome.bytes_sent = attempt->request_bytes;
     if (attempt->response != NULL) {
         outcome.bytes_received = grpc_byte_buffer_length(attempt->response);
     }
-    if (call->stream != NULL) {
+    if (call->stream != NULL && !attempt->is_racing) {
         muster__stream_count_bytes(call, &outcome);
     }
     add_load_report(attempt, &outcome);
@@ -192,11 +191,11 @@ char *muster__call_message_of(const muster__grpc_attempt *attempt)
 
 static void place_again(muster_call *call, uint64_t now_ns)
 {
-    muster__grpc_connection_check(call->attempt.connection);
-    muster__call_finish_lease(&call->attempt, now_ns);
+    muster__grpc_connection_check(call->attempt->connection);
+    muster__call_finish_lease(call->attempt, now_ns);
     pthread_mutex_lock(&call->mutex);
-    muster__grpc_attempt_fini(&call->attempt);
-    muster__grpc_attempt_init(&call->attempt, call);
+    muster__grpc_attempt_fini(call->attempt);
+    muster__grpc_attempt_init(call->attempt, call);
     pthread_mutex_unlock(&call->mutex);
     muster__call_pick_again(call, now_ns);
 }
@@ -219,7 +218,7 @@ void muster__call_attempt_take(muster__grpc_attempt *attempt)
 {
     muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
     attempt->is_from_server = is_from_server(attempt);
-    if (attempt->call->stream != NULL) {
+    if (attempt->call->stream != NULL && !attempt->is_racing) {
         muster__stream_refuse(attempt);
     }
     muster__call_refuse_response(attempt->call, attempt);
@@ -262,5 +261,6 @@ bool muster__call_settle(muster__call_step *step, bool is_ok,
         return false;
     }
     muster__call_end(call, attempt->status, message, now_ns);
-    return muster__call_report(call, ret_event);
+    return (call->hedge == NULL || muster__call_hedge_is_over(call)) &&
+           muster__call_report(call, ret_event);
 }

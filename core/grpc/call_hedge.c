@@ -114,27 +114,13 @@ static muster__grpc_attempt *free_attempt(muster__call_hedge *hedge)
     return attempt;
 }
 
-static void place_locked(muster__call_hedge *hedge, muster_lease lease,
-                         uint64_t now_ns);
-
-/* On an endpoint that is ready now. */
-static bool begin_locked(muster__call_hedge *hedge, uint64_t now_ns)
-{
-    muster_lease lease = {0};
-
-    if (!muster__hedging_may_begin(&hedge->state) ||
-        muster__call_pick_now(hedge->call, &lease) != MUSTER_OK) {
-        return false;
-    }
-    place_locked(hedge, lease, now_ns);
-    return true;
-}
-
 static bool settle(muster__call_step *step, bool is_ok,
                    muster_call_event *ret_event);
 
-static void place_locked(muster__call_hedge *hedge, muster_lease lease,
-                         uint64_t now_ns)
+/* To be started without the mutex. It is out from here on, so the call stays.
+ */
+static muster__grpc_attempt *place_locked(muster__call_hedge *hedge,
+                                          muster_lease lease, uint64_t now_ns)
 {
     muster_call *call = hedge->call;
     muster__grpc_attempt *attempt = free_attempt(hedge);
@@ -142,6 +128,7 @@ static void place_locked(muster__call_hedge *hedge, muster_lease lease,
 
     muster__grpc_attempt_init(attempt, call);
     attempt->step.take = settle;
+    attempt->is_racing = call->stream != NULL;
     hedge->next_ns = MUSTER_FOREVER;
     muster__hedging_begin(&hedge->state);
     muster__retry_note_tried(&call->retry, muster_lease_id(&lease));
@@ -154,23 +141,36 @@ static void place_locked(muster__call_hedge *hedge, muster_lease lease,
     if (muster__call_is_too_large(attempt)) {
         hedge->state.rules.max_attempts = 1;
     }
-    muster__call_attempt_start(attempt, now_ns);
     await_next(hedge, now_ns, hedge->delay_ns);
+    return attempt;
+}
+
+/* On an endpoint that is ready now; NULL: there is none, or enough is out. */
+static muster__grpc_attempt *begin_locked(muster__call_hedge *hedge,
+                                          uint64_t now_ns)
+{
+    muster_lease lease = {0};
+
+    if (!muster__hedging_may_begin(&hedge->state) ||
+        muster__call_pick_now(hedge->call, &lease) != MUSTER_OK) {
+        return NULL;
+    }
+    return place_locked(hedge, lease, now_ns);
 }
 
 void muster__call_hedge_place(muster_call *call, muster_lease lease,
                               uint64_t now_ns)
 {
-    muster__call_hedge *hedge = call->hedge;
-    bool is_cancelled;
+    muster__grpc_attempt *attempt = NULL;
 
     pthread_mutex_lock(&call->mutex);
-    is_cancelled = call->is_cancelled;
-    if (!is_cancelled) {
-        place_locked(hedge, lease, now_ns);
+    if (!call->is_cancelled) {
+        attempt = place_locked(call->hedge, lease, now_ns);
     }
     pthread_mutex_unlock(&call->mutex);
-    if (is_cancelled) {
+    if (attempt != NULL) {
+        muster__call_attempt_start(attempt);
+    } else {
         muster__call_give_back(call, lease);
     }
 }
@@ -183,6 +183,11 @@ typedef enum outcome {
     IS_OVER,  /* to be reported */
     IS_PARKED /* to be parked until next_ns */
 } outcome;
+
+typedef struct change {
+    outcome outcome;
+    muster__grpc_attempt *begun; /* to be started; NULL: none */
+} change;
 
 /* Of a first attempt; of one that is cancelled, less than it would have been,
  * but more than the delay. */
@@ -203,8 +208,8 @@ static void keep(muster__grpc_attempt *attempt)
 {
     muster_call *call = attempt->call;
 
-    muster__grpc_attempt_fini(&call->attempt);
-    call->attempt = *attempt;
+    muster__grpc_attempt_fini(&call->own_attempt);
+    call->own_attempt = *attempt;
     attempt->placed.call = NULL;
 }
 
@@ -219,7 +224,8 @@ static outcome decide_locked(muster__call_hedge *hedge,
     hedge->is_decided = true;
     unset_timer(hedge);
     muster__call_hedge_cancel_locked(hedge);
-    muster__call_end(call, call->attempt.status, message, now_ns);
+    muster__call_end(call, call->attempt->status, message, now_ns);
+    hedge->has_end = true;
     return hedge->state.n_out == 0 ? IS_OVER : GOES_ON;
 }
 
@@ -237,24 +243,32 @@ static void keep_failure_locked(muster__call_hedge *hedge,
     call->retry.n_failed++;
 }
 
+static change park_locked(muster__call_hedge *hedge, uint64_t due_ns)
+{
+    unset_timer(hedge);
+    hedge->next_ns = due_ns;
+    return (change){.outcome = IS_PARKED};
+}
+
 /* The next is due in a moment, or with the timer; while nothing is out, the
  * call waits as those do that are retried. */
-static outcome follow_locked(muster__call_hedge *hedge, uint64_t now_ns,
-                             uint64_t delay_ns)
+static change follow_locked(muster__call_hedge *hedge, uint64_t now_ns,
+                            uint64_t delay_ns)
 {
-    if (delay_ns == 0 && begin_locked(hedge, now_ns)) {
-        return GOES_ON;
+    const change begun = {.begun = delay_ns == 0 ? begin_locked(hedge, now_ns)
+                                                 : NULL};
+
+    if (begun.begun != NULL) {
+        return begun;
     }
     if (hedge->state.n_out == 0) {
-        unset_timer(hedge);
-        hedge->next_ns = after(now_ns, delay_ns);
-        return IS_PARKED;
+        return park_locked(hedge, after(now_ns, delay_ns));
     }
     if (delay_ns != 0) {
         unset_timer(hedge);
         await_next(hedge, now_ns, delay_ns);
     }
-    return GOES_ON;
+    return begun;
 }
 
 static void count_verdict(const muster_call *call,
@@ -293,24 +307,28 @@ static muster__hedging_verdict judge(muster__call_hedge *hedge,
 }
 
 /* It never left this process: that was no attempt. */
-static outcome place_again_locked(muster__call_hedge *hedge,
-                                  muster__grpc_attempt *attempt,
-                                  uint64_t now_ns)
+static change place_again_locked(muster__call_hedge *hedge,
+                                 muster__grpc_attempt *attempt, uint64_t now_ns)
 {
     muster__grpc_connection_check(attempt->connection);
     muster__call_finish_lease(attempt, now_ns);
     muster__grpc_attempt_fini(attempt);
     muster__hedging_take_back(&hedge->state);
-    if (begin_locked(hedge, now_ns) || hedge->state.n_out > 0) {
-        return GOES_ON;
-    }
-    unset_timer(hedge);
-    hedge->next_ns = now_ns;
-    return IS_PARKED;
+    return follow_locked(hedge, now_ns, 0);
 }
 
-static outcome end_locked(muster__call_hedge *hedge,
+static change lose_locked(muster__call_hedge *hedge,
                           muster__grpc_attempt *attempt, uint64_t now_ns)
+{
+    muster__call_finish_lease(attempt, now_ns);
+    muster__grpc_attempt_fini(attempt);
+    return (change){.outcome = hedge->has_end && hedge->state.n_out == 0
+                                   ? IS_OVER
+                                   : GOES_ON};
+}
+
+static change end_locked(muster__call_hedge *hedge,
+                         muster__grpc_attempt *attempt, uint64_t now_ns)
 {
     muster_call *call = hedge->call;
     uint64_t delay_ns = 0;
@@ -318,16 +336,14 @@ static outcome end_locked(muster__call_hedge *hedge,
     muster__hedging_end(&hedge->state);
     note_latency(hedge, attempt, now_ns);
     if (hedge->is_decided) {
-        muster__call_finish_lease(attempt, now_ns);
-        muster__grpc_attempt_fini(attempt);
-        return hedge->state.n_out == 0 ? IS_OVER : GOES_ON;
+        return lose_locked(hedge, attempt, now_ns);
     }
     if (muster__call_may_be_placed_again(attempt, call->is_cancelled)) {
         return place_again_locked(hedge, attempt, now_ns);
     }
     muster__call_translate(attempt);
     if (call->is_cancelled || now_ns >= call->deadline_ns) {
-        return decide_locked(hedge, attempt, now_ns);
+        return (change){.outcome = decide_locked(hedge, attempt, now_ns)};
     }
     switch (judge(hedge, attempt, &delay_ns)) {
     case MUSTER__HEDGING_NEXT:
@@ -335,31 +351,72 @@ static outcome end_locked(muster__call_hedge *hedge,
         return follow_locked(hedge, now_ns, delay_ns);
     case MUSTER__HEDGING_WAITS:
         keep_failure_locked(hedge, attempt, now_ns);
-        return GOES_ON;
+        return (change){.outcome = GOES_ON};
     default:
-        return decide_locked(hedge, attempt, now_ns);
+        return (change){.outcome = decide_locked(hedge, attempt, now_ns)};
     }
 }
 
-static bool settle(muster__call_step *step, bool is_ok,
-                   muster_call_event *ret_event)
+bool muster__call_hedge_settle(muster__grpc_attempt *attempt,
+                               muster_call_event *ret_event)
 {
-    muster__grpc_attempt *attempt = (muster__grpc_attempt *)step;
     muster_call *call = attempt->call;
     const uint64_t now_ns = muster__grpc_now_ns();
     uint64_t next_ns;
-    outcome what;
+    change what;
 
-    (void)is_ok;
     muster__call_attempt_take(attempt);
     pthread_mutex_lock(&call->mutex);
     what = end_locked(call->hedge, attempt, now_ns);
     next_ns = call->hedge->next_ns;
     pthread_mutex_unlock(&call->mutex);
-    if (what == IS_PARKED) {
+    if (what.begun != NULL) {
+        muster__call_attempt_start(what.begun);
+    } else if (what.outcome == IS_PARKED) {
         muster__call_pick_at(call, next_ns);
     }
-    return what == IS_OVER && muster__call_report(call, ret_event);
+    return what.outcome == IS_OVER && muster__call_report(call, ret_event);
+}
+
+static bool settle(muster__call_step *step, bool is_ok,
+                   muster_call_event *ret_event)
+{
+    (void)is_ok;
+    return muster__call_hedge_settle((muster__grpc_attempt *)step, ret_event);
+}
+
+/* ---- a stream goes on with one of them ---- */
+
+void muster__call_hedge_adopt_locked(muster__call_hedge *hedge,
+                                     muster__grpc_attempt *attempt)
+{
+    muster_call *call = hedge->call;
+
+    muster__hedging_end(&hedge->state);
+    note_latency(hedge, attempt, muster__grpc_now_ns());
+    muster__grpc_attempt_fini(&call->own_attempt); /* a failure before */
+    call->attempt = attempt;
+    attempt->is_racing = false;
+    hedge->is_decided = true;
+    unset_timer(hedge);
+    for (uint32_t i = 0; i < MUSTER__RETRY_MAX_TRIED; i++) {
+        grpc_call *other = hedge->attempts[i].placed.call;
+
+        if (other != NULL && &hedge->attempts[i] != attempt) {
+            (void)grpc_call_cancel(other, NULL);
+        }
+    }
+}
+
+bool muster__call_hedge_is_over(muster_call *call)
+{
+    bool is_over;
+
+    pthread_mutex_lock(&call->mutex);
+    call->hedge->has_end = true;
+    is_over = call->hedge->state.n_out == 0;
+    pthread_mutex_unlock(&call->mutex);
+    return is_over;
 }
 
 /* ---- the timer ---- */
@@ -382,29 +439,39 @@ static bool is_within_share(const muster__call_hedge *hedge)
 
 /* Where no endpoint is ready now, or calls have used up their share of hedges,
  * that may be otherwise after another delay: few calls are out that long. */
-static void due_locked(muster__call_hedge *hedge, uint64_t now_ns)
+static muster__grpc_attempt *due_locked(muster__call_hedge *hedge,
+                                        uint64_t now_ns)
 {
+    muster__grpc_attempt *begun = NULL;
+
     if (hedge->is_decided || hedge->state.n_out == 0 ||
         hedge->next_ns > now_ns) {
-        return; /* somebody was faster than the timer */
+        return NULL; /* somebody was faster than the timer */
     }
     hedge->next_ns = MUSTER_FOREVER;
     if (is_throttled(hedge)) {
-        return;
+        return NULL;
     }
-    if (!(is_within_share(hedge) && begin_locked(hedge, now_ns)) &&
-        hedge->delay_ns != 0) {
+    if (is_within_share(hedge)) {
+        begun = begin_locked(hedge, now_ns);
+    }
+    if (begun == NULL && hedge->delay_ns != 0) {
         await_next(hedge, now_ns, hedge->delay_ns);
     }
+    return begun;
 }
 
 void muster__call_hedge_due(muster__call_timer *timer)
 {
     muster__call_hedge *hedge = (muster__call_hedge *)timer;
     muster_call *call = hedge->call;
+    muster__grpc_attempt *begun;
 
     pthread_mutex_lock(&call->mutex);
-    due_locked(hedge, muster__grpc_now_ns());
+    begun = due_locked(hedge, muster__grpc_now_ns());
     pthread_mutex_unlock(&call->mutex);
+    if (begun != NULL) {
+        muster__call_attempt_start(begun);
+    }
     muster__call_unref(call);
 }

@@ -43,8 +43,8 @@ void muster__call_end(muster_call *call, grpc_status_code status, char *message,
 static void drop_attempt(muster_call *call)
 {
     pthread_mutex_lock(&call->mutex);
-    muster__grpc_attempt_fini(&call->attempt);
-    muster__grpc_attempt_init(&call->attempt, call);
+    muster__grpc_attempt_fini(call->attempt);
+    muster__grpc_attempt_init(call->attempt, call);
     pthread_mutex_unlock(&call->mutex);
 }
 
@@ -73,7 +73,7 @@ static void fail(muster_call *call, muster_status status,
         return;
     }
     if (muster__call_keeps_failure(call, status)) {
-        muster__call_end(call, call->attempt.status, call->last_message,
+        muster__call_end(call, call->attempt->status, call->last_message,
                          muster__grpc_now_ns());
         call->last_message = NULL;
     } else {
@@ -140,10 +140,12 @@ static muster_call_info info_of(muster_call *call)
 
 static grpc_byte_buffer *copy_request(const muster_call *call)
 {
-    if (call->request == NULL) {
+    const grpc_byte_buffer *request = muster__call_request(call);
+
+    if (request == NULL) {
         return grpc_raw_byte_buffer_create(NULL, 0);
     }
-    return grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)call->request);
+    return grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)request);
 }
 
 static void start_batch(muster__grpc_attempt *attempt)
@@ -189,27 +191,40 @@ static grpc_call *create_call(const muster_call *call, grpc_channel *channel,
     return inner;
 }
 
+/* A stream begins by itself, unless it is opened with several attempts. */
+static void take_request(muster__grpc_attempt *attempt)
+{
+    const muster_call *call = attempt->call;
+
+    if (call->stream == NULL || attempt->is_racing) {
+        attempt->request = copy_request(call);
+        attempt->request_bytes = grpc_byte_buffer_length(attempt->request);
+    }
+}
+
 void muster__call_attempt_create(muster__grpc_attempt *attempt,
                                  muster_lease lease, uint32_t n_before)
 {
     attempt->lease = lease;
+    attempt->number = ++attempt->call->n_attempts;
     attempt->connection = muster_lease_connection(&lease);
     attempt->placed.call = create_call(
         attempt->call, muster__grpc_connection_channel(attempt->connection),
         n_before);
+    take_request(attempt);
 }
 
-void muster__call_attempt_start(muster__grpc_attempt *attempt, uint64_t now_ns)
+void muster__call_attempt_start(muster__grpc_attempt *attempt)
 {
-    attempt->number = ++attempt->call->n_attempts;
-    attempt->started_ns = now_ns;
+    attempt->started_ns = muster__grpc_now_ns();
     muster__grpc_connection_link(attempt->connection, &attempt->placed);
-    if (attempt->call->stream != NULL) {
+    if (attempt->is_racing) {
+        muster__stream_race_start(attempt);
+    } else if (attempt->call->stream != NULL) {
         muster__stream_begin(attempt);
-        return;
+    } else {
+        start_batch(attempt);
     }
-    attempt->request = copy_request(attempt->call);
-    start_batch(attempt);
 }
 
 /* That says nothing of the endpoint. */
@@ -231,7 +246,7 @@ void muster__call_give_back(muster_call *call, muster_lease lease)
 /* Places the call on the lease's connection. */
 static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
+    muster__grpc_attempt *attempt = call->attempt;
     bool is_retry; /* not once more when it did not leave */
     bool is_cancelled;
 
@@ -257,7 +272,7 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
     if (is_retry) {
         (void)muster_channel_retry_note(call->channel, MUSTER_RETRY_MADE);
     }
-    muster__call_attempt_start(attempt, now_ns);
+    muster__call_attempt_start(attempt);
 }
 
 /* The config came with the list that the pick waited for. When it forbids the

@@ -47,12 +47,10 @@ bool muster__call_is_too_large(const muster__grpc_attempt *attempt)
     const uint64_t limit = muster__grpc_config_retry_buffer_bytes(
         muster__grpc_connection_config(attempt->connection));
 
-    if (call->stream != NULL) {
+    if (call->stream != NULL && !attempt->is_racing) {
         return muster__stream_request_bytes(call) > limit;
     }
-    return call->request != NULL &&
-           grpc_byte_buffer_length(
-               (grpc_byte_buffer *)(uintptr_t)call->request) > limit;
+    return attempt->request_bytes > limit;
 }
 
 /* Headers without metadata cannot be told from none by what C core answers, and
@@ -60,7 +58,7 @@ bool muster__call_is_too_large(const muster__grpc_attempt *attempt)
  * was a message. */
 static bool is_committed(const muster__grpc_attempt *attempt)
 {
-    return (attempt->call->stream != NULL &&
+    return (attempt->call->stream != NULL && !attempt->is_racing &&
             !muster__stream_may_retry(attempt->call)) ||
            attempt->initial.count > 0 || attempt->response != NULL ||
            (attempt->status == GRPC_STATUS_RESOURCE_EXHAUSTED &&
@@ -103,7 +101,7 @@ muster__retry_end muster__call_attempt_end(const muster__grpc_attempt *attempt)
 static muster__retry_verdict judge(muster_call *call, uint64_t now_ns,
                                    uint64_t *ret_delay_ns)
 {
-    const muster__retry_end end = muster__call_attempt_end(&call->attempt);
+    const muster__retry_end end = muster__call_attempt_end(call->attempt);
     bool is_allowed = true;
 
     if (muster__retry_classify(&call->retry, &end) == MUSTER__RETRY_FAILURE) {
@@ -111,13 +109,13 @@ static muster__retry_verdict judge(muster_call *call, uint64_t now_ns,
             muster_channel_retry_note(call->channel, MUSTER_RETRY_FAILED) != 0;
     }
     return muster__retry_judge(&call->retry, &end,
-                               muster_lease_id(&call->attempt.lease),
+                               muster_lease_id(&call->attempt->lease),
                                is_allowed, random_bits(now_ns), ret_delay_ns);
 }
 
 void muster__call_keep_last_failure(muster_call *call)
 {
-    const muster__grpc_attempt *attempt = &call->attempt;
+    const muster__grpc_attempt *attempt = call->attempt;
     char *cause = grpc_slice_to_c_string(attempt->details);
 
     free(call->last_failure);
@@ -141,7 +139,7 @@ bool muster__call_retries(muster_call *call, uint64_t now_ns,
     muster__retry_verdict verdict;
     uint64_t delay_ns = 0;
 
-    if (call->attempt.status == GRPC_STATUS_OK) {
+    if (call->attempt->status == GRPC_STATUS_OK) {
         (void)muster_channel_retry_note(call->channel, MUSTER_RETRY_SUCCEEDED);
         return false;
     }
@@ -182,7 +180,7 @@ bool muster__call_retries_pick(muster_call *call, muster_status status)
 /* Unless that is gone, because a later one never left. */
 bool muster__call_keeps_failure(const muster_call *call, muster_status status)
 {
-    return call->retry.n_failed > 0 && call->attempt.placed.call != NULL &&
+    return call->retry.n_failed > 0 && call->attempt->placed.call != NULL &&
            (status == MUSTER_CLOSED || status == MUSTER_EXHAUSTED ||
             status == MUSTER_NOMEM);
 }

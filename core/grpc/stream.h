@@ -56,6 +56,7 @@ typedef struct muster__stream {
     bool has_headers;     /* trailers alone count as such */
     bool has_no_more;     /* messages come */
     bool has_failed_send; /* the one awaited, and the user was not told */
+    bool has_early;       /* a message is there before it was asked for */
     char *refusal;        /* why muster ended it; NULL: it did not */
     uint64_t bytes_sent;
     uint64_t bytes_received;
@@ -78,6 +79,15 @@ typedef struct muster__stream {
     bool has_poller;
 } muster__stream;
 
+/* An attempt at a stream beside others: opened, and asked for one message. The
+ * first one that has a message goes on as the call's. */
+typedef struct muster__stream_racer {
+    muster__call_hedge *hedge;
+    muster__call_step on_opening;
+    muster__call_step on_first;
+    uint32_t n_batches; /* that have not come out, and the status */
+} muster__stream_racer;
+
 /* Starts a call that was claimed, with its request when that is all the client
  * sends (NULL: no). is_blocking: queue is the call's own. */
 muster_status muster__stream_start(muster_call *call,
@@ -98,6 +108,33 @@ void muster__stream_destroy(muster__stream *stream);
 /* Places it: the attempt has a call of C core's and a lease. Do not touch the
  * call afterwards. */
 void muster__stream_begin(muster__grpc_attempt *attempt);
+
+/* The same, of an attempt that races. */
+void muster__stream_race_start(muster__grpc_attempt *attempt);
+
+/* Asks for the status of the attempt, with its step. */
+void muster__stream_start_status(muster__grpc_attempt *attempt);
+
+/* Whether the call, if it is a stream, may be hedged: it was opened with its
+ * request. Thread: the one that moves the call along. */
+bool muster__stream_may_race(const muster_call *call);
+
+/* The attempt, whose first message is there, becomes the stream's: so many of
+ * its batches have not come out. True: the user is told in *ret_event. The
+ * mutex is held, and is released. */
+bool muster__stream_adopt(muster__grpc_attempt *attempt, uint32_t n_batches,
+                          muster_call_event *ret_event);
+
+/* A batch of the stream's attempt has come out. The mutex is held, and is
+ * released. */
+bool muster__stream_finish_opening(muster__stream *stream,
+                                   muster_call_event *ret_event);
+bool muster__stream_finish_status(muster__stream *stream,
+                                  muster_call_event *ret_event);
+
+/* The first message, if nobody has asked for it yet, is dropped. The call need
+ * be no stream; its mutex is held. */
+void muster__stream_drop_early_locked(muster_call *call);
 
 /* Starts what is asked for and not started on the attempt. The caller holds the
  * call's mutex. */

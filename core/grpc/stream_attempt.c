@@ -80,7 +80,7 @@ static size_t add_send_ops(const muster__stream_message *message,
 static void start_send_locked(muster__stream *stream)
 {
     muster_call *call = stream->call;
-    muster__grpc_attempt *attempt = &call->attempt;
+    muster__grpc_attempt *attempt = call->attempt;
     const muster__stream_message *message = next_message(stream);
     const uint64_t length = length_of(message->buffer);
     grpc_op ops[2];
@@ -103,13 +103,32 @@ static void start_send_locked(muster__stream *stream)
     muster__stream_forget_locked(stream);
 }
 
+/* The message that the attempt won by counts as a batch that has not come out,
+ * until it is asked for. */
+static void start_early_locked(muster__stream *stream)
+{
+    stream->has_early = false;
+    muster__call_queue_post(stream->call->queue, &stream->on_received);
+}
+
+void muster__stream_drop_early_locked(muster_call *call)
+{
+    muster__stream *stream = call->stream;
+
+    if (stream != NULL && stream->has_early) {
+        grpc_byte_buffer_destroy(call->attempt->response);
+        call->attempt->response = NULL;
+        start_early_locked(stream);
+    }
+}
+
 static void start_receive_locked(muster__stream *stream)
 {
     grpc_op op;
 
     memset(&op, 0, sizeof op);
     op.op = GRPC_OP_RECV_MESSAGE;
-    op.data.recv_message.recv_message = &stream->call->attempt.response;
+    op.data.recv_message.recv_message = &stream->call->attempt->response;
     stream->is_receiving = true;
     stream->n_batches++;
     (void)grpc_call_start_batch(stream->live, &op, 1, &stream->on_received,
@@ -129,6 +148,9 @@ void muster__stream_start_locked(muster__stream *stream)
 {
     if (stream->live != NULL && has_to_send(stream)) {
         start_send_locked(stream);
+    }
+    if (stream->has_early && stream->is_receive_awaited) {
+        start_early_locked(stream);
     }
     if (stream->live != NULL && stream->is_receive_awaited &&
         !stream->is_receiving && !stream->has_no_more) {
@@ -153,7 +175,7 @@ static bool finish_batch(muster__stream *stream, bool has_event,
     }
     pthread_mutex_unlock(&call->mutex);
     if (is_over && !has_event) {
-        return muster__call_settle(&call->attempt.step, true, ret_event);
+        return muster__call_settle(&call->attempt->step, true, ret_event);
     }
     return has_event;
 }
@@ -194,7 +216,7 @@ static bool take_headers(muster__call_step *step, bool is_ok,
 
     pthread_mutex_lock(&call->mutex);
     stream->has_headers = is_ok;
-    if (is_ok && call->attempt.initial.count > 0) {
+    if (is_ok && call->attempt->initial.count > 0) {
         commit_locked(stream);
     }
     return finish_batch(stream, tell_failed_send_locked(stream, ret_event),
@@ -244,10 +266,10 @@ static bool take_sent(muster__call_step *step, bool is_ok,
 static grpc_byte_buffer *take_message_locked(muster__stream *stream)
 {
     const muster_call *call = stream->call;
-    grpc_byte_buffer *message = stream->call->attempt.response;
+    grpc_byte_buffer *message = stream->call->attempt->response;
     const uint64_t length = length_of(message);
 
-    stream->call->attempt.response = NULL;
+    stream->call->attempt->response = NULL;
     stream->bytes_received += length;
     if (length > call->max_response_bytes) {
         refuse_locked(stream, "Received", length, call->max_response_bytes);
@@ -291,8 +313,24 @@ static bool take_status(muster__call_step *step, bool is_ok,
 
     (void)is_ok;
     pthread_mutex_lock(&call->mutex);
-    call->stream->live = NULL;
-    return finish_batch(call->stream, false, ret_event);
+    return muster__stream_finish_status(call->stream, ret_event);
+}
+
+/* A stream that fails ends, also when nobody receives from it. */
+bool muster__stream_finish_status(muster__stream *stream,
+                                  muster_call_event *ret_event)
+{
+    stream->live = NULL;
+    if (stream->call->attempt->status != GRPC_STATUS_OK) {
+        muster__stream_drop_early_locked(stream->call);
+    }
+    return finish_batch(stream, false, ret_event);
+}
+
+bool muster__stream_finish_opening(muster__stream *stream,
+                                   muster_call_event *ret_event)
+{
+    return finish_batch(stream, false, ret_event);
 }
 
 static bool take_over(muster__call_step *step, bool is_ok,
@@ -301,7 +339,7 @@ static bool take_over(muster__call_step *step, bool is_ok,
     muster__stream *stream = of_step(step, offsetof(muster__stream, on_over));
 
     (void)is_ok;
-    return muster__call_settle(&stream->call->attempt.step, true, ret_event);
+    return muster__call_settle(&stream->call->attempt->step, true, ret_event);
 }
 
 /* ---- Beginning ---- */
@@ -326,6 +364,32 @@ static void reset_locked(muster__stream *stream)
     stream->on_over.take = take_over;
 }
 
+/* The request was sent, and the first message received. That is told as any
+ * other, when it is asked for. */
+bool muster__stream_adopt(muster__grpc_attempt *attempt, uint32_t n_batches,
+                          muster_call_event *ret_event)
+{
+    muster__stream *stream = attempt->call->stream;
+    bool is_awaited;
+
+    reset_locked(stream);
+    stream->n_started = 1;
+    stream->n_done = 1;
+    stream->n_sent = 1;
+    stream->bytes_sent = attempt->request_bytes;
+    stream->is_send_awaited = false;
+    stream->is_send_silent = false;
+    stream->has_headers = true;
+    stream->live = attempt->placed.call;
+    stream->is_receiving = true;
+    stream->n_batches = n_batches + 1;
+    commit_locked(stream);
+    is_awaited = stream->is_receive_awaited;
+    stream->has_early = !is_awaited;
+    pthread_mutex_unlock(&stream->call->mutex);
+    return is_awaited && take_received(&stream->on_received, true, ret_event);
+}
+
 static void start_headers(muster__grpc_attempt *attempt)
 {
     const muster_call *call = attempt->call;
@@ -341,7 +405,7 @@ static void start_headers(muster__grpc_attempt *attempt)
                                 &call->stream->on_headers, NULL);
 }
 
-static void start_status(muster__grpc_attempt *attempt)
+void muster__stream_start_status(muster__grpc_attempt *attempt)
 {
     grpc_op op;
 
@@ -372,6 +436,6 @@ void muster__stream_begin(muster__grpc_attempt *attempt)
     pthread_mutex_lock(&call->mutex);
     stream->live = attempt->placed.call;
     muster__stream_start_locked(stream);
-    start_status(attempt);
+    muster__stream_start_status(attempt);
     pthread_mutex_unlock(&call->mutex);
 }

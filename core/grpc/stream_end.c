@@ -164,7 +164,7 @@ static void fill_result(const muster_call *call, muster_call_result *ret_result)
     ret_result->message = "";
     ret_result->trailing_metadata = &none;
     ret_result->initial_metadata = stream->is_committed && stream->has_headers
-                                       ? &call->attempt.initial
+                                       ? &call->attempt->initial
                                        : &none;
 }
 

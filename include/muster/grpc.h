@@ -348,13 +348,15 @@ MUSTER_API void muster_call_queue_destroy(muster_call_queue *queue);
  *   shape                 no server saw it   a server failed it
  *   unary                 yes                retryPolicy or hedgingPolicy
  *   server-streaming (1)  yes                retryPolicy, until headers with
- *                                            metadata or a message came
+ *                                            metadata or a message came;
+ *                                            hedgingPolicy (3)
  *   any other stream      yes (2)            no
  *
  * (1) Opened with its request, or its first message is sent with
  * MUSTER_SEND_LAST. The rules are those of a unary call.
  * (2) Until its second message is being sent.
- * A hedgingPolicy has no effect on streams. */
+ * (3) When it is opened with its request. It goes on where the first message
+ * comes from, whatever headers come before that. */
 
 /* Of muster_call_send(): nothing is sent after this. */
 #define MUSTER_SEND_LAST UINT32_C(1)
