@@ -128,6 +128,7 @@ static void take_message_locked(muster__stream *stream,
         stream->first = message;
         stream->is_kept = true;
     } else {
+        grpc_byte_buffer_destroy(stream->other.buffer); /* never started */
         stream->other = message;
     }
     stream->n_asked++;
