@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <status_code_name.h>
 
@@ -14,47 +13,25 @@
 
 #include "../../core/grpc/health_message.h"
 #include "../command.h"
-#include "../duration.h"
-#include "../file.h"
 #include "../model.h"
 #include "../options.h"
 #include "message.h"
 #include "method.h"
+#include "request.h"
 #include "row.h"
 
-enum {
-    OPTION_HEADER = 256,
-    OPTION_HEX,
-    OPTION_HEALTH,
-    OPTION_WAIT,
-    OPTION_HASH_KEY,
-    OPTION_CONFIG,
-    OPTION_SAVE,
-    OPTION_TLS,
-    OPTION_CA,
-    OPTION_CERTIFICATE,
-    OPTION_KEY,
-    OPTION_AUTHORITY
-};
+enum { OPTION_HEALTH = 256, OPTION_SAVE };
 
-enum { MAX_HEADERS = 64, MAX_REPEAT = 1000000 };
+enum { MAX_REPEAT = 1000000 };
 
 typedef struct arguments {
     options options;
+    request request;
     const char *target;
     const char *method;
-    const char *policy;
-    const char *config; /* a file */
     const char *health; /* NULL: this is no health check */
     const char *save;
-    uint64_t timeout_ms;
     uint64_t n_repeat;
-    grpc_byte_buffer *message;
-    grpc_metadata headers[MAX_HEADERS];
-    muster_call_options call;
-    muster_grpc_tls_options tls;
-    bool has_tls;
-    const char *authority;
 } arguments;
 
 static const char doc[] =
@@ -78,60 +55,17 @@ static const char doc[] =
     "anything else.";
 
 static const struct argp_option entries[] = {
-    {"data", 'd', "TEXT", 0, "Send TEXT; @FILE: what is in it; @-: stdin", 0},
-    {"hex", OPTION_HEX, "DIGITS", 0, "Send bytes given as hexadecimal", 0},
-    {"header", OPTION_HEADER, "KEY: VALUE", 0,
-     "Send a header; of a key in -bin the VALUE is base64", 0},
     {"health", OPTION_HEALTH, "SERVICE", OPTION_ARG_OPTIONAL,
      "Call grpc.health.v1.Health/Check, of the whole server or SERVICE", 0},
     {"repeat", 'n', "N", 0, "Call N times, one after the other", 0},
-    {"max-time", 't', "TIME", 0, "A call's deadline (default 5s)", 0},
-    {"timeout", 0, NULL, OPTION_ALIAS, NULL, 0},
-    {"wait-for-ready", OPTION_WAIT, NULL, 0,
-     "Wait for an endpoint as long as the deadline allows", 0},
-    {"policy", 'p', "NAME", 0, "Balance by the policy NAME", 0},
-    {"service-config", OPTION_CONFIG, "FILE", 0, "gRPC's JSON", 0},
-    {"hash-key", OPTION_HASH_KEY, "TEXT", 0, "For policies that hash", 0},
     {"save", OPTION_SAVE, "FILE", 0,
      "Write the bytes of the last response to FILE; \"-\": stdout, and nothing "
      "else there",
      0},
-    {"tls", OPTION_TLS, NULL, 0, "TLS, with the default roots", 1},
-    {"cacert", OPTION_CA, "FILE", 0, "TLS, with these authorities (PEM)", 1},
-    {"cert", OPTION_CERTIFICATE, "FILE", 0, "TLS, with this certificate", 1},
-    {"key", OPTION_KEY, "FILE", 0, "And its key", 1},
-    {"authority", OPTION_AUTHORITY, "NAME", 0,
-     "The name that TLS checks and :authority has", 1},
     {0},
 };
 
 /* ---- the command line ---- */
-
-static void read_message(arguments *self, int key, const char *text,
-                         struct argp_state *state)
-{
-    grpc_byte_buffer_destroy(self->message);
-    self->message = key == 'd' ? message_of_data(text) : message_of_hex(text);
-    if (self->message == NULL && key == 'd') {
-        argp_failure(state, EXIT_CODE_SOURCE, errno, "%s", text + 1);
-    } else if (self->message == NULL) {
-        argp_error(state, "%s: must be pairs of hexadecimal digits", text);
-    }
-}
-
-static void add_header(arguments *self, const char *text,
-                       struct argp_state *state)
-{
-    grpc_metadata *header = &self->headers[self->call.n_metadata];
-
-    if (self->call.n_metadata == MAX_HEADERS) {
-        argp_error(state, "over %d headers", (int)MAX_HEADERS);
-    } else if (!message_header(text, header)) {
-        argp_error(state, "no header \"%s\": say \"key: value\"", text);
-    } else {
-        self->call.n_metadata++;
-    }
-}
 
 static void set_repeat(arguments *self, const char *text,
                        struct argp_state *state)
@@ -144,54 +78,6 @@ static void set_repeat(arguments *self, const char *text,
         argp_error(state, "\"%s\" is not from 1 to %d", text, (int)MAX_REPEAT);
     }
     self->n_repeat = (uint64_t)n;
-}
-
-/* False: it is none of TLS. */
-static bool read_tls(arguments *self, int key, const char *text)
-{
-    switch (key) {
-    case OPTION_TLS:
-        break;
-    case OPTION_CA:
-        self->tls.ca_file = text;
-        break;
-    case OPTION_CERTIFICATE:
-        self->tls.certificate_file = text;
-        break;
-    case OPTION_KEY:
-        self->tls.key_file = text;
-        break;
-    default:
-        return false;
-    }
-    self->has_tls = true;
-    return true;
-}
-
-/* False: it is none of what is sent. */
-static bool read_request(arguments *self, int key, const char *text,
-                         struct argp_state *state)
-{
-    switch (key) {
-    case 'd':
-    case OPTION_HEX:
-        read_message(self, key, text, state);
-        return true;
-    case OPTION_HEADER:
-        add_header(self, text, state);
-        return true;
-    case OPTION_HEALTH:
-        self->health = text == NULL ? "" : text;
-        return true;
-    case OPTION_WAIT:
-        self->call.flags |= MUSTER_CALL_WAIT_FOR_READY;
-        return true;
-    case OPTION_HASH_KEY:
-        self->call.hash_key = text;
-        return true;
-    default:
-        return false;
-    }
 }
 
 static void read_argument(arguments *self, const char *text,
@@ -219,7 +105,7 @@ static void check(const arguments *self, struct argp_state *state)
                    self->method);
     }
     if (self->health != NULL &&
-        (self->method != NULL || self->message != NULL)) {
+        (self->method != NULL || self->request.message != NULL)) {
         argp_error(state, "--health has a METHOD and a message of its own");
     }
 }
@@ -228,32 +114,19 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     arguments *self = state->input;
 
-    if (read_tls(self, key, text) || read_request(self, key, text, state)) {
-        return 0;
-    }
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &self->options;
+        state->child_inputs[0] = &self->request;
+        state->child_inputs[1] = &self->options;
         return 0;
     case 'n':
         set_repeat(self, text, state);
         return 0;
-    case 'p':
-        self->policy = text;
-        return 0;
-    case 't':
-        if (!duration_parse(text, &self->timeout_ms)) {
-            argp_error(state, "no time \"%s\": say 5s, 250ms or 1m", text);
-        }
-        return 0;
-    case OPTION_CONFIG:
-        self->config = text;
+    case OPTION_HEALTH:
+        self->health = text == NULL ? "" : text;
         return 0;
     case OPTION_SAVE:
         self->save = text;
-        return 0;
-    case OPTION_AUTHORITY:
-        self->authority = text;
         return 0;
     case ARGP_KEY_ARG:
         read_argument(self, text, state);
@@ -266,19 +139,16 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
+static const struct argp_child children[] = {
+    {&request_argp, 0, NULL, 0},
+    {&options_argp, 0, "Common options:", 1},
+    {0},
+};
+
 static const struct argp argp = {
-    entries, parse, "TARGET [METHOD]", doc, options_children, NULL, NULL};
+    entries, parse, "TARGET [METHOD]", doc, children, NULL, NULL};
 
 /* ---- calls ---- */
-
-static uint64_t deadline_ns(uint64_t timeout_ms)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec +
-           timeout_ms * UINT64_C(1000000);
-}
 
 static exit_code save(const arguments *self, grpc_byte_buffer *response)
 {
@@ -301,31 +171,11 @@ static exit_code save(const arguments *self, grpc_byte_buffer *response)
                : command_fail(EXIT_CODE_FAILURE, self->save, strerror(errno));
 }
 
-/* What does not come from the server names the target already: "TARGET: ..." or
- * "target TARGET: ...". A server need not say anything. */
-static const char *reason(const arguments *self,
-                          const muster_call_result *result)
-{
-    static const char prefix[] = "target ";
-    const size_t n = strlen(self->target);
-    const char *message = result->message;
-    const char *at = message;
-
-    if (strncmp(at, prefix, sizeof prefix - 1) == 0) {
-        at += sizeof prefix - 1;
-    }
-    if (strncmp(at, self->target, n) == 0 && strncmp(at + n, ": ", 2) == 0) {
-        message = at + n + 2;
-    }
-    return message[0] != '\0' ? message
-                              : muster__status_code_name((int)result->status);
-}
-
 static exit_code fail(const arguments *self, const muster_call_result *result)
 {
     return command_fail(
         (exit_code)(EXIT_CODE_GRPC_STATUS + (int)result->status), self->target,
-        reason(self, result));
+        request_reason(self->target, result));
 }
 
 static exit_code code_of_health(const arguments *self,
@@ -343,16 +193,17 @@ static exit_code code_of_health(const arguments *self,
 static exit_code make_call(const arguments *self, muster_channel *channel,
                            const char *method, json_t *rows, bool is_last)
 {
-    muster_call_options call_options = self->call;
+    muster_call_options call_options = self->request.call;
     muster_call_result result = {.struct_size = sizeof result};
     muster_call *call = NULL;
     muster_error err = {.code = MUSTER_OK};
     exit_code code = EXIT_CODE_OK;
 
-    call_options.deadline_ns = deadline_ns(self->timeout_ms);
+    call_options.deadline_ns =
+        request_deadline_ns(&self->request, request_now_ns());
     if (muster_call_create(channel, method, &call_options, &call, &err) !=
             MUSTER_OK ||
-        muster_call_unary(call, self->message) != MUSTER_OK) {
+        muster_call_unary(call, self->request.message) != MUSTER_OK) {
         muster_call_destroy(call);
         return command_fail(EXIT_CODE_FAILURE, self->target,
                             err.code == MUSTER_OK ? "out of memory"
@@ -408,67 +259,30 @@ static exit_code make_calls(arguments *self, muster_channel *channel)
 
 /* ---- the verb ---- */
 
-static exit_code open_and_call(arguments *self, const char *config)
-{
-    const muster_channel_options channel_options = {
-        .struct_size = sizeof channel_options,
-        .policy = self->policy,
-        .authority = self->authority,
-        .service_config = config};
-    const muster_grpc_options grpc_options = {
-        .struct_size = sizeof grpc_options,
-        .tls = self->has_tls ? &self->tls : NULL};
-    muster_channel *channel = NULL;
-    muster_error err;
-    muster_status status = muster_grpc_channel_create(
-        self->target, &channel_options, &grpc_options, &channel, &err);
-    exit_code code;
-
-    if (status != MUSTER_OK) {
-        return command_fail_create(status, self->target, &err);
-    }
-    code = make_calls(self, channel);
-    muster_channel_destroy(channel);
-    return code;
-}
-
 static exit_code run(arguments *self)
 {
-    char *config = NULL;
-    size_t size = 0;
-    exit_code code;
+    muster_channel *channel = NULL;
+    exit_code code = request_open(&self->request, self->target, &channel);
 
-    if (self->config != NULL) {
-        config = file_read(self->config, &size);
-        if (config == NULL) {
-            return command_fail(EXIT_CODE_SOURCE, self->config,
-                                strerror(errno));
-        }
+    if (code == EXIT_CODE_OK) {
+        code = make_calls(self, channel);
+        muster_channel_destroy(channel);
     }
-    code = open_and_call(self, config);
-    free(config);
     return code;
 }
 
 exit_code command_call(int argc, char **argv)
 {
-    arguments self = {.timeout_ms = 5000, .n_repeat = 1};
+    arguments self = {.n_repeat = 1};
     exit_code code;
 
-    self.call.struct_size = (uint32_t)sizeof self.call;
-    self.call.metadata = self.headers;
-    self.tls.struct_size = (uint32_t)sizeof self.tls;
     options_init(&self.options);
-    grpc_init();
+    request_init(&self.request);
     (void)argp_parse(&argp, argc, argv, 0, NULL, &self);
     if (self.health != NULL) {
-        self.message = muster__grpc_health_request(self.health);
+        self.request.message = muster__grpc_health_request(self.health);
     }
     code = run(&self);
-    grpc_byte_buffer_destroy(self.message);
-    for (size_t i = 0; i < self.call.n_metadata; i++) {
-        grpc_slice_unref(self.headers[i].key);
-        grpc_slice_unref(self.headers[i].value);
-    }
+    request_release(&self.request);
     return code;
 }

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of every verb that makes calls. */
+#include "request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <status_code_name.h>
+
+#include "../duration.h"
+#include "../file.h"
+#include "message.h"
+
+/* Beyond those that a verb has of its own. */
+enum {
+    OPTION_HEADER = 1024,
+    OPTION_HEX,
+    OPTION_WAIT,
+    OPTION_HASH_KEY,
+    OPTION_CONFIG,
+    OPTION_TLS,
+    OPTION_CA,
+    OPTION_CERTIFICATE,
+    OPTION_KEY,
+    OPTION_AUTHORITY
+};
+
+static const struct argp_option entries[] = {
+    {"data", 'd', "TEXT", 0, "Send TEXT; @FILE: what is in it; @-: stdin", 0},
+    {"hex", OPTION_HEX, "DIGITS", 0, "Send bytes given as hexadecimal", 0},
+    {"header", OPTION_HEADER, "KEY: VALUE", 0,
+     "Send a header; of a key in -bin the VALUE is base64", 0},
+    {"max-time", 't', "TIME", 0, "A call's deadline (default 5s)", 0},
+    {"timeout", 0, NULL, OPTION_ALIAS, NULL, 0},
+    {"wait-for-ready", OPTION_WAIT, NULL, 0,
+     "Wait for an endpoint as long as the deadline allows", 0},
+    {"policy", 'p', "NAME[={...}]", 0,
+     "Balance by the policy NAME, with these settings", 0},
+    {"service-config", OPTION_CONFIG, "FILE", 0, "gRPC's JSON", 0},
+    {"hash-key", OPTION_HASH_KEY, "TEXT", 0, "For policies that hash", 0},
+    {"tls", OPTION_TLS, NULL, 0, "TLS, with the default roots", 1},
+    {"cacert", OPTION_CA, "FILE", 0, "TLS, with these authorities (PEM)", 1},
+    {"cert", OPTION_CERTIFICATE, "FILE", 0, "TLS, with this certificate", 1},
+    {"key", OPTION_KEY, "FILE", 0, "And its key", 1},
+    {"authority", OPTION_AUTHORITY, "NAME", 0,
+     "The name that TLS checks and :authority has", 1},
+    {0},
+};
+
+/* ---- the command line ---- */
+
+static void read_message(request *self, int key, const char *text,
+                         struct argp_state *state)
+{
+    grpc_byte_buffer_destroy(self->message);
+    self->message = key == 'd' ? message_of_data(text) : message_of_hex(text);
+    if (self->message == NULL && key == 'd') {
+        argp_failure(state, EXIT_CODE_SOURCE, errno, "%s", text + 1);
+    } else if (self->message == NULL) {
+        argp_error(state, "%s: must be pairs of hexadecimal digits", text);
+    }
+}
+
+static void add_header(request *self, const char *text,
+                       struct argp_state *state)
+{
+    grpc_metadata *header = &self->headers[self->call.n_metadata];
+
+    if (self->call.n_metadata == REQUEST_MAX_HEADERS) {
+        argp_error(state, "over %d headers", (int)REQUEST_MAX_HEADERS);
+    } else if (!message_header(text, header)) {
+        argp_error(state, "no header \"%s\": say \"key: value\"", text);
+    } else {
+        self->call.n_metadata++;
+    }
+}
+
+static void set_policy(request *self, const char *text,
+                       struct argp_state *state)
+{
+    const char *equals = strchr(text, '=');
+
+    free(self->policy_name);
+    self->policy_name = NULL;
+    self->policy = text;
+    self->policy_settings = NULL;
+    if (equals == NULL) {
+        return;
+    }
+    self->policy_name = strndup(text, (size_t)(equals - text));
+    if (self->policy_name == NULL) {
+        argp_failure(state, EXIT_CODE_FAILURE, 0, "out of memory");
+    }
+    self->policy = self->policy_name;
+    self->policy_settings = equals + 1;
+}
+
+/* False: it is none of TLS. */
+static bool read_tls(request *self, int key, const char *text)
+{
+    switch (key) {
+    case OPTION_TLS:
+        break;
+    case OPTION_CA:
+        self->tls.ca_file = text;
+        break;
+    case OPTION_CERTIFICATE:
+        self->tls.certificate_file = text;
+        break;
+    case OPTION_KEY:
+        self->tls.key_file = text;
+        break;
+    default:
+        return false;
+    }
+    self->has_tls = true;
+    return true;
+}
+
+/* False: it is none of what is sent. */
+static bool read_call(request *self, int key, const char *text,
+                      struct argp_state *state)
+{
+    switch (key) {
+    case 'd':
+    case OPTION_HEX:
+        read_message(self, key, text, state);
+        return true;
+    case OPTION_HEADER:
+        add_header(self, text, state);
+        return true;
+    case OPTION_WAIT:
+        self->call.flags |= MUSTER_CALL_WAIT_FOR_READY;
+        return true;
+    case OPTION_HASH_KEY:
+        self->call.hash_key = text;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    request *self = state->input;
+
+    if (read_tls(self, key, text) || read_call(self, key, text, state)) {
+        return 0;
+    }
+    switch (key) {
+    case 'p':
+        set_policy(self, text, state);
+        return 0;
+    case 't':
+        if (!duration_parse(text, &self->timeout_ms)) {
+            argp_error(state, "no time \"%s\": say 5s, 250ms or 1m", text);
+        }
+        return 0;
+    case OPTION_CONFIG:
+        self->config = text;
+        return 0;
+    case OPTION_AUTHORITY:
+        self->authority = text;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp request_argp = {.options = entries, .parser = parse};
+
+void request_init(request *self)
+{
+    memset(self, 0, sizeof *self);
+    self->timeout_ms = 5000;
+    self->call.struct_size = (uint32_t)sizeof self->call;
+    self->call.metadata = self->headers;
+    self->tls.struct_size = (uint32_t)sizeof self->tls;
+    grpc_init();
+}
+
+void request_release(request *self)
+{
+    grpc_byte_buffer_destroy(self->message);
+    for (size_t i = 0; i < self->call.n_metadata; i++) {
+        grpc_slice_unref(self->headers[i].key);
+        grpc_slice_unref(self->headers[i].value);
+    }
+    free(self->policy_name);
+}
+
+/* ---- the channel ---- */
+
+static exit_code create(const request *self, const char *target,
+                        const char *config, muster_channel **ret_channel)
+{
+    const muster_channel_options options = {.struct_size = sizeof options,
+                                            .policy = self->policy,
+                                            .policy_config_json =
+                                                self->policy_settings,
+                                            .authority = self->authority,
+                                            .service_config = config};
+    const muster_grpc_options grpc_options = {
+        .struct_size = sizeof grpc_options,
+        .tls = self->has_tls ? &self->tls : NULL};
+    muster_error err;
+    muster_status status = muster_grpc_channel_create(
+        target, &options, &grpc_options, ret_channel, &err);
+
+    return status == MUSTER_OK ? EXIT_CODE_OK
+                               : command_fail_create(status, target, &err);
+}
+
+exit_code request_open(const request *self, const char *target,
+                       muster_channel **ret_channel)
+{
+    char *config = NULL;
+    size_t size = 0;
+    exit_code code;
+
+    if (self->config != NULL) {
+        config = file_read(self->config, &size);
+        if (config == NULL) {
+            return command_fail(EXIT_CODE_SOURCE, self->config,
+                                strerror(errno));
+        }
+    }
+    code = create(self, target, config, ret_channel);
+    free(config);
+    return code;
+}
+
+/* ---- calls ---- */
+
+uint64_t request_now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+uint64_t request_deadline_ns(const request *self, uint64_t now_ns)
+{
+    return now_ns + self->timeout_ms * UINT64_C(1000000);
+}
+
+/* What does not come from the server names the target already: "TARGET: ..." or
+ * "target TARGET: ...". A server need not say anything. */
+const char *request_reason(const char *target, const muster_call_result *result)
+{
+    static const char prefix[] = "target ";
+    const size_t n = strlen(target);
+    const char *message = result->message;
+    const char *at = message;
+
+    if (strncmp(at, prefix, sizeof prefix - 1) == 0) {
+        at += sizeof prefix - 1;
+    }
+    if (strncmp(at, target, n) == 0 && strncmp(at + n, ": ", 2) == 0) {
+        message = at + n + 2;
+    }
+    return message[0] != '\0' ? message
+                              : muster__status_code_name((int)result->status);
+}
