@@ -25,6 +25,7 @@ static const verb verbs[] = {
 #endif
     {"config", command_config, "check a gRPC service config"},
     {"simulate", command_simulate, "compare policies in virtual time"},
+    {"doctor", command_doctor, "look for what may give trouble"},
     {"plugins", command_plugins,
      "list, check and begin resolvers and balancers"},
     {"version", command_version, "show the versions of library and plugin ABI"},

@@ -19,12 +19,7 @@ enum {
     OPTION_HEX,
     OPTION_WAIT,
     OPTION_HASH_KEY,
-    OPTION_CONFIG,
-    OPTION_TLS,
-    OPTION_CA,
-    OPTION_CERTIFICATE,
-    OPTION_KEY,
-    OPTION_AUTHORITY
+    OPTION_CONFIG
 };
 
 static const struct argp_option entries[] = {
@@ -40,12 +35,6 @@ static const struct argp_option entries[] = {
      "Balance by the policy NAME, with these settings", 0},
     {"service-config", OPTION_CONFIG, "FILE", 0, "gRPC's JSON", 0},
     {"hash-key", OPTION_HASH_KEY, "TEXT", 0, "For policies that hash", 0},
-    {"tls", OPTION_TLS, NULL, 0, "TLS, with the default roots", 1},
-    {"cacert", OPTION_CA, "FILE", 0, "TLS, with these authorities (PEM)", 1},
-    {"cert", OPTION_CERTIFICATE, "FILE", 0, "TLS, with this certificate", 1},
-    {"key", OPTION_KEY, "FILE", 0, "And its key", 1},
-    {"authority", OPTION_AUTHORITY, "NAME", 0,
-     "The name that TLS checks and :authority has", 1},
     {0},
 };
 
@@ -97,28 +86,6 @@ static void set_policy(request *self, const char *text,
     self->policy_settings = equals + 1;
 }
 
-/* False: it is none of TLS. */
-static bool read_tls(request *self, int key, const char *text)
-{
-    switch (key) {
-    case OPTION_TLS:
-        break;
-    case OPTION_CA:
-        self->tls.ca_file = text;
-        break;
-    case OPTION_CERTIFICATE:
-        self->tls.certificate_file = text;
-        break;
-    case OPTION_KEY:
-        self->tls.key_file = text;
-        break;
-    default:
-        return false;
-    }
-    self->has_tls = true;
-    return true;
-}
-
 /* False: it is none of what is sent. */
 static bool read_call(request *self, int key, const char *text,
                       struct argp_state *state)
@@ -146,10 +113,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     request *self = state->input;
 
-    if (read_tls(self, key, text) || read_call(self, key, text, state)) {
+    if (read_call(self, key, text, state)) {
         return 0;
     }
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &self->tls;
+        return 0;
     case 'p':
         set_policy(self, text, state);
         return 0;
@@ -161,15 +131,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_CONFIG:
         self->config = text;
         return 0;
-    case OPTION_AUTHORITY:
-        self->authority = text;
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-const struct argp request_argp = {.options = entries, .parser = parse};
+static const struct argp_child children[] = {{&tls_argp, 0, NULL, 0}, {0}};
+
+const struct argp request_argp = {
+    .options = entries, .parser = parse, .children = children};
 
 void request_init(request *self)
 {
@@ -177,7 +147,6 @@ void request_init(request *self)
     self->timeout_ms = 5000;
     self->call.struct_size = (uint32_t)sizeof self->call;
     self->call.metadata = self->headers;
-    self->tls.struct_size = (uint32_t)sizeof self->tls;
     grpc_init();
 }
 
@@ -193,24 +162,27 @@ void request_release(request *self)
 
 /* ---- the channel ---- */
 
-static exit_code create(const request *self, const char *target,
-                        const char *config, muster_channel **ret_channel)
+muster_status request_create(const request *self, const char *target,
+                             const char *config, muster_channel **ret_channel,
+                             muster_error *err)
 {
     const muster_channel_options options = {.struct_size = sizeof options,
                                             .policy = self->policy,
                                             .policy_config_json =
                                                 self->policy_settings,
-                                            .authority = self->authority,
+                                            .authority = self->tls.authority,
                                             .service_config = config};
+    const muster_grpc_tls_options tls = {.struct_size = sizeof tls,
+                                         .ca_file = self->tls.ca_file,
+                                         .certificate_file =
+                                             self->tls.certificate_file,
+                                         .key_file = self->tls.key_file};
     const muster_grpc_options grpc_options = {
         .struct_size = sizeof grpc_options,
-        .tls = self->has_tls ? &self->tls : NULL};
-    muster_error err;
-    muster_status status = muster_grpc_channel_create(
-        target, &options, &grpc_options, ret_channel, &err);
+        .tls = self->tls.is_used ? &tls : NULL};
 
-    return status == MUSTER_OK ? EXIT_CODE_OK
-                               : command_fail_create(status, target, &err);
+    return muster_grpc_channel_create(target, &options, &grpc_options,
+                                      ret_channel, err);
 }
 
 exit_code request_open(const request *self, const char *target,
@@ -218,7 +190,8 @@ exit_code request_open(const request *self, const char *target,
 {
     char *config = NULL;
     size_t size = 0;
-    exit_code code;
+    muster_error err;
+    muster_status status;
 
     if (self->config != NULL) {
         config = file_read(self->config, &size);
@@ -227,9 +200,10 @@ exit_code request_open(const request *self, const char *target,
                                 strerror(errno));
         }
     }
-    code = create(self, target, config, ret_channel);
+    status = request_create(self, target, config, ret_channel, &err);
     free(config);
-    return code;
+    return status == MUSTER_OK ? EXIT_CODE_OK
+                               : command_fail_create(status, target, &err);
 }
 
 /* ---- calls ---- */

@@ -5,12 +5,12 @@
 #define MUSTER_TOOLS_CALL_REQUEST_H
 
 #include <argp.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include <muster/grpc.h>
 
 #include "../command.h"
+#include "../tls.h"
 
 enum { REQUEST_MAX_HEADERS = 64 };
 
@@ -23,9 +23,7 @@ typedef struct request {
     char *policy_name;  /* of a policy with settings; else NULL */
     const char *policy_settings;
     const char *config; /* a file */
-    muster_grpc_tls_options tls;
-    bool has_tls;
-    const char *authority;
+    tls_paths tls;
 } request;
 
 /* A verb's parser sets its input (a request) at ARGP_KEY_INIT. */
@@ -39,6 +37,11 @@ void request_release(request *self);
  * caller's. */
 exit_code request_open(const request *self, const char *target,
                        muster_channel **ret_channel);
+
+/* The same, quietly; config is the text of a service config, or NULL. */
+muster_status request_create(const request *self, const char *target,
+                             const char *config, muster_channel **ret_channel,
+                             muster_error *err);
 
 /* CLOCK_MONOTONIC, and when a call that begins at now_ns is to end. */
 uint64_t request_now_ns(void);
