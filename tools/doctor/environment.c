@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -150,7 +151,7 @@ typedef struct variable {
 } variable;
 
 static const variable grpc_variables[] = {
-    {"GRPC_VERBOSITY", VERDICT_OK, "C core writes a log to stderr", NULL},
+    {"GRPC_VERBOSITY", VERDICT_OK, "how much C core logs to stderr", NULL},
     {"GRPC_TRACE", VERDICT_WARNING,
      "C core traces, which slows calls and may write what they carry",
      "unset it unless you are looking for something"},
@@ -165,6 +166,12 @@ static const variable grpc_variables[] = {
      "muster resolves by itself, and ignores it", NULL},
 };
 
+/* Said, and as if it were not. */
+static bool is_off(const char *value)
+{
+    return strcmp(value, "0") == 0 || strcasecmp(value, "false") == 0;
+}
+
 void doctor_check_grpc(doctor *self)
 {
     bool is_any_set =
@@ -176,7 +183,7 @@ void doctor_check_grpc(doctor *self)
         const variable *at = &grpc_variables[i];
         const char *value = doctor_variable(at->name);
 
-        if (value != NULL) {
+        if (value != NULL && !is_off(value)) {
             doctor_report(self, at->result, at->name, value, at->hint, "%s",
                           at->text);
             is_any_set = true;

@@ -35,7 +35,11 @@ static bool is_address(const char *text)
 
 static void read_server(doctor *self, content *found, const char *text)
 {
-    if (!is_address(text)) {
+    if (text == NULL) {
+        doctor_report(self, VERDICT_FAILURE, "nameserver", NULL,
+                      "put the address behind the word, in the same line",
+                      "a line has none");
+    } else if (!is_address(text)) {
         doctor_report(self, VERDICT_FAILURE, "nameserver", text,
                       "resolv.conf takes numeric addresses only",
                       "not an address");
@@ -75,9 +79,7 @@ static void read_line(doctor *self, content *found, char *line)
         return;
     }
     if (strcmp(key, "nameserver") == 0) {
-        char *address = strtok_r(NULL, " \t", &rest);
-
-        read_server(self, found, address == NULL ? "" : address);
+        read_server(self, found, strtok_r(NULL, " \t", &rest));
     } else if (strcmp(key, "search") == 0 || strcmp(key, "domain") == 0) {
         count_domains(found, rest);
     } else if (strcmp(key, "options") == 0) {
