@@ -57,22 +57,28 @@ static void heed_signals(void)
 
 /* ---- the thread that makes the calls ---- */
 
-/* So that the first calls do not stand for the time it takes to connect. */
+/* So that the first calls do not stand for the time it takes to connect. A pick
+ * has also those policies connect that wait for one; when it fails, the calls
+ * tell why. */
 static void connect_first(bench_run *self)
 {
+    const request *sent = self->plan->measured.request;
     const uint64_t begin_ns = request_now_ns();
-    const uint64_t deadline_ns =
-        request_deadline_ns(self->plan->measured.request, begin_ns);
-    muster_connectivity state = muster_channel_state(self->channel);
+    const muster_call_info info = {.struct_size = sizeof info,
+                                   .hash_key = sent->call.hash_key,
+                                   .deadline_ns =
+                                       request_deadline_ns(sent, begin_ns)};
+    const muster_outcome outcome = {.struct_size = sizeof outcome,
+                                    .flags = MUSTER_OUTCOME_GIVEN_BACK,
+                                    .status = GRPC_STATUS_UNAVAILABLE};
+    muster_lease lease = {NULL, 0};
 
-    /* Whoever has no endpoint to connect need not be waited for: the calls tell
-     * why. */
-    while (state != MUSTER_READY && state != MUSTER_TRANSIENT_FAILURE &&
-           muster_channel_wait_for_change(self->channel, state, deadline_ns) ==
-               MUSTER_OK) {
-        state = muster_channel_state(self->channel);
+    self->outcome->was_ready =
+        muster_channel_pick_wait(self->channel, &info, &lease, NULL) ==
+        MUSTER_OK;
+    if (self->outcome->was_ready) {
+        muster_lease_finish(&lease, &outcome);
     }
-    self->outcome->was_ready = state == MUSTER_READY;
     self->outcome->ready_ns = request_now_ns() - begin_ns;
 }
 
