@@ -28,9 +28,8 @@ typedef struct arguments {
 static const char doc[] =
     "Call METHOD (by default the health check) of the service behind TARGET "
     "many times, and show how long calls took, which endpoints answered, and "
-    "what failed. Latencies are those of calls that ended OK; connecting is "
-    "not "
-    "part of them.\v"
+    "what failed. Latencies are those of calls that ended OK, without the time "
+    "it takes to connect.\v"
     "With --rate each call is due at a moment of its own and timed from then, "
     "also when it could begin only later because --concurrency calls were out: "
     "a server that stalls shows in the percentiles (no coordinated omission). "

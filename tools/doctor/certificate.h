@@ -41,8 +41,8 @@ typedef struct certificate_peer {
 void certificate_shake(int fd, const char *name, const tls_paths *tls,
                        uint64_t timeout_ms, certificate_peer *ret_peer);
 
-/* Reports a life: failure when it is over or has not begun, warning when it
- * soon is. what: "expires". */
+/* Reports a life: a failure when it is over or has not begun, a warning when it
+ * soon is over. */
 void certificate_report(doctor *self, const char *check, const char *subject,
                         const certificate_life *life);
 
