@@ -129,8 +129,23 @@ static char *own_folder(void)
     return folder;
 }
 
+/* What is "no limit" in version 1 is a number with which nothing can be done.
+ */
+static unsigned long long read_limit(const char *folder, bool *ret_is_old)
+{
+    unsigned long long limit = read_number(folder, "memory.max");
+
+    *ret_is_old = limit == 0;
+    if (*ret_is_old) {
+        limit = read_number(folder, "memory/memory.limit_in_bytes");
+    }
+    return limit >> 60 == 0 ? limit : 0;
+}
+
 void doctor_check_memory(doctor *self)
 {
+    bool is_old;
+    unsigned long long limit;
     char *folder = self->settings->memory_folder != NULL
                        ? strdup(self->settings->memory_folder)
                        : own_folder();
@@ -139,8 +154,10 @@ void doctor_check_memory(doctor *self)
         self->is_out_of_memory = true;
         return;
     }
-    report_memory(self, read_number(folder, "memory.max"),
-                  read_number(folder, "memory.current"));
+    limit = read_limit(folder, &is_old);
+    report_memory(self, limit,
+                  read_number(folder, is_old ? "memory/memory.usage_in_bytes"
+                                             : "memory.current"));
     free(folder);
 }
 
