@@ -98,12 +98,13 @@ static json_t *dump_connections(const muster_channel *channel,
 }
 
 static json_t *dump_endpoint(const muster_channel *channel,
-                             const muster__subchannel *subchannel)
+                             muster__subchannel *subchannel)
 {
     const muster_endpoint *endpoint = &subchannel->endpoint->data;
 
     json_t *json = json_pack(
-        "{s:o, s:o, s:I, s:s, s:o, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I}",
+        "{s:o, s:o, s:I, s:s, s:o, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I, "
+        "s:I}",
         "address", text_or_null(endpoint->address), "connected_address",
         text_or_null(connected_address(subchannel)), "id",
         (json_int_t)muster__subchannel_id(subchannel), "state",
@@ -115,7 +116,8 @@ static json_t *dump_endpoint(const muster_channel *channel,
         (int)subchannel->is_ejected, "in_flight", in_flight(subchannel),
         "last_failure", text_or_null(muster__subchannel_failure(subchannel)),
         "backoff_left_ms",
-        (json_int_t)muster__subchannel_backoff_left_ms(subchannel));
+        (json_int_t)muster__subchannel_backoff_left_ms(subchannel), "calls",
+        (json_int_t)muster__subchannel_calls(subchannel));
 
     if (json != NULL && muster__pools_are_used(&channel->options) &&
         json_object_set_new(json, "connections",
@@ -131,8 +133,8 @@ static json_t *dump_endpoints(const muster_channel *channel)
     json_t *list = json_array();
 
     for (uint32_t i = 0; list != NULL && i < channel->table.n_numbers; i++) {
-        const muster__subchannel *subchannel =
-            muster__table_at(&channel->table, i);
+        muster__subchannel *subchannel = muster__table_at(&channel->table, i);
+
         if (subchannel->endpoint != NULL &&
             json_array_append_new(list, dump_endpoint(channel, subchannel)) !=
                 0) {
