@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A channel as JSON. The schema is in README.md. */
-#include <jansson.h>
+#include "channel_dump.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,13 +173,11 @@ static json_t *dump_config(const muster_channel *channel)
                      "refusal", text_or_null(config->refusal));
 }
 
-static void dump_on_control(muster__request *base)
+json_t *muster__channel_dump(const muster_channel *channel)
 {
-    dump_request *request = (dump_request *)base;
-    muster_channel *channel = request->channel;
     const muster__policy *policy = channel->publisher.policy;
 
-    request->json = json_pack(
+    return json_pack(
         "{s:i, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "schema_version", 1,
         "target", muster__channel_name(channel), "state",
         state_name((int)muster_channel_state(channel)), "policy",
@@ -187,6 +186,13 @@ static void dump_on_control(muster__request *base)
         (json_int_t)muster__plane_generation(channel->plane), "list",
         dump_list(channel), "endpoints", dump_endpoints(channel), "counters",
         muster__counters_dump(&channel->counters));
+}
+
+static void dump_on_control(muster__request *base)
+{
+    dump_request *request = (dump_request *)base;
+
+    request->json = muster__channel_dump(request->channel);
 }
 
 static void dump_request_free(muster__request *base)
