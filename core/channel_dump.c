@@ -105,7 +105,7 @@ static json_t *dump_endpoint(const muster_channel *channel,
 
     json_t *json = json_pack(
         "{s:o, s:o, s:I, s:s, s:o, s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I, "
-        "s:I}",
+        "s:I, s:b, s:b, s:b, s:b}",
         "address", text_or_null(endpoint->address), "connected_address",
         text_or_null(connected_address(subchannel)), "id",
         (json_int_t)muster__subchannel_id(subchannel), "state",
@@ -118,7 +118,10 @@ static json_t *dump_endpoint(const muster_channel *channel,
         "last_failure", text_or_null(muster__subchannel_failure(subchannel)),
         "backoff_left_ms",
         (json_int_t)muster__subchannel_backoff_left_ms(subchannel), "calls",
-        (json_int_t)muster__subchannel_calls(subchannel));
+        (json_int_t)muster__subchannel_calls(subchannel), "in_view",
+        (int)subchannel->is_in_view, "held", (int)subchannel->is_held, "wanted",
+        (int)(subchannel->is_wanted || subchannel->is_asked), "queued",
+        (int)subchannel->is_queued);
 
     if (json != NULL && muster__pools_are_used(&channel->options) &&
         json_object_set_new(json, "connections",
@@ -173,15 +176,48 @@ static json_t *dump_config(const muster_channel *channel)
                      "refusal", text_or_null(config->refusal));
 }
 
+static json_t *policy_name(const muster__policy *policy)
+{
+    return text_or_null(policy == NULL ? NULL : policy->class_->name);
+}
+
+static json_t *policy_config(const muster__policy *policy)
+{
+    json_t *json = policy == NULL || policy->config_json == NULL
+                       ? NULL
+                       : json_loads(policy->config_json, 0, NULL);
+
+    return json != NULL ? json : json_null();
+}
+
+/* null: the policy takes care of priorities itself, or there is none yet. */
+static json_t *served_priority(const muster_channel *channel)
+{
+    const muster__priorities *priorities = &channel->priorities;
+
+    return priorities->has_active ? json_integer((json_int_t)priorities->active)
+                                  : json_null();
+}
+
+static json_t *reason(const muster_channel *channel)
+{
+    const char *text = "";
+
+    (void)muster__channel_aggregate(channel, &text);
+    return text_or_null(text == NULL || text[0] == '\0' ? NULL : text);
+}
+
 json_t *muster__channel_dump(const muster_channel *channel)
 {
-    const muster__policy *policy = channel->publisher.policy;
+    const muster__publisher *publisher = &channel->publisher;
 
     return json_pack(
-        "{s:i, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "schema_version", 1,
-        "target", muster__channel_name(channel), "state",
-        state_name((int)muster_channel_state(channel)), "policy",
-        text_or_null(policy == NULL ? NULL : policy->class_->name),
+        "{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
+        "schema_version", 1, "target", muster__channel_name(channel), "state",
+        state_name((int)muster_channel_state(channel)), "reason",
+        reason(channel), "policy", policy_name(publisher->policy),
+        "policy_config", policy_config(publisher->policy), "former_policy",
+        policy_name(publisher->former), "priority", served_priority(channel),
         "service_config", dump_config(channel), "picker_generation",
         (json_int_t)muster__plane_generation(channel->plane), "list",
         dump_list(channel), "endpoints", dump_endpoints(channel), "counters",

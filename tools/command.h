@@ -21,7 +21,9 @@ typedef enum exit_code {
 typedef exit_code (*command_fn)(int argc, char **argv);
 
 exit_code command_call(int argc, char **argv); /* with gRPC only */
+exit_code command_channels(int argc, char **argv);
 exit_code command_config(int argc, char **argv);
+exit_code command_explain(int argc, char **argv);
 exit_code command_plugins(int argc, char **argv);
 exit_code command_resolve(int argc, char **argv);
 exit_code command_simulate(int argc, char **argv);

@@ -22,6 +22,8 @@ static const verb verbs[] = {
 #ifdef MUSTER_TOOLS_GRPC
     {"call", command_call, "make calls, and show who answered"},
 #endif
+    {"channels", command_channels, "show what a process's channels do now"},
+    {"explain", command_explain, "say why endpoints are picked or not"},
     {"config", command_config, "check a gRPC service config"},
     {"simulate", command_simulate, "compare policies in virtual time"},
     {"plugins", command_plugins,

@@ -55,8 +55,8 @@ bool output_write_json(FILE *out, output *self, const output_report *report);
 bool output_write_ndjson(FILE *out, output *self, const output_report *report);
 bool output_write_name(FILE *out, output *self, const output_report *report);
 
-/* The text of a row's member: numbers as digits, arrays joined with ",", and
- * "-" for none. The caller's to free; NULL when out of memory. */
+/* The text of a row's member: numbers as digits, arrays joined with ",", "yes"
+ * or "no", and "-" for none. The caller's to free; NULL when out of memory. */
 char *output_cell(const json_t *row, const char *key);
 
 #endif

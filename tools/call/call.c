@@ -15,9 +15,9 @@
 #include "../../core/grpc/health_message.h"
 #include "../command.h"
 #include "../duration.h"
-#include "../file.h"
 #include "../model.h"
 #include "../options.h"
+#include "connecting.h"
 #include "message.h"
 #include "method.h"
 #include "row.h"
@@ -28,13 +28,7 @@ enum {
     OPTION_HEALTH,
     OPTION_WAIT,
     OPTION_HASH_KEY,
-    OPTION_CONFIG,
-    OPTION_SAVE,
-    OPTION_TLS,
-    OPTION_CA,
-    OPTION_CERTIFICATE,
-    OPTION_KEY,
-    OPTION_AUTHORITY
+    OPTION_SAVE
 };
 
 enum { MAX_HEADERS = 64, MAX_REPEAT = 1000000 };
@@ -43,8 +37,6 @@ typedef struct arguments {
     options options;
     const char *target;
     const char *method;
-    const char *policy;
-    const char *config; /* a file */
     const char *health; /* NULL: this is no health check */
     const char *save;
     uint64_t timeout_ms;
@@ -52,9 +44,7 @@ typedef struct arguments {
     grpc_byte_buffer *message;
     grpc_metadata headers[MAX_HEADERS];
     muster_call_options call;
-    muster_grpc_tls_options tls;
-    bool has_tls;
-    const char *authority;
+    connecting *how;
 } arguments;
 
 static const char doc[] =
@@ -89,19 +79,11 @@ static const struct argp_option entries[] = {
     {"timeout", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"wait-for-ready", OPTION_WAIT, NULL, 0,
      "Wait for an endpoint as long as the deadline allows", 0},
-    {"policy", 'p', "NAME", 0, "Balance by the policy NAME", 0},
-    {"service-config", OPTION_CONFIG, "FILE", 0, "gRPC's JSON", 0},
     {"hash-key", OPTION_HASH_KEY, "TEXT", 0, "For policies that hash", 0},
     {"save", OPTION_SAVE, "FILE", 0,
      "Write the bytes of the last response to FILE; \"-\": stdout, and nothing "
      "else there",
      0},
-    {"tls", OPTION_TLS, NULL, 0, "TLS, with the default roots", 1},
-    {"cacert", OPTION_CA, "FILE", 0, "TLS, with these authorities (PEM)", 1},
-    {"cert", OPTION_CERTIFICATE, "FILE", 0, "TLS, with this certificate", 1},
-    {"key", OPTION_KEY, "FILE", 0, "And its key", 1},
-    {"authority", OPTION_AUTHORITY, "NAME", 0,
-     "The name that TLS checks and :authority has", 1},
     {0},
 };
 
@@ -144,28 +126,6 @@ static void set_repeat(arguments *self, const char *text,
         argp_error(state, "\"%s\" is not from 1 to %d", text, (int)MAX_REPEAT);
     }
     self->n_repeat = (uint64_t)n;
-}
-
-/* False: it is none of TLS. */
-static bool read_tls(arguments *self, int key, const char *text)
-{
-    switch (key) {
-    case OPTION_TLS:
-        break;
-    case OPTION_CA:
-        self->tls.ca_file = text;
-        break;
-    case OPTION_CERTIFICATE:
-        self->tls.certificate_file = text;
-        break;
-    case OPTION_KEY:
-        self->tls.key_file = text;
-        break;
-    default:
-        return false;
-    }
-    self->has_tls = true;
-    return true;
 }
 
 /* False: it is none of what is sent. */
@@ -228,32 +188,24 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     arguments *self = state->input;
 
-    if (read_tls(self, key, text) || read_request(self, key, text, state)) {
+    if (read_request(self, key, text, state)) {
         return 0;
     }
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &self->options;
+        state->child_inputs[0] = self->how;
+        state->child_inputs[1] = &self->options;
         return 0;
     case 'n':
         set_repeat(self, text, state);
-        return 0;
-    case 'p':
-        self->policy = text;
         return 0;
     case 't':
         if (!duration_parse(text, &self->timeout_ms)) {
             argp_error(state, "no time \"%s\": say 5s, 250ms or 1m", text);
         }
         return 0;
-    case OPTION_CONFIG:
-        self->config = text;
-        return 0;
     case OPTION_SAVE:
         self->save = text;
-        return 0;
-    case OPTION_AUTHORITY:
-        self->authority = text;
         return 0;
     case ARGP_KEY_ARG:
         read_argument(self, text, state);
@@ -265,9 +217,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     }
 }
-
-static const struct argp argp = {
-    entries, parse, "TARGET [METHOD]", doc, options_children, NULL, NULL};
 
 /* ---- calls ---- */
 
@@ -408,46 +357,30 @@ static exit_code make_calls(arguments *self, muster_channel *channel)
 
 /* ---- the verb ---- */
 
-static exit_code open_and_call(arguments *self, const char *config)
+static exit_code run(arguments *self)
 {
-    const muster_channel_options channel_options = {
-        .struct_size = sizeof channel_options,
-        .policy = self->policy,
-        .authority = self->authority,
-        .service_config = config};
-    const muster_grpc_options grpc_options = {
-        .struct_size = sizeof grpc_options,
-        .tls = self->has_tls ? &self->tls : NULL};
     muster_channel *channel = NULL;
-    muster_error err;
-    muster_status status = muster_grpc_channel_create(
-        self->target, &channel_options, &grpc_options, &channel, &err);
-    exit_code code;
+    exit_code code = connecting_open(self->how, self->target, &channel);
 
-    if (status != MUSTER_OK) {
-        return command_fail_create(status, self->target, &err);
+    if (code == EXIT_CODE_OK) {
+        code = make_calls(self, channel);
     }
-    code = make_calls(self, channel);
     muster_channel_destroy(channel);
     return code;
 }
 
-static exit_code run(arguments *self)
+static exit_code read_and_run(arguments *self, int argc, char **argv)
 {
-    char *config = NULL;
-    size_t size = 0;
-    exit_code code;
+    const struct argp_child children[] = {
+        connecting_children[0], options_children[0], {0}};
+    const struct argp argp = {entries, parse, "TARGET [METHOD]", doc, children,
+                              NULL,    NULL};
 
-    if (self->config != NULL) {
-        config = file_read(self->config, &size);
-        if (config == NULL) {
-            return command_fail(EXIT_CODE_SOURCE, self->config,
-                                strerror(errno));
-        }
+    (void)argp_parse(&argp, argc, argv, 0, NULL, self);
+    if (self->health != NULL) {
+        self->message = muster__grpc_health_request(self->health);
     }
-    code = open_and_call(self, config);
-    free(config);
-    return code;
+    return run(self);
 }
 
 exit_code command_call(int argc, char **argv)
@@ -457,14 +390,14 @@ exit_code command_call(int argc, char **argv)
 
     self.call.struct_size = (uint32_t)sizeof self.call;
     self.call.metadata = self.headers;
-    self.tls.struct_size = (uint32_t)sizeof self.tls;
+    self.how = connecting_create();
+    if (self.how == NULL) {
+        return command_fail(EXIT_CODE_FAILURE, "call", "out of memory");
+    }
     options_init(&self.options);
     grpc_init();
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &self);
-    if (self.health != NULL) {
-        self.message = muster__grpc_health_request(self.health);
-    }
-    code = run(&self);
+    code = read_and_run(&self, argc, argv);
+    connecting_destroy(self.how);
     grpc_byte_buffer_destroy(self.message);
     for (size_t i = 0; i < self.call.n_metadata; i++) {
         grpc_slice_unref(self.headers[i].key);
