@@ -182,7 +182,7 @@ static reason failed(const subject *self)
 static const char *why_unwanted(const char *policy)
 {
     static const struct {
-        const char *policy;
+        const char *part; /* of the policy's name: there are variants */
         const char *why;
     } all[] = {
         {"pick_first", "pick_first uses another one"},
@@ -192,7 +192,7 @@ static const char *why_unwanted(const char *policy)
     };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (strcmp(all[i].policy, policy) == 0) {
+        if (strstr(policy, all[i].part) != NULL) {
             return all[i].why;
         }
     }
