@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process with channels, to be looked into: lives until its stdin ends.
- *   live_channels [--none] [--policy NAME] [--config JSON] TARGET...
+/* A process with channels, to be looked into: says "up" when it has them, and
+ * lives until its stdin ends. live_channels [--none] [--policy NAME] [--config
+ * JSON] TARGET...
  * --none: the channels after it connect to nothing; else by gRPC. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,8 @@ int main(int argc, char **argv)
             channels[n++] = open_channel(argv[i], policy, config, is_none);
         }
     }
+    (void)puts("up");
+    (void)fflush(stdout);
     while (read(STDIN_FILENO, &byte, 1) > 0) {
     }
     while (n > 0) {
