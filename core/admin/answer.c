@@ -91,7 +91,7 @@ static bool is_request(const char *request, size_t length, const char *name)
     return length == strlen(name) && memcmp(request, name, length) == 0;
 }
 
-static json_t *answer_to(const char *request, size_t length)
+json_t *muster__admin_answer(const char *request, size_t length)
 {
     if (request == NULL) {
         return refusal("a request has at most 255 bytes");
@@ -105,13 +105,12 @@ static json_t *answer_to(const char *request, size_t length)
     return refusal("no such request: there are channels and version");
 }
 
-char *muster__admin_answer(const char *request, size_t length)
+char *muster__admin_line(json_t *answer)
 {
-    json_t *json = answer_to(request, length);
-    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+    char *text = json_dumps(answer, JSON_COMPACT);
     char *line = NULL;
 
-    json_decref(json);
+    json_decref(answer);
     if (text != NULL) {
         size_t n = strlen(text);
 

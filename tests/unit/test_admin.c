@@ -3,6 +3,7 @@
 #include "admin_fixture.h"
 
 #include <jansson.h>
+#include <loop.h>
 #include <sys/wait.h>
 #include <timing.h>
 
@@ -248,16 +249,24 @@ Test(admin, drops_a_client_that_does_not_read)
     admin_place_remove(&place);
 }
 
-static uint64_t control_cpu_ns(muster_channel *channel)
+static void read_cpu_ns(void *arg)
 {
     struct timespec time;
 
-    (void)stats_of(channel);
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    *(uint64_t *)arg =
+        (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* The whole process's time: what reads the answers is in it, too. */
+static uint64_t control_cpu_ns(void)
+{
+    static uint64_t ns;
+
+    cr_assert_eq(muster__loop_call(read_cpu_ns, &ns, MUSTER_FOREVER),
+                 MUSTER_OK);
+    return ns;
+}
+
 Test(admin, costs_little_for_a_thousand_endpoints)
 {
     enum { N_ANSWERS = 20 };
@@ -272,7 +281,7 @@ Test(admin, costs_little_for_a_thousand_endpoints)
     admin_place_make(&place);
     admin_listen(&place);
     fd = admin_connect(place.path);
-    ns = control_cpu_ns(channel);
+    ns = control_cpu_ns();
     for (int i = 0; i < N_ANSWERS; i++) {
         ssize_t got;
 
@@ -282,8 +291,9 @@ Test(admin, costs_little_for_a_thousand_endpoints)
             cr_assert_gt(got, 0);
         } while (text[got - 1] != '\n');
     }
-    ns = (control_cpu_ns(channel) - ns) / N_ANSWERS;
-    cr_log_warn("1000 endpoints: %.2f ms of CPU an answer", (double)ns / 1e6);
+    ns = (control_cpu_ns() - ns) / N_ANSWERS;
+    cr_log_info("1000 endpoints: %.2f ms of the control thread an answer",
+                (double)ns / 1e6);
     cr_expect_lt(ns, limit_ns(20));
     (void)close(fd);
     muster_channel_destroy(channel);

@@ -119,19 +119,19 @@ json_t *explanation_of(const json_t *channel)
     return json_pack(
         "{s:i, s:O?, s:O?, s:O?, s:o, s:o, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, "
         "s:O?, s:I, s:I, s:o}",
-        "schema_version", OUTPUT_SCHEMA_VERSION, "id",
+        "schema_version", OUTPUT_SCHEMA_VERSION, "channel",
         json_object_get(channel, "id"), "target",
-        json_object_get(channel, "target"), "state",
+        json_object_get(channel, "target"), "channel_state",
         json_object_get(channel, "state"), "headline",
         summary_headline(channel, &counted), "notes", summary_notes(channel),
         "reason", json_object_get(channel, "reason"), "policy",
         json_object_get(channel, "policy"), "policy_config",
         json_object_get(channel, "policy_config"), "former_policy",
-        json_object_get(channel, "former_policy"), "priority",
+        json_object_get(channel, "former_policy"), "served_priority",
         json_object_get(channel, "priority"), "service_config",
         json_object_get(channel, "service_config"), "list",
-        json_object_get(channel, "list"), "listed",
-        (json_int_t)counted.n_listed, "picked", (json_int_t)counted.n_picked,
+        json_object_get(channel, "list"), "n_listed",
+        (json_int_t)counted.n_listed, "n_picked", (json_int_t)counted.n_picked,
         "endpoints", rows);
 }
 
@@ -172,7 +172,7 @@ static exit_code code_of(const json_t *explanation)
     const bool has_endpoints =
         json_array_size(json_object_get(explanation, "endpoints")) > 0;
 
-    if (json_integer_value(json_object_get(explanation, "picked")) > 0) {
+    if (json_integer_value(json_object_get(explanation, "n_picked")) > 0) {
         return EXIT_CODE_OK;
     }
     return !has_endpoints &&

@@ -112,13 +112,13 @@ static reason in_view(const subject *self)
     if (flag(self, "ejected") || is(self->health, "not_serving")) {
         return unfit_in_view(self);
     }
-    return picked("picked", json_sprintf("READY, %s%" JSON_INTEGER_FORMAT
-                                         " calls in flight",
-                                         is(self->health, "serving")
-                                             ? "and its health check says "
-                                               "SERVING; "
-                                             : "",
-                                         self->n_calls));
+    return picked(
+        "picked",
+        json_sprintf("READY%s; calls in flight: %" JSON_INTEGER_FORMAT,
+                     is(self->health, "serving")
+                         ? ", and its health check says SERVING"
+                         : "",
+                     self->n_calls));
 }
 
 /* ---- connected, but not in the view ---- */
@@ -134,9 +134,10 @@ static reason ready(const subject *self)
     if (self->served >= 0 && self->priority != self->served) {
         return not_picked(
             "priority",
-            json_sprintf("READY, but priority %" JSON_INTEGER_FORMAT
-                         " serves, and this is priority %" JSON_INTEGER_FORMAT,
-                         self->served, self->priority));
+            json_sprintf(
+                "READY, but priority %" JSON_INTEGER_FORMAT
+                " is in use, and this is priority %" JSON_INTEGER_FORMAT,
+                self->served, self->priority));
     }
     return not_picked("pending",
                       json_string("READY, and about to be published"));
@@ -181,7 +182,7 @@ static reason failed(const subject *self)
 static const char *why_unwanted(const char *policy)
 {
     static const struct {
-        const char *policy;
+        const char *part; /* of the policy's name: there are variants */
         const char *why;
     } all[] = {
         {"pick_first", "pick_first uses another one"},
@@ -191,7 +192,7 @@ static const char *why_unwanted(const char *policy)
     };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (strcmp(all[i].policy, policy) == 0) {
+        if (strstr(policy, all[i].part) != NULL) {
             return all[i].why;
         }
     }
@@ -217,9 +218,10 @@ static reason idle(const subject *self)
     if (self->served >= 0 && self->priority > self->served) {
         return not_picked(
             "priority",
-            json_sprintf("not connected: priority %" JSON_INTEGER_FORMAT
-                         " serves, and this is priority %" JSON_INTEGER_FORMAT,
-                         self->served, self->priority));
+            json_sprintf(
+                "not connected: priority %" JSON_INTEGER_FORMAT
+                " is in use, and this is priority %" JSON_INTEGER_FORMAT,
+                self->served, self->priority));
     }
     if (!flag(self, "wanted")) {
         return unwanted(self);
@@ -231,13 +233,9 @@ static reason idle(const subject *self)
 
 static reason draining(const subject *self)
 {
-    if (self->n_calls == 1) {
-        return not_picked("draining", json_string("no longer listed; its last "
-                                                  "call in flight may end"));
-    }
     return not_picked("draining",
-                      json_sprintf("no longer listed; its %" JSON_INTEGER_FORMAT
-                                   " calls in flight may end",
+                      json_sprintf("no longer listed; calls in flight, which "
+                                   "may end: %" JSON_INTEGER_FORMAT,
                                    self->n_calls));
 }
 

@@ -24,9 +24,9 @@ json_t *summary_headline(const json_t *channel, const tally *counted)
     const json_t *list = json_object_get(channel, "list");
 
     if (strcmp(state, "READY") == 0) {
-        return json_sprintf("READY: %zu of %zu endpoints are picked by %s",
-                            counted->n_picked, counted->n_listed,
-                            text(channel, "policy", "no policy"));
+        return json_sprintf("READY: %s picks from %zu of %zu endpoints",
+                            text(channel, "policy", "nobody"),
+                            counted->n_picked, counted->n_listed);
     }
     if (strcmp(state, "IDLE") == 0) {
         return json_string("IDLE: nobody has used it for long; the next call "
@@ -111,9 +111,9 @@ static json_t *priority_note(const json_t *channel)
         return json_null();
     }
     return json_is_integer(served)
-               ? json_sprintf("Priority %" JSON_INTEGER_FORMAT " serves",
+               ? json_sprintf("Priority %" JSON_INTEGER_FORMAT " is in use",
                               json_integer_value(served))
-               : json_string("No priority serves");
+               : json_string("Priorities are left to the policy");
 }
 
 static json_t *config_note(const json_t *config)
