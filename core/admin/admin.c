@@ -25,18 +25,49 @@ static char asked[256];
  * is true. */
 static _Atomic bool is_open;
 
+typedef struct admin_request {
+    muster__request request; /* first */
+    muster__socket_path path;
+    muster_status status;
+    muster_error err;
+} admin_request;
+
+/* For closing, which cannot fail. Whoever takes it out owns it. */
+static admin_request *_Atomic spare;
+
+static void request_free(muster__request *base)
+{
+    if (base != NULL) {
+        muster__request_fini(base);
+        free(base);
+    }
+}
+
+static admin_request *request_new(void (*fn)(muster__request *request))
+{
+    admin_request *request = calloc(1, sizeof *request);
+
+    if (request != NULL && muster__request_init(&request->request, fn,
+                                                request_free) != MUSTER_OK) {
+        free(request);
+        return NULL;
+    }
+    return request;
+}
+
 /* ---- Thread: control ---- */
 
-static muster_status open_at(const muster__socket_path *path, muster_error *err)
+static void close_on_control(muster__request *base)
+{
+    (void)base;
+    muster__admin_end();
+}
+
+static muster_status start(const muster__socket_path *path, muster_error *err)
 {
     muster_status status;
     int fd = -1;
 
-    if (atomic_load_explicit(&is_open, memory_order_relaxed)) {
-        return muster_error_set(err, MUSTER_BUSY,
-                                "admin socket %s: this process has one already",
-                                path->text);
-    }
     status = muster__socket_file_create(path, &fd, err);
     if (status != MUSTER_OK) {
         return status;
@@ -48,6 +79,30 @@ static muster_status open_at(const muster__socket_path *path, muster_error *err)
         return muster_error_set(err, status, "admin socket %s: %s", path->text,
                                 muster_status_text(status));
     }
+    return MUSTER_OK;
+}
+
+static muster_status open_at(const muster__socket_path *path, muster_error *err)
+{
+    admin_request *closing;
+    muster_status status;
+
+    if (atomic_load_explicit(&is_open, memory_order_relaxed)) {
+        return muster_error_set(err, MUSTER_BUSY,
+                                "admin socket %s: this process has one already",
+                                path->text);
+    }
+    closing = request_new(close_on_control);
+    if (closing == NULL) {
+        return muster_error_set(err, MUSTER_NOMEM,
+                                "admin socket %s: out of memory", path->text);
+    }
+    status = start(path, err);
+    if (status != MUSTER_OK) {
+        request_free(&closing->request);
+        return status;
+    }
+    atomic_store(&spare, closing);
     atomic_store_explicit(&is_open, true, memory_order_relaxed);
     muster__log(MUSTER_LOG_INFO, "admin socket %s: listening", path->text);
     return MUSTER_OK;
@@ -76,6 +131,7 @@ void muster__admin_end(void)
     if (atomic_load_explicit(&is_open, memory_order_relaxed)) {
         muster__socket_file_remove();
         muster__admin_server_stop();
+        request_free((muster__request *)atomic_exchange(&spare, NULL));
         atomic_store_explicit(&is_open, false, memory_order_relaxed);
     }
 }
@@ -89,13 +145,6 @@ void muster__admin_prepare(void)
     (void)snprintf(asked, sizeof asked, "%s", address == NULL ? "" : address);
 }
 
-typedef struct admin_request {
-    muster__request request; /* first */
-    muster__socket_path path;
-    muster_status status;
-    muster_error err;
-} admin_request;
-
 static void listen_on_control(muster__request *base)
 {
     admin_request *request = (admin_request *)base;
@@ -103,35 +152,11 @@ static void listen_on_control(muster__request *base)
     request->status = open_at(&request->path, &request->err);
 }
 
-static void close_on_control(muster__request *base)
+/* Has it run on the control thread, which has been acquired. */
+static muster_status run(admin_request *request, muster_error *err)
 {
-    (void)base;
-    muster__admin_end();
-}
+    muster_status status = muster__request_run(&request->request, err);
 
-static void request_free(muster__request *base)
-{
-    muster__request_fini(base);
-    free(base);
-}
-
-/* Has fn run on the control thread, which has been acquired. */
-static muster_status ask(const muster__socket_path *path,
-                         void (*fn)(muster__request *request),
-                         muster_error *err)
-{
-    admin_request *request = calloc(1, sizeof *request);
-    muster_status status;
-
-    if (request == NULL || muster__request_init(&request->request, fn,
-                                                request_free) != MUSTER_OK) {
-        free(request);
-        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
-    }
-    if (path != NULL) {
-        request->path = *path;
-    }
-    status = muster__request_run(&request->request, err);
     if (status != MUSTER_OK) {
         return status; /* it is the control thread's now */
     }
@@ -141,6 +166,18 @@ static muster_status ask(const muster__socket_path *path,
     }
     request_free(&request->request);
     return status;
+}
+
+static muster_status listen_at(const muster__socket_path *path,
+                               muster_error *err)
+{
+    admin_request *request = request_new(listen_on_control);
+
+    if (request == NULL) {
+        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+    }
+    request->path = *path;
+    return run(request, err);
 }
 
 muster_status muster_admin_listen(const char *address, muster_error *err)
@@ -157,7 +194,7 @@ muster_status muster_admin_listen(const char *address, muster_error *err)
         status = muster__loop_acquire(err);
     }
     if (status == MUSTER_OK) {
-        status = ask(&path, listen_on_control, err);
+        status = listen_at(&path, err);
         muster__loop_release();
     }
     return status;
@@ -165,11 +202,19 @@ muster_status muster_admin_listen(const char *address, muster_error *err)
 
 void muster_admin_close(void)
 {
+    admin_request *request;
+
     if (muster__is_forked() ||
         !atomic_load_explicit(&is_open, memory_order_relaxed) ||
         muster__loop_acquire(NULL) != MUSTER_OK) {
         return;
     }
-    (void)ask(NULL, close_on_control, NULL);
+    request = atomic_exchange(&spare, NULL);
+    if (request == NULL) { /* another thread closes, too: wait as it does */
+        request = request_new(close_on_control);
+    }
+    if (request != NULL) {
+        (void)run(request, NULL);
+    }
     muster__loop_release();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A process with channels, to be looked into: says "up" when it has them, and
- * lives until its stdin ends. live_channels [--none] [--policy NAME] [--config
- * JSON] TARGET...
+ * lives until its stdin ends.
+ *   live_channels [--none] [--policy NAME] [--config JSON] TARGET...
  * --none: the channels after it connect to nothing; else by gRPC. */
 #include <stdio.h>
 #include <stdlib.h>
