@@ -5,6 +5,7 @@
 #include <muster/muster.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -98,6 +99,15 @@ static void live_once(void)
     muster_channel_destroy(channel);
 }
 
+static void await_answers(void)
+{
+    const unsigned n = atomic_load(&n_answers);
+
+    while (atomic_load(&n_answers) < n + ASKERS) {
+        (void)sched_yield();
+    }
+}
+
 static void fork_once(void)
 {
     pid_t child = fork();
@@ -109,6 +119,8 @@ static void fork_once(void)
     must(child > 0 && waitpid(child, NULL, 0) == child, "no child");
 }
 
+/* The control thread lives on: libuv closes its descriptors unseen by the
+ * sanitizer, and another thread may get their numbers. */
 static void live(void)
 {
     muster_channel *channel = NULL;
@@ -119,20 +131,13 @@ static void live(void)
     for (int i = 0; i < ROUNDS; i++) {
         must(muster_admin_listen(address, NULL) == MUSTER_OK, "no socket");
         live_once();
+        await_answers();
         if (i % ROUNDS_A_FORK == 0) {
             fork_once();
         }
-        if (i % 2 == 0) {
-            muster_admin_close();
-        } else {
-            muster_channel_destroy(channel);
-            while (muster_shutdown() == MUSTER_BUSY) {
-            }
-            must(muster_channel_create("script:///asked", NULL, &channel,
-                                       NULL) == MUSTER_OK,
-                 "no channel");
-        }
+        muster_admin_close();
     }
+    must(muster_admin_listen(address, NULL) == MUSTER_OK, "no socket");
     muster_channel_destroy(channel);
 }
 
@@ -152,6 +157,8 @@ int main(void)
     atomic_store(&is_stopping, true);
     for (int i = 0; i < ASKERS; i++) {
         must(pthread_join(threads[i], NULL) == 0, "no end of a thread");
+    }
+    while (muster_shutdown() == MUSTER_BUSY) {
     }
     must(rmdir(folder) == 0, "the socket is left");
     (void)printf("%u answers\n", atomic_load(&n_answers));
