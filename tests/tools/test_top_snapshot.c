@@ -110,6 +110,15 @@ Test(top_snapshot, lets_nothing_steer_the_terminal)
     top_snapshot_destroy(snapshot);
 }
 
+Test(top_snapshot, has_a_word_for_an_address_that_cannot_be_told)
+{
+    top_snapshot *snapshot =
+        parse(ANSWER(4, 1000, "{\"address\":null,\"state\":\"IDLE\"}"));
+
+    cr_expect_str_eq(endpoint_of(snapshot, 0)->address, "?");
+    top_snapshot_destroy(snapshot);
+}
+
 Test(top_snapshot, says_what_is_wrong_with_an_answer)
 {
     static const struct {
@@ -124,7 +133,7 @@ Test(top_snapshot, says_what_is_wrong_with_an_answer)
         {"{\"schema_version\":1}", MUSTER_PROTOCOL, "no channels"},
         {"{\"schema_version\":1,\"channels\":[3]}", MUSTER_PROTOCOL,
          "no target"},
-        {ANSWER(1, 1, "{\"state\":\"READY\"}"), MUSTER_PROTOCOL,
+        {ANSWER(1, 1, "{\"address\":\"a:1\"}"), MUSTER_PROTOCOL,
          "endpoint 1 of dns:///shop"},
         {"{\"schema_version\":1,\"error\":\"busy\"}", MUSTER_UNAVAILABLE,
          "busy"},

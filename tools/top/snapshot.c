@@ -57,11 +57,23 @@ static char *endpoint_state(const json_t *json, bool *failed)
     return copy;
 }
 
+/* One that is not UTF-8 is told as null. */
+static char *endpoint_address(const json_t *json, bool *failed)
+{
+    char *address = text_of(json, "address", failed);
+
+    if (address == NULL && !*failed) {
+        address = strdup("?");
+        *failed = address == NULL;
+    }
+    return address;
+}
+
 static void read_endpoint(const json_t *json, top_endpoint *self, bool *failed)
 {
     *self =
         (top_endpoint){.id = number_of(json, "id"),
-                       .address = text_of(json, "address", failed),
+                       .address = endpoint_address(json, failed),
                        .state = endpoint_state(json, failed),
                        .reason = text_of(json, "last_failure", failed),
                        .weight = number_of(json, "weight"),
@@ -70,11 +82,6 @@ static void read_endpoint(const json_t *json, top_endpoint *self, bool *failed)
                        .backoff_left_ms = number_of(json, "backoff_left_ms"),
                        .rate = TOP_NO_RATE,
                        .share = TOP_NO_RATE};
-}
-
-static bool endpoint_is_whole(const top_endpoint *self)
-{
-    return self->address != NULL && self->state != NULL;
 }
 
 static void endpoint_fini(top_endpoint *self)
@@ -130,11 +137,10 @@ static muster_status read_endpoints(const json_t *list, top_target *self,
         if (failed) {
             return out_of_memory(err);
         }
-        if (!endpoint_is_whole(endpoint)) {
-            return muster_error_set(
-                err, MUSTER_PROTOCOL,
-                "endpoint %zu of %s has no address or no state", index + 1,
-                self->name);
+        if (endpoint->state == NULL) {
+            return muster_error_set(err, MUSTER_PROTOCOL,
+                                    "endpoint %zu of %s has no state",
+                                    index + 1, self->name);
         }
         count_in(self, endpoint);
     }

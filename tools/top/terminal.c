@@ -37,7 +37,10 @@ static void watch_signals(void)
     (void)sigemptyset(&action.sa_mask);
     (void)sigemptyset(&mask);
     for (int i = 0; i < N_WATCHED; i++) {
-        (void)sigaction(watched[i], &action, &former[i]);
+        (void)sigaction(watched[i], NULL, &former[i]);
+        if (former[i].sa_handler != SIG_IGN) { /* as nohup has it */
+            (void)sigaction(watched[i], &action, NULL);
+        }
         (void)sigaddset(&mask, watched[i]);
     }
     (void)sigprocmask(SIG_BLOCK, &mask, &former_mask);
@@ -253,7 +256,7 @@ static int await_input(uint64_t wait_ms, bool *ret_has_gone)
                             .tv_nsec = (long)(wait_ms % 1000) * 1000000};
     int n = ppoll(&input, 1, &wait, &former_mask);
 
-    *ret_has_gone = n > 0 && (input.revents & POLLIN) == 0;
+    *ret_has_gone = n > 0 && input.revents != POLLIN;
     return n;
 }
 
