@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
-#include "channel_snapshot.h"
+#include <muster/channel.h>
 
-/* The caller's. NULL when out of memory. Thread: any. */
-json_t *muster__channel_dump(const muster__channel_snapshot *snapshot);
+/* The caller's. NULL when out of memory. Thread: control. */
+json_t *muster__channel_dump(const muster_channel *channel);
 
 #endif

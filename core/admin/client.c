@@ -5,6 +5,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +25,11 @@ enum { REQUEST_MAX = 256 }; /* bytes, with the newline */
 /* Who reads nothing for so long while there is something to read is dropped. */
 #define PATIENCE_MS 5000u
 
-/* An answer that becomes text, on a worker: that takes most of the time. */
+/* An answer on its way from an object to text, on a worker: that takes most of
+ * the time. */
 typedef struct writing {
     muster__admin_client *client; /* NULL: it has gone meanwhile */
-    muster__admin_answer *answer;
+    json_t *answer;
     char *line;
 } writing;
 
@@ -108,8 +110,7 @@ static void write_line(void *arg)
 {
     writing *self = arg;
 
-    self->line = muster__admin_answer_line(self->answer);
-    muster__admin_answer_destroy(self->answer);
+    self->line = muster__admin_line(self->answer);
 }
 
 static void on_written(void *arg)
@@ -145,10 +146,10 @@ static bool answer(muster__admin_client *client, const char *request,
         return false;
     }
     made->client = client;
-    made->answer = muster__admin_answer_create(request, length);
+    made->answer = muster__admin_answer(request, length);
     if (made->answer == NULL || !await(client, 0) ||
         muster__loop_work(write_line, on_written, made) != MUSTER_OK) {
-        muster__admin_answer_destroy(made->answer);
+        json_decref(made->answer);
         free(made);
         return false;
     }
