@@ -3,11 +3,15 @@
 #ifndef MUSTER_CORE_CHANNEL_DUMP_H
 #define MUSTER_CORE_CHANNEL_DUMP_H
 
-#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #include <muster/channel.h>
 
-/* The caller's. NULL when out of memory. Thread: control. */
-json_t *muster__channel_dump(const muster_channel *channel);
+/* Writes an object, with the member "id" in front unless id is 0. False, and
+ * part of it may be written, when out of memory. Thread: control. */
+bool muster__channel_dump(const muster_channel *channel, uint64_t id,
+                          FILE *out);
 
 #endif

@@ -27,6 +27,7 @@ exit_code command_explain(int argc, char **argv);
 exit_code command_plugins(int argc, char **argv);
 exit_code command_resolve(int argc, char **argv);
 exit_code command_simulate(int argc, char **argv);
+exit_code command_top(int argc, char **argv);
 exit_code command_version(int argc, char **argv);
 exit_code command_watch(int argc, char **argv);
 

@@ -24,6 +24,7 @@ static const verb verbs[] = {
 #endif
     {"channels", command_channels, "show what a process's channels do now"},
     {"explain", command_explain, "say why endpoints are picked or not"},
+    {"top", command_top, "watch what a process's endpoints get to do"},
     {"config", command_config, "check a gRPC service config"},
     {"simulate", command_simulate, "compare policies in virtual time"},
     {"plugins", command_plugins,

@@ -34,6 +34,11 @@ exit_code output_write(output *self, const output_report *report)
         !formats[self->format].write(stdout, self, report)) {
         return command_fail(EXIT_CODE_FAILURE, "output", "out of memory");
     }
+    return output_flush();
+}
+
+exit_code output_flush(void)
+{
     if (fflush(stdout) == 0 && ferror(stdout) == 0) {
         return EXIT_CODE_OK;
     }

@@ -3,8 +3,9 @@
 #include "answer.h"
 
 #include <errno.h>
-#include <jansson.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,77 +14,69 @@
 
 #include <channel_dump.h>
 #include <channel_internal.h>
+#include <json_text.h>
 #include <loop.h>
 
-static json_t *process(void)
+/* An object that is not closed yet. */
+static void write_process(FILE *out)
 {
-    json_t *program = json_string(program_invocation_short_name);
-
-    return json_pack("{s:i, s:s, s:I, s:o, s:I}", "schema_version", 1, "muster",
-                     muster_version(), "pid", (json_int_t)getpid(), "program",
-                     program != NULL ? program : json_null(), "time_ms",
-                     (json_int_t)muster__now_ms());
+    (void)fprintf(out, "{\"schema_version\":1,\"muster\":\"%s\",\"pid\":%d",
+                  muster_version(), (int)getpid());
+    (void)fputs(",\"program\":", out);
+    muster__json_string(out, program_invocation_short_name);
+    (void)fprintf(out, ",\"time_ms\":%" PRIu64, muster__now_ms());
 }
 
-/* The channel, with its number in front. */
-static json_t *channel_with_id(const muster_channel *channel)
+static size_t n_open(void)
 {
-    json_t *json = json_object();
-    json_t *dump = muster__channel_dump(channel);
-
-    if (json_object_set_new(
-            json, "id", json_integer((json_int_t)channel->shutdown.number)) !=
-            0 ||
-        json_object_update(json, dump) != 0) {
-        json_decref(json);
-        json = NULL;
-    }
-    json_decref(dump);
-    return json;
-}
-
-/* Those that are open. The list begins with the youngest; the array does not.
- */
-static json_t *channels(void)
-{
-    json_t *array = json_array();
     size_t n = 0;
 
     for (const muster_channel *channel = muster__shutdown_first();
-         channel != NULL && array != NULL; channel = channel->shutdown.next) {
-        if (!channel->is_closing) {
-            n++;
-            if (json_array_append_new(array, json_null()) != 0) {
-                json_decref(array);
-                array = NULL;
-            }
-        }
+         channel != NULL; channel = channel->shutdown.next) {
+        n += !channel->is_closing;
     }
+    return n;
+}
+
+/* Those that are open, the oldest first: the list begins with the youngest.
+ * NULL when out of memory. */
+static const muster_channel **open_channels(size_t n)
+{
+    const muster_channel **channels =
+        calloc(n == 0 ? 1 : n, sizeof(const muster_channel *));
+
     for (const muster_channel *channel = muster__shutdown_first();
-         channel != NULL && array != NULL; channel = channel->shutdown.next) {
-        if (!channel->is_closing &&
-            json_array_set_new(array, --n, channel_with_id(channel)) != 0) {
-            json_decref(array);
-            array = NULL;
+         channels != NULL && channel != NULL;
+         channel = channel->shutdown.next) {
+        if (!channel->is_closing) {
+            channels[--n] = channel;
         }
     }
-    return array;
+    return channels;
 }
 
-static json_t *process_with_channels(void)
+/* False: out of memory. */
+static bool write_channels(FILE *out)
 {
-    json_t *json = process();
+    size_t n = n_open();
+    const muster_channel **channels = open_channels(n);
+    bool is_whole = channels != NULL;
 
-    if (json_object_set_new(json, "channels", channels()) != 0) {
-        json_decref(json);
-        json = NULL;
+    (void)fputs(",\"channels\":[", out);
+    for (size_t i = 0; is_whole && i < n; i++) {
+        (void)fputs(i == 0 ? "" : ",", out);
+        is_whole = muster__channel_dump(channels[i],
+                                        channels[i]->shutdown.number, out);
     }
-    return json;
+    (void)fputc(']', out);
+    free((void *)channels);
+    return is_whole;
 }
 
-static json_t *refusal(const char *why)
+static bool write_refusal(FILE *out, const char *why)
 {
-    return json_pack("{s:i, s:s}", "schema_version", 1, "error", why);
+    (void)fprintf(out, "{\"schema_version\":1,\"error\":\"%s\"", why);
+    return true;
 }
 
 static bool is_request(const char *request, size_t length, const char *name)
@@ -91,35 +84,39 @@ static bool is_request(const char *request, size_t length, const char *name)
     return length == strlen(name) && memcmp(request, name, length) == 0;
 }
 
-json_t *muster__admin_answer(const char *request, size_t length)
+static bool write_answer(FILE *out, const char *request, size_t length)
 {
     if (request == NULL) {
-        return refusal("a request has at most 255 bytes");
+        return write_refusal(out, "a request has at most 255 bytes");
     }
     if (is_request(request, length, "channels")) {
-        return process_with_channels();
+        write_process(out);
+        return write_channels(out);
     }
     if (is_request(request, length, "version")) {
-        return process();
+        write_process(out);
+        return true;
     }
-    return refusal("no such request: there are channels and version");
+    return write_refusal(out,
+                         "no such request: there are channels and version");
 }
 
-char *muster__admin_line(json_t *answer)
+char *muster__admin_answer(const char *request, size_t length)
 {
-    char *text = json_dumps(answer, JSON_COMPACT);
-    char *line = NULL;
+    muster__json_text json = {.text = NULL};
+    FILE *out = muster__json_open(&json);
+    char *line;
+    bool is_whole;
 
-    json_decref(answer);
-    if (text != NULL) {
-        size_t n = strlen(text);
-
-        line = realloc(text, n + 2);
-        if (line == NULL) {
-            free(text);
-            return NULL;
-        }
-        memcpy(line + n, "\n", 2);
+    if (out == NULL) {
+        return NULL;
+    }
+    is_whole = write_answer(out, request, length);
+    (void)fputs("}\n", out);
+    line = muster__json_close(&json, out);
+    if (!is_whole) {
+        free(line);
+        return NULL;
     }
     return line;
 }

@@ -5,7 +5,6 @@
 #include "client.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +24,6 @@ enum { REQUEST_MAX = 256 }; /* bytes, with the newline */
 /* Who reads nothing for so long while there is something to read is dropped. */
 #define PATIENCE_MS 5000u
 
-/* An answer on its way from an object to text, on a worker: that takes most of
- * the time. */
-typedef struct writing {
-    muster__admin_client *client; /* NULL: it has gone meanwhile */
-    json_t *answer;
-    char *line;
-} writing;
-
 struct muster__admin_client {
     muster__admin_client **place;
     muster__poll *poll;
@@ -41,8 +32,7 @@ struct muster__admin_client {
     bool is_last; /* after this answer the connection is closed */
     size_t n_read;
     char request[REQUEST_MAX];
-    writing *writing; /* the next answer is made; or NULL */
-    char *answer;     /* the one that is sent; or NULL */
+    char *answer; /* that is sent; or NULL */
     size_t n_sent;
     size_t n_answer;
 };
@@ -56,9 +46,6 @@ void muster__admin_client_destroy(muster__admin_client *client)
     muster__timer_destroy(client->timer);
     muster__poll_destroy(client->poll);
     muster__fork_private_close(client->fd);
-    if (client->writing != NULL) {
-        client->writing->client = NULL;
-    }
     free(client->answer);
     free(client);
 }
@@ -105,56 +92,18 @@ static bool send_some(muster__admin_client *client)
     return !client->is_last && await(client, MUSTER_READABLE);
 }
 
-/* Thread: a worker. */
-static void write_line(void *arg)
-{
-    writing *self = arg;
-
-    self->line = muster__admin_line(self->answer);
-}
-
-static void on_written(void *arg)
-{
-    writing *self = arg;
-    muster__admin_client *client = self->client;
-    bool is_fine = self->line != NULL;
-
-    if (!is_fine) {
-        muster__log(MUSTER_LOG_WARNING, "admin socket: out of memory");
-    }
-    if (client == NULL) {
-        free(self->line);
-    } else {
-        client->writing = NULL;
-        client->answer = self->line;
-        client->n_sent = 0;
-        client->n_answer = is_fine ? strlen(self->line) : 0;
-        muster__timer_start(client->timer, muster__timing_wait_ms(PATIENCE_MS));
-        if (!is_fine || !send_some(client)) {
-            muster__admin_client_destroy(client);
-        }
-    }
-    free(self);
-}
-
 static bool answer(muster__admin_client *client, const char *request,
                    size_t length)
 {
-    writing *made = calloc(1, sizeof *made);
-
-    if (made == NULL) {
+    client->answer = muster__admin_answer(request, length);
+    if (client->answer == NULL) {
+        muster__log(MUSTER_LOG_WARNING, "admin socket: out of memory");
         return false;
     }
-    made->client = client;
-    made->answer = muster__admin_answer(request, length);
-    if (made->answer == NULL || !await(client, 0) ||
-        muster__loop_work(write_line, on_written, made) != MUSTER_OK) {
-        json_decref(made->answer);
-        free(made);
-        return false;
-    }
-    client->writing = made;
-    return true;
+    client->n_sent = 0;
+    client->n_answer = strlen(client->answer);
+    muster__timer_start(client->timer, muster__timing_wait_ms(PATIENCE_MS));
+    return send_some(client);
 }
 
 /* ---- reading ---- */
@@ -205,8 +154,7 @@ static void on_ready(void *arg, int fd, unsigned events)
 
     (void)fd;
     (void)events; /* only what is waited for is watched */
-    if (client->writing == NULL &&
-        !(client->answer == NULL ? heed(client) : send_some(client))) {
+    if (!(client->answer == NULL ? heed(client) : send_some(client))) {
         muster__admin_client_destroy(client);
     }
 }
