@@ -3,6 +3,7 @@
 #include "channel_dump.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 
 #include "channel_internal.h"
@@ -180,9 +181,52 @@ static void dump_config(const muster_channel *channel, FILE *out)
     (void)fputc('}', out);
 }
 
+static const char *policy_name(const muster__policy *policy)
+{
+    return policy == NULL ? NULL : policy->class_->name;
+}
+
+/* As one line, whatever it was; null: there is none. */
+static bool dump_policy_config(const muster__policy *policy, FILE *out)
+{
+    json_t *json =
+        policy == NULL ? NULL : json_loads(policy->config_json, 0, NULL);
+    bool is_whole = json == NULL ? fputs("null", out) >= 0
+                                 : json_dumpf(json, out, JSON_COMPACT) == 0;
+
+    json_decref(json);
+    return is_whole;
+}
+
+/* Who picks, and among which endpoints. */
+static bool dump_policy(const muster_channel *channel, FILE *out)
+{
+    const muster__publisher *publisher = &channel->publisher;
+    const muster__priorities *priorities = &channel->priorities;
+    bool is_whole;
+
+    write_text(out, ",\"policy\":", policy_name(publisher->policy));
+    (void)fputs(",\"policy_config\":", out);
+    is_whole = dump_policy_config(publisher->policy, out);
+    write_text(out, ",\"former_policy\":", policy_name(publisher->former));
+    if (priorities->has_active) {
+        (void)fprintf(out, ",\"priority\":%" PRIu32, priorities->active);
+    } else { /* the policy takes care of them, or there is none yet */
+        (void)fputs(",\"priority\":null", out);
+    }
+    return is_whole;
+}
+
+static const char *reason(const muster_channel *channel)
+{
+    const char *text = NULL;
+
+    (void)muster__channel_aggregate(channel, &text);
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
 bool muster__channel_dump(const muster_channel *channel, uint64_t id, FILE *out)
 {
-    const muster__policy *policy = channel->publisher.policy;
     bool is_whole;
 
     (void)fputc('{', out);
@@ -193,15 +237,15 @@ bool muster__channel_dump(const muster_channel *channel, uint64_t id, FILE *out)
         out, "\"schema_version\":1,\"target\":", muster__channel_name(channel));
     write_text(out,
                ",\"state\":", state_name((int)muster_channel_state(channel)));
-    write_text(out,
-               ",\"policy\":", policy == NULL ? NULL : policy->class_->name);
+    write_text(out, ",\"reason\":", reason(channel));
+    is_whole = dump_policy(channel, out);
     dump_config(channel, out);
     (void)fprintf(out, ",\"picker_generation\":%" PRIu64,
                   muster__plane_generation(channel->plane));
     dump_list(channel, out);
     dump_endpoints(channel, out);
     (void)fputs(",\"counters\":", out);
-    is_whole = muster__counters_dump(&channel->counters, out);
+    is_whole &= muster__counters_dump(&channel->counters, out);
     (void)fputc('}', out);
     return is_whole && ferror(out) == 0;
 }

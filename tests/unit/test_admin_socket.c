@@ -261,25 +261,6 @@ Test(admin_socket, is_one_a_process)
     admin_place_remove(&place);
 }
 
-Test(admin_socket, goes_at_exit)
-{
-    admin_place place;
-    pid_t child;
-    int status = 0;
-
-    admin_place_make(&place);
-    child = fork();
-    if (child == 0) {
-        bool is_there = muster_admin_listen(place.address, NULL) == MUSTER_OK &&
-                        mode_of(place.path) != 0;
-        exit(is_there ? 0 : 1);
-    }
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    cr_expect_eq(mode_of(place.path), 0);
-    admin_place_remove(&place);
-}
-
 Test(admin_socket, is_not_a_childs)
 {
     admin_place place;

@@ -13,8 +13,9 @@ enum { OPTION_INTERVAL = 256 };
 typedef struct arguments {
     socket_options source;
     bool has_headers;
+    bool is_watching;
     uint64_t interval_ms;
-    uint64_t count;
+    uint64_t count; /* 0: not given */
 } arguments;
 
 static const char doc[] =
@@ -60,7 +61,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         state->child_inputs[0] = &self->source;
         return 0;
     case 'w':
-        self->count = self->count == 1 ? UINT64_MAX : self->count;
+        self->is_watching = true;
         return 0;
     case 'n':
         read_count(self, text, state);
@@ -137,11 +138,13 @@ static exit_code print(arguments *self, const char *path, json_t *answer,
 
 static exit_code run(arguments *self, const char *path, admin_client *client)
 {
+    const uint64_t forever = self->count == 0 ? UINT64_MAX : self->count;
+    const uint64_t count = self->is_watching ? forever : 1;
     exit_code code = EXIT_CODE_OK;
     muster_status status = MUSTER_OK;
     muster_error err;
 
-    for (uint64_t i = 0; code == EXIT_CODE_OK && i < self->count; i++) {
+    for (uint64_t i = 0; code == EXIT_CODE_OK && i < count; i++) {
         json_t *answer = NULL;
 
         if (i > 0) {
@@ -162,7 +165,7 @@ static exit_code run(arguments *self, const char *path, admin_client *client)
 
 exit_code command_channels(int argc, char **argv)
 {
-    arguments self = {.interval_ms = 1000, .count = 1};
+    arguments self = {.interval_ms = 1000};
     admin_client *client = NULL;
     const char *path = NULL;
     exit_code code;
