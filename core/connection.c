@@ -387,6 +387,7 @@ muster_status muster__connection_enter_view(muster__connection *connection)
         }
     }
     if (status == MUSTER_OK) {
+        muster__connection_count_calls(connection);
         connection->slot = slot;
         connection->last_slot = slot;
         connection->n_slots++;
@@ -409,6 +410,14 @@ int64_t muster__connection_in_flight(const muster__connection *connection)
     return connection->last_slot == NULL
                ? 0
                : muster__slot_in_flight(connection->last_slot);
+}
+
+void muster__connection_count_calls(muster__connection *connection)
+{
+    if (connection->last_slot != NULL) {
+        connection->subchannel->n_calls +=
+            muster__slot_new_picks(connection->last_slot);
+    }
 }
 
 /* ---- the end of it ---- */
@@ -434,13 +443,14 @@ void muster__connection_hurry(muster__connection *connection)
     }
 }
 
-void muster__connection_slot_closed(void *ctx, void *owner)
+void muster__connection_slot_closed(void *ctx, void *owner, muster__slot *slot)
 {
     muster__connection *connection = owner;
 
     (void)ctx;
+    connection->subchannel->n_calls += muster__slot_new_picks(slot);
     connection->n_slots--;
-    if (connection->n_slots == 0) {
+    if (connection->last_slot == slot) {
         connection->last_slot = NULL;
     }
     if (connection->is_given_up && connection->n_slots == 0) {

@@ -17,7 +17,7 @@ typedef struct muster__connection {
     muster__endpoint *endpoint; /* as it was when this was made; a reference */
     struct muster__connection *older; /* of the same subchannel */
     muster__slot *slot;               /* while in the working view */
-    muster__slot *last_slot;          /* until all of its slots are closed */
+    muster__slot *last_slot;          /* until it is closed */
     muster__race *race;               /* until it is READY, or dead */
     muster__attempt *attempt;         /* that was READY; NULL for "none" */
     struct muster__renewal *renewal;  /* of this one, or by it; NULL: none */
@@ -57,8 +57,12 @@ void muster__connection_hurry(muster__connection *connection);
 /* Calls in flight on it: exact only at rest. */
 int64_t muster__connection_in_flight(const muster__connection *connection);
 
+/* Adds the picks of its latest slot to what its subchannel counts; those of the
+ * others come when they close. */
+void muster__connection_count_calls(muster__connection *connection);
+
 /* plane's slot_closed. */
-void muster__connection_slot_closed(void *ctx, void *owner);
+void muster__connection_slot_closed(void *ctx, void *owner, muster__slot *slot);
 
 /* What muster_lease_connection() answers. */
 void *muster__connection_transport(const muster__connection *connection);

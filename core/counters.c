@@ -60,10 +60,11 @@ void muster__counters_add(muster__counters *counters, const char *name,
                                   wanted, "value", (json_int_t)delta));
 }
 
-json_t *muster__counters_dump(const muster__counters *counters)
+bool muster__counters_dump(const muster__counters *counters, FILE *out)
 {
-    return counters->list == NULL ? json_array()
-                                  : json_deep_copy(counters->list);
+    return counters->list == NULL
+               ? fputs("[]", out) >= 0
+               : json_dumpf(counters->list, out, JSON_COMPACT) == 0;
 }
 
 void muster__counters_fini(muster__counters *counters)

@@ -4,8 +4,10 @@
 #ifndef MUSTER_CORE_COUNTERS_H
 #define MUSTER_CORE_COUNTERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <muster/endpoint.h>
 
@@ -21,8 +23,8 @@ void muster__counters_add(muster__counters *counters, const char *name,
                           const muster_attribute *labels, size_t n_labels,
                           uint64_t delta);
 
-/* A copy as JSON, which is the caller's; NULL when memory is short. */
-struct json_t *muster__counters_dump(const muster__counters *counters);
+/* Writes them as JSON. False: memory is short. */
+bool muster__counters_dump(const muster__counters *counters, FILE *out);
 
 void muster__counters_fini(muster__counters *counters);
 

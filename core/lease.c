@@ -83,7 +83,7 @@ MUSTER__COLD static void close_if_idle(muster__slot *slot)
 
 void muster__plane_give_back(muster__slot *slot, const muster__guard *guard)
 {
-    muster__slot_count(slot, guard, UINT32_MAX); /* minus one */
+    muster__slot_count(slot, guard, MUSTER__COUNT_FINISH);
     if (muster__unlikely(muster__slot_is(slot, MUSTER__SLOT_CLOSING))) {
         close_if_idle(slot);
     }
@@ -136,7 +136,7 @@ void muster_lease_finish(muster_lease *lease, const muster_outcome *outcome)
         finish(lease, slot, outcome);
         return;
     }
-    muster__slot_count_own(slot, own, UINT32_MAX); /* minus one */
+    muster__slot_count_own(slot, own, MUSTER__COUNT_FINISH);
     if (muster__unlikely(muster__slot_is(slot, MUSTER__SLOT_CLOSING))) {
         finish_closing(lease, slot, own);
         return;

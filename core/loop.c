@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "fork.h"
 #include "log_internal.h"
 #include "loop_internal.h"
@@ -155,12 +156,14 @@ static void *control_main(void *unused)
 
     (void)unused;
     is_control = true;
+    muster__admin_begin();
     (void)uv_run(&uv, UV_RUN_DEFAULT);
     settle();
     if (at_end != NULL) {
         at_end();
         settle();
     }
+    muster__admin_end();
     close_handles();
     error = uv_loop_close(&uv);
     assert(error == 0);
@@ -247,6 +250,7 @@ static muster_status start_locked(muster_error *err)
     if (status != MUSTER_OK) {
         goto fail;
     }
+    muster__admin_prepare();
     status = muster__thread_start("muster", control_main, NULL, &thread);
     if (status != MUSTER_OK) {
         muster__watchdog_stop();

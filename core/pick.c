@@ -169,7 +169,7 @@ static muster_status take_slot(const muster__view *view,
                                const muster__guard *guard, muster__slot *slot,
                                muster_lease *ret_lease)
 {
-    muster__slot_count(slot, guard, 1);
+    muster__slot_count(slot, guard, MUSTER__COUNT_PICK);
     if (!muster__slot_is_ready(slot)) {
         return give_back(view, guard, slot);
     }
@@ -191,7 +191,7 @@ MUSTER__APART static muster_status take_member(const muster__view *view,
     }
     member = muster__slot_is_ready(leader) ? muster__pool_choose(pool) : NULL;
     if (member == NULL) {
-        muster__slot_count(leader, guard, 1);
+        muster__slot_count(leader, guard, MUSTER__COUNT_PICK);
         return give_back(view, guard, leader);
     }
     return take_slot(view, guard, member, ret_lease);
@@ -222,7 +222,7 @@ MUSTER__COLD static muster_status take_unpicked(const muster__view *view,
     if (slot == NULL) {
         return GIVEN_BACK;
     }
-    muster__slot_count(slot, guard, 1);
+    muster__slot_count(slot, guard, MUSTER__COUNT_PICK);
     if (!muster__slot_is_ready(slot)) {
         muster__plane_give_back(slot, guard);
         return GIVEN_BACK;
@@ -459,7 +459,7 @@ MUSTER__HOT muster_status ask(const muster__view *view, muster__guard_slot *own,
         return leave_with_member(view, own, slot, args.call, ret_lease, err);
     }
     prefetch_ahead(view, result.index);
-    muster__slot_count_own(slot, own, 1);
+    muster__slot_count_own(slot, own, MUSTER__COUNT_PICK);
     if (muster__unlikely(!muster__slot_is_ready(slot))) {
         return leave_given_back(view, own, slot, args.call, ret_lease, err);
     }

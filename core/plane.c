@@ -98,6 +98,7 @@ muster_status muster__slot_create(muster__plane *plane, uint64_t id,
     slot->endpoint = endpoint;
     slot->connection = connection;
     *muster__slot_owner(slot) = owner;
+    (void)muster__slot_new_picks(slot); /* of its former lives */
     muster__slot_set_state(slot, MUSTER__SLOT_READY);
     *ret_slot = slot;
     return MUSTER_OK;

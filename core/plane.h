@@ -34,8 +34,8 @@ typedef struct muster__published_policy {
 typedef struct muster__plane_host {
     /* Thread: control, from muster__plane_poll(). The last lease of slot is
      * finished (or there never was one): its connection may be destroyed. The
-     * slot itself must not be used any more. */
-    void (*slot_closed)(void *ctx, void *owner);
+     * slot itself must not be used after this. */
+    void (*slot_closed)(void *ctx, void *owner, muster__slot *slot);
 
     /* Thread: control, from muster__plane_poll(). No reader can reach what was
      * published with this garbage pointer any more. */
@@ -91,6 +91,11 @@ uint64_t muster__frozen_id(const muster__view *view, uint32_t index);
 
 /* The sum of a slot's in-flight cells: exact only at rest. */
 int64_t muster__slot_in_flight(const muster__slot *slot);
+
+/* Picks of the slot since this was last asked, or since it was created: those
+ * given back, too. Modulo 2^32, so it is to be asked before so many are made.
+ * Thread: control. */
+uint32_t muster__slot_new_picks(muster__slot *slot);
 
 /* ---- pools: endpoints with several connections. Thread: control ---- */
 

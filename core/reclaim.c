@@ -59,7 +59,8 @@ static void slot_closed(muster__plane *plane, muster__slot *slot)
         plane->reclaim.n_leaders--;
         muster__pool_destroy(slot);
     } else {
-        plane->host.slot_closed(plane->host.ctx, *muster__slot_owner(slot));
+        plane->host.slot_closed(plane->host.ctx, *muster__slot_owner(slot),
+                                slot);
     }
 }
 

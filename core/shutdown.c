@@ -51,6 +51,11 @@ void muster__shutdown_dismiss(muster_channel *channel)
     atomic_fetch_sub_explicit(&n_channels, 1, memory_order_relaxed);
 }
 
+const muster_channel *muster__shutdown_first(void)
+{
+    return channels;
+}
+
 static bool is_complete(const muster_channel *channel)
 {
     return channel->shutdown.is_over && channel->is_closed;

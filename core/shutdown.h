@@ -67,6 +67,10 @@ void muster__shutdown_give(const muster_shutdown_numbers *numbers,
 void muster__shutdown_enrol(muster_channel *channel);
 void muster__shutdown_dismiss(muster_channel *channel);
 
+/* The first of all that are enrolled, the youngest; shutdown.next leads to the
+ * others. NULL: there is none. */
+const muster_channel *muster__shutdown_first(void);
+
 /* Asks it of all. run counts those that are not complete, until
  * muster__shutdown_leave(); NULL: nobody counts. */
 void muster__shutdown_begin_all(muster__shutdown_run *run,

@@ -47,7 +47,7 @@ static bool add_segment(muster__slots *slots)
 {
     uint32_t n = slots->n_segments;
     size_t size = sizeof(muster__segment) +
-                  n_stripes(n) * MUSTER__SEGMENT_SIZE * sizeof(uint32_t);
+                  n_stripes(n) * MUSTER__SEGMENT_SIZE * sizeof(uint64_t);
     muster__segment **segments =
         realloc(slots->segments, (n + 1) * sizeof *segments);
 
@@ -74,6 +74,11 @@ void **muster__slot_owner(muster__slot *slot)
     return &slot_segment(slot)->owners[slot->number % MUSTER__SEGMENT_SIZE];
 }
 
+static uint32_t *picks_told(muster__slot *slot)
+{
+    return &slot_segment(slot)->picks_told[slot->number % MUSTER__SEGMENT_SIZE];
+}
+
 /* Written when first used: a channel of three endpoints touches few pages. */
 static void init_slot(muster__slot *slot, uint32_t number)
 {
@@ -87,6 +92,7 @@ static void init_slot(muster__slot *slot, uint32_t number)
                            .shared_mask =
                                (is_wide ? WIDE_SHARED : NARROW_SHARED) - 1};
     slot->cells = &slot_segment(slot)->cells[number % MUSTER__SEGMENT_SIZE];
+    *picks_told(slot) = 0;
     for (uint32_t stripe = 0; stripe < n; stripe++) {
         atomic_init(muster__slot_cell(slot, stripe), 0);
     }
@@ -129,10 +135,10 @@ void muster__slot_set_state(muster__slot *slot, uint64_t new_state)
     atomic_store(&slot->word, word | new_state);
 }
 
-static uint32_t sum_of_cells(const muster__slot *slot)
+static uint64_t sum_of_cells(const muster__slot *slot)
 {
     uint32_t n = slot->n_owned + slot->shared_mask + 1u;
-    uint32_t sum = 0;
+    uint64_t sum = 0;
 
     for (uint32_t stripe = 0; stripe < n; stripe++) {
         /* acquire: pairs with the release in muster__slot_count(). */
@@ -140,6 +146,16 @@ static uint32_t sum_of_cells(const muster__slot *slot)
                                     memory_order_acquire);
     }
     return sum;
+}
+
+static int32_t in_flight_of(uint64_t sum)
+{
+    return (int32_t)(uint32_t)sum;
+}
+
+static uint32_t picks_of(uint64_t sum)
+{
+    return (uint32_t)((sum - (uint64_t)(int64_t)in_flight_of(sum)) >> 32);
 }
 
 /* While CLOSING no call begins, so a sum of zero is final. The fence is between
@@ -154,12 +170,21 @@ bool muster__slot_claim(muster__slot *slot)
         return false;
     }
     muster__guard_fence();
-    return sum_of_cells(slot) == 0 &&
+    return in_flight_of(sum_of_cells(slot)) == 0 &&
            atomic_compare_exchange_strong(&slot->word, &word,
                                           free_word | MUSTER__SLOT_FREE);
 }
 
 int64_t muster__slot_in_flight(const muster__slot *slot)
 {
-    return (int32_t)sum_of_cells(slot);
+    return in_flight_of(sum_of_cells(slot));
+}
+
+uint32_t muster__slot_new_picks(muster__slot *slot)
+{
+    uint32_t picks = picks_of(sum_of_cells(slot));
+    uint32_t n_new = picks - *picks_told(slot);
+
+    *picks_told(slot) = picks;
+    return n_new;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A slot: the hot part of one connection, and its count of calls in flight.
+/* A slot: the hot part of one connection, and its counts of calls.
  *
  *   FREE -> READY -> left the view, view published: DRAINING -> grace period
  *        -> CLOSING -> claimed by who finds no call in flight: FREE
@@ -28,6 +28,10 @@ enum {
     MUSTER__SLOT_NEXT_LIFE = 4
 };
 
+/* What a pick and a finish add to a cell: see muster__segment. */
+#define MUSTER__COUNT_PICK ((UINT64_C(1) << 32) + 1)
+#define MUSTER__COUNT_FINISH UINT64_MAX /* minus one */
+
 /* One cache line. Lists link slots by number. */
 struct muster__slot {
     _Alignas(64) _Atomic uint64_t word;
@@ -35,7 +39,7 @@ struct muster__slot {
     uint64_t id;
     const muster_endpoint *endpoint;
     void *connection;
-    _Atomic uint32_t *cells; /* its own in the first stripe */
+    _Atomic uint64_t *cells; /* its own in the first stripe */
     uint32_t number;
     uint32_t link;       /* its index while in the working view; else the next
                             of the list it is on: free, removed or closing */
@@ -45,13 +49,23 @@ struct muster__slot {
     uint16_t shared_mask;
 };
 
-/* Calls in flight are the sum of a slot's stripes, modulo 2^32: a call may end
- * on another thread than it began. A stripe of the 512 slots is contiguous, so
- * two threads never write one line. */
+/* The sum of a slot's stripes, modulo 2^64, is picks * 2^32 + calls in flight,
+ * both exact: so one addition counts both. A call may end on another thread
+ * than it began, so a stripe alone means nothing: its low half may be below
+ * zero and borrow from its high half, which the sum gives back. A sum that is
+ * read amid picks and finishes may have calls in flight below zero, too, when
+ * it sees the finish and not the pick; the low half is signed for that, and the
+ * picks are still those that were seen. Picks count modulo 2^32, over all lives
+ * of the slot: only differences mean anything, and neither is ever reset, since
+ * a life begins with no call in flight. A stripe of the 512 slots is
+ * contiguous, so two threads never write one line. */
 typedef struct muster__segment {
     muster__slot slots[MUSTER__SEGMENT_SIZE];
-    void *owners[MUSTER__SEGMENT_SIZE]; /* of the slots; the control thread's */
-    _Atomic uint32_t cells[];           /* [stripe][slot] */
+    /* The control thread's: who owns a slot, and which of its picks have been
+     * told already. */
+    void *owners[MUSTER__SEGMENT_SIZE];
+    uint32_t picks_told[MUSTER__SEGMENT_SIZE];
+    _Atomic uint64_t cells[]; /* [stripe][slot] */
 } muster__segment;
 
 /* All slots of a plane. Thread: control. */
@@ -81,32 +95,32 @@ bool muster__slot_claim(muster__slot *slot);
 /* Where the owner of slot is kept. */
 void **muster__slot_owner(muster__slot *slot);
 
-static inline _Atomic uint32_t *muster__slot_cell(const muster__slot *slot,
+static inline _Atomic uint64_t *muster__slot_cell(const muster__slot *slot,
                                                   uint32_t stripe)
 {
     return slot->cells + (size_t)stripe * MUSTER__SEGMENT_SIZE;
 }
 
-/* Counts delta calls in a stripe that any thread may write. */
+/* Counts a pick or a finish in a stripe that any thread may write. */
 static inline void muster__slot_count_shared(muster__slot *slot, uint32_t shard,
-                                             uint32_t delta)
+                                             uint64_t delta)
 {
     uint32_t stripe = slot->n_owned + (shard & slot->shared_mask);
 
     atomic_fetch_add(muster__slot_cell(slot, stripe), delta);
 }
 
-/* Counts delta calls, by a thread that is inside by its own guard slot.
+/* Counts a pick or a finish, by a thread inside by its own guard slot.
  * release: who sees the count sees what the call did. */
 static inline void muster__slot_count_own(muster__slot *slot,
                                           const muster__guard_slot *own,
-                                          uint32_t delta)
+                                          uint64_t delta)
 {
     uint32_t shard = own->id;
 
     if (muster__likely(shard < slot->n_owned)) {
         /* No other thread writes this cell. */
-        _Atomic uint32_t *cell = muster__slot_cell(slot, shard);
+        _Atomic uint64_t *cell = muster__slot_cell(slot, shard);
 
         atomic_store_explicit(
             cell, atomic_load_explicit(cell, memory_order_relaxed) + delta,
@@ -119,7 +133,7 @@ static inline void muster__slot_count_own(muster__slot *slot,
 /* The same, by a thread that is inside either way. */
 static inline void muster__slot_count(muster__slot *slot,
                                       const muster__guard *guard,
-                                      uint32_t delta)
+                                      uint64_t delta)
 {
     if (guard->slot != NULL) {
         muster__slot_count_own(slot, guard->slot, delta);

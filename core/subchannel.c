@@ -236,6 +236,15 @@ muster__subchannel_backoff_left_ms(const muster__subchannel *subchannel)
                : muster__timer_left_ms(subchannel->retry->timer);
 }
 
+uint64_t muster__subchannel_calls(muster__subchannel *subchannel)
+{
+    for (muster__connection *connection = subchannel->connections;
+         connection != NULL; connection = connection->older) {
+        muster__connection_count_calls(connection);
+    }
+    return subchannel->n_calls;
+}
+
 void muster__subchannel_set_wanted(muster_channel *channel,
                                    muster__subchannel *subchannel,
                                    bool is_wanted, bool is_asked)

@@ -29,11 +29,13 @@ typedef struct muster__subchannel {
                                                of several (spares.h) */
     struct muster__connection *connections; /* all, draining ones included */
     muster__retry *retry;                   /* NULL until the first failure */
-    uint32_t number; /* in the channel; low half of the backend id */
-    uint32_t life;   /* how often the number was given; high half of the id */
-    uint32_t next;   /* of the free numbers, or of those to connect */
-    uint32_t place;  /* in the channel's held list, while is_held */
-    uint8_t state;   /* muster_connectivity */
+    uint64_t n_calls; /* picks, as far as muster__subchannel_calls() and slots
+                         that closed have told */
+    uint32_t number;  /* in the channel; low half of the backend id */
+    uint32_t life;    /* how often the number was given; high half of the id */
+    uint32_t next;    /* of the free numbers, or of those to connect */
+    uint32_t place;   /* in the channel's held list, while is_held */
+    uint8_t state;    /* muster_connectivity */
     bool is_listed : 1;     /* in the resolver's list */
     bool is_held : 1;       /* not listed, but serves until the new list does */
     bool is_wanted : 1;     /* by the policy */
@@ -111,6 +113,11 @@ void muster__subchannel_reset_backoff(muster_channel *channel,
 /* Milliseconds until it connects again; 0 when no backoff runs. */
 uint64_t
 muster__subchannel_backoff_left_ms(const muster__subchannel *subchannel);
+
+/* Picks of it since it was made, over all of its connections; those given back,
+ * too. Counted on at each look, so that 2^32 picks of one connection between
+ * two looks would be lost. */
+uint64_t muster__subchannel_calls(muster__subchannel *subchannel);
 
 /* Moves to state, keeps the channel's counts, and tells those who watch; the
  * first with no cause (NULL). What a watcher can see must not be half done. */

@@ -23,11 +23,14 @@ typedef exit_code (*command_fn)(int argc, char **argv);
 
 exit_code command_bench(int argc, char **argv); /* with gRPC only */
 exit_code command_call(int argc, char **argv);  /* with gRPC only */
+exit_code command_channels(int argc, char **argv);
 exit_code command_config(int argc, char **argv);
 exit_code command_doctor(int argc, char **argv);
+exit_code command_explain(int argc, char **argv);
 exit_code command_plugins(int argc, char **argv);
 exit_code command_resolve(int argc, char **argv);
 exit_code command_simulate(int argc, char **argv);
+exit_code command_top(int argc, char **argv);
 exit_code command_version(int argc, char **argv);
 exit_code command_watch(int argc, char **argv);
 

@@ -23,6 +23,9 @@ static const verb verbs[] = {
     {"call", command_call, "make calls, and show who answered"},
     {"bench", command_bench, "make many calls, and measure them"},
 #endif
+    {"channels", command_channels, "show what a process's channels do now"},
+    {"explain", command_explain, "say why endpoints are picked or not"},
+    {"top", command_top, "watch what a process's endpoints get to do"},
     {"config", command_config, "check a gRPC service config"},
     {"simulate", command_simulate, "compare policies in virtual time"},
     {"doctor", command_doctor, "look for what may give trouble"},

@@ -37,6 +37,8 @@ static void write_value(FILE *out, const json_t *value)
         (void)fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     } else if (json_is_real(value)) {
         (void)fprintf(out, "%.4g", json_real_value(value));
+    } else if (json_is_boolean(value)) {
+        (void)fputs(json_is_true(value) ? "yes" : "no", out);
     } else if (!write_members(out, value)) {
         (void)fputc('-', out);
     }

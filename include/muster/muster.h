@@ -12,6 +12,7 @@
  * Fork. In a child of fork() every function returns MUSTER_FORKED, or does
  * nothing, and destroying leaks on purpose; the parent is not disturbed. */
 
+#include <muster/admin.h>
 #include <muster/channel.h>
 #include <muster/connectivity.h>
 #include <muster/endpoint.h>

@@ -59,6 +59,19 @@ static const muster_plugin *no_plugin(void)
 
 /* ---- libmuster ---- */
 
+static bool admin_close(child_world *world)
+{
+    (void)world;
+    muster_admin_close();
+    return true;
+}
+
+static bool admin_listen(child_world *world)
+{
+    (void)world;
+    return muster_admin_listen("unix:/nowhere/admin", NULL) == MUSTER_FORKED;
+}
+
 static bool channel_close(child_world *world)
 {
     return muster_channel_close(world->channel) == MUSTER_FORKED;
@@ -510,6 +523,8 @@ static bool lease_grpc_channel(child_world *world)
 
 /* Those that destroy come last. */
 static const child_case cases[] = {
+    {"muster_admin_listen", admin_listen},
+    {"muster_admin_close", admin_close},
     {"muster_channel_connect", channel_connect},
     {"muster_channel_create", channel_create},
     {"muster_channel_dump_json", channel_dump_json},

@@ -83,11 +83,12 @@ const muster_balancer_class world_empty_class = {
 
 /* ---- the host ---- */
 
-static void on_slot_closed(void *ctx, void *owner)
+static void on_slot_closed(void *ctx, void *owner, muster__slot *slot)
 {
     plane_world *world = ctx;
     world_connection *connection = owner;
 
+    world->n_picks_closed += muster__slot_new_picks(slot);
     atomic_store(&connection->canary, CLOSED_CANARY);
     free(connection);
     atomic_fetch_sub(&world->n_alive, 1);

@@ -43,6 +43,7 @@ typedef struct plane_world {
     muster__published_policy policy;
     world_policy self;
     uint64_t next_number;
+    uint64_t n_picks_closed; /* of slots that closed */
     _Atomic int64_t n_alive;
     _Atomic uint32_t n_wakes;
     _Atomic uint32_t n_garbage;

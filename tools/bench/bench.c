@@ -350,7 +350,7 @@ static exit_code open_and_run(arguments *self)
     self->plan.measured.target = self->target;
     self->plan.measured.method = method;
     complete(&self->plan);
-    code = request_open(&self->request, self->target, &channel);
+    code = connecting_open(&self->request.how, self->target, &channel);
     if (code == EXIT_CODE_OK) {
         code = run(self, channel);
         muster_channel_destroy(channel);

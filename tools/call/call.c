@@ -300,7 +300,8 @@ static exit_code make_stream(arguments *self, muster_channel *channel)
 static exit_code run(arguments *self)
 {
     muster_channel *channel = NULL;
-    exit_code code = request_open(&self->request, self->target, &channel);
+    exit_code code =
+        connecting_open(&self->request.how, self->target, &channel);
 
     if (code == EXIT_CODE_OK) {
         code = self->is_stream ? make_stream(self, channel)

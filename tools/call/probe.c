@@ -82,10 +82,11 @@ void probe_health(const char *address, const char *authority,
         gpr_set_log_function(drop_line);
     }
     sent.timeout_ms = timeout_ms;
-    sent.tls = *tls;
-    sent.tls.authority = authority;
+    sent.how.tls = *tls;
+    sent.how.tls.authority = authority;
     (void)snprintf(target, sizeof target, "static:///%s", address);
-    if (request_create(&sent, target, NULL, &channel, &err) != MUSTER_OK) {
+    if (connecting_create_channel(&sent.how, target, NULL, &channel, &err) !=
+        MUSTER_OK) {
         (void)snprintf(ret_result->text, sizeof ret_result->text, "%s",
                        err.message);
     } else {

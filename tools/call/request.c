@@ -10,17 +10,10 @@
 #include <status_code_name.h>
 
 #include "../duration.h"
-#include "../file.h"
 #include "message.h"
 
 /* Beyond those that a verb has of its own. */
-enum {
-    OPTION_HEADER = 1024,
-    OPTION_HEX,
-    OPTION_WAIT,
-    OPTION_HASH_KEY,
-    OPTION_CONFIG
-};
+enum { OPTION_HEADER = 1024, OPTION_HEX, OPTION_WAIT, OPTION_HASH_KEY };
 
 static const struct argp_option entries[] = {
     {"data", 'd', "TEXT", 0, "Send TEXT; @FILE: what is in it; @-: stdin", 0},
@@ -31,9 +24,6 @@ static const struct argp_option entries[] = {
     {"timeout", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"wait-for-ready", OPTION_WAIT, NULL, 0,
      "Wait for an endpoint as long as the deadline allows", 0},
-    {"policy", 'p', "NAME[={...}]", 0,
-     "Balance by the policy NAME, with these settings", 0},
-    {"service-config", OPTION_CONFIG, "FILE", 0, "gRPC's JSON", 0},
     {"hash-key", OPTION_HASH_KEY, "TEXT", 0, "For policies that hash", 0},
     {0},
 };
@@ -69,26 +59,6 @@ static void add_header(request *self, const char *text,
     }
 }
 
-static void set_policy(request *self, const char *text,
-                       struct argp_state *state)
-{
-    const char *equals = strchr(text, '=');
-
-    free(self->policy_name);
-    self->policy_name = NULL;
-    self->policy = text;
-    self->policy_settings = NULL;
-    if (equals == NULL) {
-        return;
-    }
-    self->policy_name = strndup(text, (size_t)(equals - text));
-    if (self->policy_name == NULL) {
-        argp_failure(state, EXIT_CODE_FAILURE, 0, "out of memory");
-    }
-    self->policy = self->policy_name;
-    self->policy_settings = equals + 1;
-}
-
 /* False: it is none of what is sent. */
 static bool read_call(request *self, int key, const char *text,
                       struct argp_state *state)
@@ -121,25 +91,20 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &self->tls;
-        return 0;
-    case 'p':
-        set_policy(self, text, state);
+        state->child_inputs[0] = &self->how;
         return 0;
     case 't':
         if (!duration_parse(text, &self->timeout_ms)) {
             argp_error(state, "no time \"%s\": say 5s, 250ms or 1m", text);
         }
         return 0;
-    case OPTION_CONFIG:
-        self->config = text;
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp_child children[] = {{&tls_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&connecting_argp, 0, NULL, 0},
+                                             {0}};
 
 const struct argp request_argp = {
     .options = entries, .parser = parse, .children = children};
@@ -160,53 +125,7 @@ void request_release(request *self)
         grpc_slice_unref(self->headers[i].key);
         grpc_slice_unref(self->headers[i].value);
     }
-    free(self->policy_name);
-}
-
-/* ---- the channel ---- */
-
-muster_status request_create(const request *self, const char *target,
-                             const char *config, muster_channel **ret_channel,
-                             muster_error *err)
-{
-    const muster_channel_options options = {.struct_size = sizeof options,
-                                            .policy = self->policy,
-                                            .policy_config_json =
-                                                self->policy_settings,
-                                            .authority = self->tls.authority,
-                                            .service_config = config};
-    const muster_grpc_tls_options tls = {.struct_size = sizeof tls,
-                                         .ca_file = self->tls.ca_file,
-                                         .certificate_file =
-                                             self->tls.certificate_file,
-                                         .key_file = self->tls.key_file};
-    const muster_grpc_options grpc_options = {
-        .struct_size = sizeof grpc_options,
-        .tls = self->tls.is_used ? &tls : NULL};
-
-    return muster_grpc_channel_create(target, &options, &grpc_options,
-                                      ret_channel, err);
-}
-
-exit_code request_open(const request *self, const char *target,
-                       muster_channel **ret_channel)
-{
-    char *config = NULL;
-    size_t size = 0;
-    muster_error err;
-    muster_status status;
-
-    if (self->config != NULL) {
-        config = file_read(self->config, &size);
-        if (config == NULL) {
-            return command_fail(EXIT_CODE_SOURCE, self->config,
-                                strerror(errno));
-        }
-    }
-    status = request_create(self, target, config, ret_channel, &err);
-    free(config);
-    return status == MUSTER_OK ? EXIT_CODE_OK
-                               : command_fail_create(status, target, &err);
+    connecting_release(&self->how);
 }
 
 /* ---- calls ---- */

@@ -9,8 +9,7 @@
 
 #include <muster/grpc.h>
 
-#include "../command.h"
-#include "../tls.h"
+#include "connecting.h"
 #include "message_list.h"
 
 enum { REQUEST_MAX_HEADERS = 64 };
@@ -20,11 +19,7 @@ typedef struct request {
     message_list messages;
     muster_call_options call; /* its deadline is for each call to be set */
     grpc_metadata headers[REQUEST_MAX_HEADERS];
-    const char *policy; /* NULL: the service config's */
-    char *policy_name;  /* of a policy with settings; else NULL */
-    const char *policy_settings;
-    const char *config; /* a file */
-    tls_paths tls;
+    connecting how;
 } request;
 
 /* A verb's parser sets its input (a request) at ARGP_KEY_INIT. */
@@ -33,16 +28,6 @@ extern const struct argp request_argp;
 /* The defaults; starts gRPC. */
 void request_init(request *self);
 void request_release(request *self);
-
-/* A channel to target. Says on stderr what fails. *ret_channel is the
- * caller's. */
-exit_code request_open(const request *self, const char *target,
-                       muster_channel **ret_channel);
-
-/* The same, quietly; config is the text of a service config, or NULL. */
-muster_status request_create(const request *self, const char *target,
-                             const char *config, muster_channel **ret_channel,
-                             muster_error *err);
 
 /* CLOCK_MONOTONIC, and when a call that begins at now_ns is to end. */
 uint64_t request_now_ns(void);
