@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <status_code_name.h>
-
 #include <muster/grpc.h>
 #include <muster/muster.h>
 
@@ -48,6 +46,8 @@ static const char doc[] =
     "  protoc --encode shop.Item cart.proto <item.txt |\n"
     "      muster call consul:///web shop.Cart/Add -d @- --save - |\n"
     "      protoc --decode shop.Cart cart.proto\n"
+    "  muster call dns:///chat:50051 chat.Room/Talk --stream -d hello -d "
+    "there\n"
     "  muster call file:///etc/backends echo.Echo/Unary -d hello -n 100 -o "
     "name |\n"
     "      sort | uniq -c\n"
