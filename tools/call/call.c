@@ -43,6 +43,7 @@ static const char doc[] =
     "Examples:\n"
     "  muster call --health static:///10.0.0.1:50051\n"
     "  muster call dns:///web.prod:50051 shop.Cart/Get --hex '0a 03 616263'\n"
+    "  muster call --retry 3 dns:///web.prod:50051 shop.Cart/Get\n"
     "  protoc --encode shop.Item cart.proto <item.txt |\n"
     "      muster call consul:///web shop.Cart/Add -d @- --save - |\n"
     "      protoc --decode shop.Cart cart.proto\n"

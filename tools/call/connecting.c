@@ -111,6 +111,10 @@ exit_code connecting_open(const connecting *self, const char *target,
     size_t size = 0;
     exit_code code;
 
+    if (self->config_text != NULL && self->config != NULL) {
+        return command_fail(EXIT_CODE_USAGE, self->config,
+                            "one of --retry, --hedge and --service-config");
+    }
     if (self->config == NULL) {
         return open_with(self, target, self->config_text, ret_channel);
     }

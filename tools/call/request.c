@@ -11,9 +11,17 @@
 
 #include "../duration.h"
 #include "message.h"
+#include "repeating.h"
 
 /* Beyond those that a verb has of its own. */
-enum { OPTION_HEADER = 1024, OPTION_HEX, OPTION_WAIT, OPTION_HASH_KEY };
+enum {
+    OPTION_HEADER = 1024,
+    OPTION_HEX,
+    OPTION_WAIT,
+    OPTION_HASH_KEY,
+    OPTION_RETRY,
+    OPTION_HEDGE
+};
 
 static const struct argp_option entries[] = {
     {"data", 'd', "TEXT", 0, "Send TEXT; @FILE: what is in it; @-: stdin", 0},
@@ -25,6 +33,12 @@ static const struct argp_option entries[] = {
     {"wait-for-ready", OPTION_WAIT, NULL, 0,
      "Wait for an endpoint as long as the deadline allows", 0},
     {"hash-key", OPTION_HASH_KEY, "TEXT", 0, "For policies that hash", 0},
+    {"retry", OPTION_RETRY, "N", 0,
+     "Try a call up to N times (2 to 5) while it ends UNAVAILABLE", 0},
+    {"hedge", OPTION_HEDGE, "TIME", 0,
+     "Try a call on a second endpoint, too, when it has no answer after TIME, "
+     "or a percentile of latency like p95",
+     0},
     {0},
 };
 
@@ -59,6 +73,20 @@ static void add_header(request *self, const char *text,
     }
 }
 
+/* They stand for a service config, so there is one of them. */
+static void set_config(request *self, char *config, const char *problem,
+                       struct argp_state *state)
+{
+    if (config == NULL) {
+        argp_error(state, "%s", problem);
+    } else if (self->how.config_text != NULL || self->how.config != NULL) {
+        free(config);
+        argp_error(state, "one of --retry, --hedge and --service-config");
+    } else {
+        self->how.config_text = config;
+    }
+}
+
 /* False: it is none of what is sent. */
 static bool read_call(request *self, int key, const char *text,
                       struct argp_state *state)
@@ -73,6 +101,14 @@ static bool read_call(request *self, int key, const char *text,
         return true;
     case OPTION_WAIT:
         self->call.flags |= MUSTER_CALL_WAIT_FOR_READY;
+        return true;
+    case OPTION_RETRY:
+        set_config(self, repeating_retry(text),
+                   "--retry: say how many attempts, 2 to 5", state);
+        return true;
+    case OPTION_HEDGE:
+        set_config(self, repeating_hedge(text),
+                   "--hedge: say a time like 20ms, or p50 to p99.99", state);
         return true;
     case OPTION_HASH_KEY:
         self->call.hash_key = text;
