@@ -6,7 +6,11 @@
 #include <stddef.h>
 
 /* Its bytes, and a 0 behind them: the caller's to free. path may be "-":
- * standard input. NULL, and errno, when that fails. */
+ * standard input. NULL, and errno, when that fails; EFBIG when it goes on after
+ * 64 MB, as a device may for ever. */
 char *file_read(const char *path, size_t *ret_size);
+
+/* What that errno means, for people. Constant, or good until the next call. */
+const char *file_reason(int code);
 
 #endif
