@@ -1,0 +1,43 @@
+# fish completion of muster
+# SPDX-License-Identifier: Apache-2.0
+# Made by completions/generate from what "muster --help" says.
+
+# The names of what the plugins serve: "resolver" or "balancer".
+function __muster_classes
+    set -l program (commandline -opc)[1]
+    $program plugins -o ndjson 2>/dev/null | grep -o "\"$argv[1]:[^\"]*" | cut -d : -f 2 | sort -u
+end
+
+function __muster_plugins
+    set -l program (commandline -opc)[1]
+    $program plugins -o name 2>/dev/null
+end
+
+function __muster_targets
+    set -l token (commandline -ct)
+    if string match -q 'file:*' -- $token
+        set -l path (string replace -r '^file:/*' / -- $token)
+        set -l files $path*
+        string replace -r '^' 'file://' -- $files
+    else
+        __muster_classes resolver | string replace -r '$' ':///'
+    end
+end
+
+# Whether the command line so far has the verb, or the verb and action, of $argv.
+function __muster_is
+    set -l command
+    for token in (commandline -opc)[2..-1]
+        if string match -q -- '-*' $token
+            continue
+        end
+        set -l longer $command $token
+        if not contains -- "$longer" $__muster_commands
+            break
+        end
+        set command $longer
+    end
+    test "$command" = "$argv"
+end
+
+complete -c muster -f
