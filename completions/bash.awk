@@ -3,7 +3,13 @@
 
 function line(table, pattern, text)
 {
-    tables[table] = tables[table] sprintf("    %s) echo \"%s\" ;;\n", pattern, text)
+    tables[table] = tables[table] \
+        sprintf("    %s) echo \"%s\" ;;\n", pattern, text)
+}
+
+function print_table(name)
+{
+    printf "_muster_%s()\n{\n    case $1 in\n%s    esac\n}\n", name, tables[name]
 }
 
 function patterns(command, names,    all, n, i, result)
@@ -43,11 +49,11 @@ END {
         line("names", "\"" order[i] "\"", names[order[i]])
     }
     print "\n# The options of a command."
-    printf "_muster_options()\n{\n    case $1 in\n%s    esac\n}\n", tables["options"]
+    print_table("options")
     print "\n# The verbs, or the actions of a verb."
-    printf "_muster_names()\n{\n    case $1 in\n%s    esac\n}\n", tables["names"]
+    print_table("names")
     print "\n# What \"COMMAND OPTION\" takes."
-    printf "_muster_value()\n{\n    case $1 in\n%s    esac\n}\n", tables["value"]
+    print_table("value")
     print "\n# What \"COMMAND N\", its argument number N, is."
-    printf "_muster_argument()\n{\n    case $1 in\n%s    esac\n}\n", tables["argument"]
+    print_table("argument")
 }

@@ -17,7 +17,7 @@ function values_of(kind, words)
     if (kind == "target") return " -a '(__muster_targets)'"
     if (kind == "policy") return " -a '(__muster_classes balancer)'"
     if (kind == "plugin") return " -F -a '(__muster_plugins)'"
-    if (kind == "verb") return " -a '(string match -v \"* *\" -- $__muster_commands)'"
+    if (kind == "verb") return " -a '(__muster_verbs)'"
     return ""
 }
 
@@ -33,7 +33,8 @@ function add_option(command, all, takes, kind, words, text,    n, i, at, result)
     result = condition(command)
     for (i = 1; i <= n; i++) {
         if (at[i] == "-?") continue
-        result = result (at[i] ~ /^--/ ? " -l " substr(at[i], 3) : " -s " substr(at[i], 2))
+        result = result (at[i] ~ /^--/ ? " -l " substr(at[i], 3) : \
+            " -s " substr(at[i], 2))
     }
     if (takes == "must") {
         result = result (kind == "file" ? " -r" : " -x") values_of(kind, words)
@@ -49,7 +50,8 @@ $1 == "command" && $2 != "" {
     name = $2
     sub(/ ?[^ ]+$/, "", parent)
     sub(/.* /, "", name)
-    lines[++n_lines] = condition(parent) " -a " name ($3 ? " -d " quoted($3) : "")
+    lines[++n_lines] = condition(parent) " -a " name \
+        ($3 ? " -d " quoted($3) : "")
     has_names[parent] = 1
 }
 

@@ -63,13 +63,14 @@ _muster()
     for ((at = 1; at < cword; at++)); do
         word=${words[at]}
         if [[ $word == -- ]]; then
-            [[ "$(_muster_argument "$command $((n_arguments + 1))")" != command ]] ||
-                _command_offset $((at + 1))
+            value=$(_muster_argument "$command $((n_arguments + 1))")
+            [[ $value != command ]] || _command_offset $((at + 1))
             return
         elif [[ $word == -* ]]; then
             value=$(_muster_value "$command $word")
             [[ $value != must* ]] || at=$((at + 1))
-        elif [[ $n_arguments == 0 && " $(_muster_names "$command") " == *" $word "* ]]; then
+        elif [[ $n_arguments == 0 &&
+            " $(_muster_names "$command") " == *" $word "* ]]; then
             command=${command:+$command }$word
         else
             n_arguments=$((n_arguments + 1))

@@ -5,7 +5,8 @@
 # The names of what the plugins serve: "resolver" or "balancer".
 function __muster_classes
     set -l program (commandline -opc)[1]
-    $program plugins -o ndjson 2>/dev/null | grep -o "\"$argv[1]:[^\"]*" | cut -d : -f 2 | sort -u
+    $program plugins -o ndjson 2>/dev/null |
+        grep -o "\"$argv[1]:[^\"]*" | cut -d : -f 2 | sort -u
 end
 
 function __muster_plugins
@@ -24,7 +25,11 @@ function __muster_targets
     end
 end
 
-# Whether the command line so far has the verb, or the verb and action, of $argv.
+function __muster_verbs
+    string match -v '* *' -- $__muster_commands
+end
+
+# Whether the command line so far has the verb, or verb and action, of $argv.
 function __muster_is
     set -l command
     for token in (commandline -opc)[2..-1]

@@ -29,8 +29,9 @@ _muster_targets()
 
 _muster_plugins()
 {
-    local -a plugins=(
-        ${(f)"$(_call_program plugins $_muster_program plugins -o name 2>/dev/null)"})
+    local names=$(
+        _call_program plugins $_muster_program plugins -o name 2>/dev/null)
+    local -a plugins=(${(f)names})
     _wanted plugins expl plugin compadd -a plugins
     _files
 }

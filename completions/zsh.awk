@@ -21,17 +21,28 @@ function action_of(kind, words)
     return " "
 }
 
+# How an option and its argument are written: "-oX" or "-o X", "--output=X".
+function joint(name, takes)
+{
+    if (takes == "nothing") return ""
+    if (name !~ /^--/) return "+"
+    return takes == "may" ? "=-" : "="
+}
+
 # Any may come again: "-v -v", "-p this -p that".
 function add_options(command, all, takes, name, kind, words, text,    n, i, at)
 {
     gsub(/[][\\]/, "\\\\&", text)
+    text = "[" text "]"
+    if (takes != "nothing") {
+        text = text (takes == "may" ? "::" : ":") name ":" \
+            action_of(kind, words)
+    }
     n = split(all, at, " ")
     for (i = 1; i <= n; i++) {
         if (at[i] == "-?") continue
-        specs[command] = specs[command] " \\\n        " quoted("*" at[i] \
-            (takes == "nothing" ? "" : at[i] ~ /^--/ ? (takes == "may" ? "=-" : "=") : "+") \
-            "[" text "]" \
-            (takes == "nothing" ? "" : (takes == "may" ? "::" : ":") name ":" action_of(kind, words)))
+        specs[command] = specs[command] " \\\n        " \
+            quoted("*" at[i] joint(at[i], takes) text)
     }
 }
 
@@ -54,12 +65,14 @@ function print_function(command,    body, n, i, parts)
 {
     printf "\n%s()\n{\n", function_of(command)
     if (!names[command]) {
-        printf "    _arguments -s -S%s%s\n}\n", specs[command], arguments[command]
+        printf "    _arguments -s -S%s%s\n}\n", specs[command], \
+            arguments[command]
         return
     }
     print "    local state line"
     print "    local -a names=(" names[command] "\n    )"
-    printf "    _arguments -C -S%s \\\n        '1:name:->name' '*::argument:->argument'\n", specs[command]
+    printf "    _arguments -C -S%s \\\n", specs[command]
+    print "        '1:name:->name' '*::argument:->argument'"
     print "    case $state in\n    name) _describe -t names name names ;;"
     print "    argument)\n        case $words[1] in"
     n = split(calls[command], parts, " ")
@@ -87,9 +100,11 @@ END {
             name = command
             sub(/.* /, "", name)
             calls[parent] = calls[parent] " " name
-            names[parent] = names[parent] "\n        " quoted(name (field[3] ? ":" field[3] : ""))
+            names[parent] = names[parent] "\n        " \
+                quoted(name (field[3] ? ":" field[3] : ""))
         } else if (field[1] == "option") {
-            add_options(command, field[3], field[4], field[5], field[6], field[7], field[8])
+            add_options(command, field[3], field[4], field[5], field[6], \
+                field[7], field[8])
         } else {
             add_argument(command, field[3], field[4], field[5])
         }
