@@ -75,6 +75,10 @@ FNR == 1 {
 /^ +-/ && !is_past { add_option($0) }
 /^(Mandatory or|Verbs:|Examples:)/ { is_past = 1 }
 
+/^[^ ]/ || /^$/ { is_example = 0 }
+is_example { printf "example\t%s\t%s\n", command, substr($0, 3) }
+/^Examples:/ { is_example = 1 }
+
 END {
     # Behind "Usage: muster COMMAND [OPTION...]".
     for (i = 4 + split(command, words, " "); i <= n_arguments; i++) {

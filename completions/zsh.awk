@@ -105,7 +105,7 @@ END {
         } else if (field[1] == "option") {
             add_options(command, field[3], field[4], field[5], field[6], \
                 field[7], field[8])
-        } else {
+        } else if (field[1] == "argument") {
             add_argument(command, field[3], field[4], field[5])
         }
     }
