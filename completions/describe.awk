@@ -4,7 +4,7 @@
 # What NAME in "--option=NAME" or "Usage: ... NAME" stands for.
 function kind_of(name)
 {
-    if (name == "FILE") return "file"
+    if (name == "FILE" || name == "PATH") return "file"
     if (name == "DIR" || name == "FOLDER") return "folder"
     if (name == "TARGET" || name == "URI") return "target"
     if (name == "POLICY") return "policy"
@@ -15,9 +15,11 @@ function kind_of(name)
     return "other"
 }
 
-# "table, json, ndjson or name" lists all values there are; other texts none.
+# "table (the default), json, ndjson or name" lists all values there are; other
+# texts none.
 function words_of(text)
 {
+    gsub(/ \([^)]*\)/, "", text)
     if (text !~ /^[a-z0-9]+(, [a-z0-9]+)* or [a-z0-9]+$/) return ""
     gsub(/, | or /, " ", text)
     return text
@@ -48,6 +50,7 @@ function add_option(line,    at, names, name, text, takes, parts, n, i)
         names = names (i > 1 ? " " : "") parts[i]
     }
     if (takes == "nothing") name = ""
+    if (names ~ /--policy$/) name = "POLICY"
     printf "option\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", command, names, takes, \
         name, name == "" ? "" : kind_of(name), words_of(text), text
 }

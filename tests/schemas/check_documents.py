@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""check_documents.py MUSTER SOURCES [ECHO_SERVER]
+"""check_documents.py MUSTER SOURCES [SERVER=PROGRAM] [PROCESS=PROGRAM]
 
 Validates what the verbs print as JSON, and the golden files of tests/cli,
 against schemas/. Members that are unknown must be accepted, and a document that
-lacks one that is required must not.
+lacks one that is required must not. Commands of verbs that MUSTER does not have,
+or that need a program that is not given, are left out.
 """
 import copy
 import json
@@ -18,7 +19,8 @@ import tempfile
 from jsonschema import Draft202012Validator
 
 # Schema, exit status and arguments; FOLDER is a folder with the files below,
-# SERVER the address of a server.
+# SERVER the address of a server (muster-echo-server), and PROCESS the admin
+# socket of a program (tests/cli/live_channels.c).
 COMMANDS = [
     ("resolve", 0, "resolve static:///10.0.0.1:1;zone=a;weight=2,[::1]:2"),
     ("resolve", 0, "resolve file://FOLDER/list"),
@@ -41,6 +43,14 @@ COMMANDS = [
     ("plugins-check", 6, "plugins check FOLDER/muster_bad.so"),
     ("plugins-new", 0, "plugins new example"),
     ("version", 0, "version"),
+    ("bench", 0, "bench static:///SERVER -n 20 -c 2 --fail-on errors>0"),
+    ("bench", 1, "bench static:///unix:FOLDER/nobody -n 2 --max-time 100ms"),
+    ("doctor", 0, "doctor -g libraries -g system"),
+    ("doctor", 8, "doctor -g target static:///unix:FOLDER/nobody"),
+    ("channels", 0, "channels --socket PROCESS"),
+    ("explain", 0, "explain --socket PROCESS"),
+    ("explain", 4, "explain static:///unix:FOLDER/nobody"),
+    ("top", 0, "top --socket PROCESS --count 1"),
 ]
 FILES = {
     "list": '{"endpoints": [{"address": "10.0.0.1:1", "hostname": "a.test"}]}',
@@ -112,12 +122,14 @@ class Checker:
         return document
 
 
-def check_live(checker, muster, folder, server):
+def check_live(checker, muster, verbs, words):
+    """words: what FOLDER, SERVER and PROCESS stand for."""
     for name, code, command in COMMANDS:
-        if "SERVER" in command and server is None:
+        needed = set(re.findall("SERVER|PROCESS", command))
+        if command.split()[0] not in verbs or not needed <= words.keys():
             continue
         for output_format in "json", "ndjson":
-            arguments = [word.replace("FOLDER", folder).replace("SERVER", server or "")
+            arguments = [re.sub("|".join(words), lambda found: words[found[0]], word)
                          for word in shlex.split(command)]
             with tempfile.TemporaryDirectory() as work:
                 done = subprocess.run(
@@ -152,25 +164,51 @@ def check_golden(checker, cases):
         checker.check(name, output_format, output, path.name)
 
 
+def verbs_of(muster):
+    text = subprocess.run([muster, "--help"], capture_output=True, text=True,
+                          check=True).stdout
+    return set(re.findall(r"^  ([a-z]+) ", text[text.index("Verbs:"):], re.M))
+
+
+def start(name, program, folder):
+    """The program, which ends with its input, and what its name stands for."""
+    path = f"{folder}/{name.lower()}"
+    if name == "SERVER":
+        arguments, word = ["--unix", path, "--health", "SERVING"], f"unix:{path}"
+        environment = os.environ
+    else:
+        arguments, word = ["--none", "static:///10.0.0.1:1,10.0.0.2:1"], path
+        environment = dict(os.environ, MUSTER_ADMIN=f"unix:{path}")
+    process = subprocess.Popen([program, *arguments], env=environment,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.readline() # it is up
+    return process, word
+
+
 def main():
     muster, sources = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
     checker = Checker(sources)
+    verbs = verbs_of(muster)
+    processes = []
     with tempfile.TemporaryDirectory() as folder:
+        words = {"FOLDER": folder}
         for name, text in FILES.items():
             pathlib.Path(folder, name).write_text(text)
-        server, address = None, None
-        if len(sys.argv) > 3:
-            address = f"unix:{folder}/server"
-            server = subprocess.Popen(
-                [sys.argv[3], "--unix", f"{folder}/server", "--health", "SERVING"],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        check_live(checker, muster, folder, address)
-        if server is not None:
-            server.stdin.close() # it ends then
-            server.wait()
+        for argument in sys.argv[3:]:
+            name, program = argument.split("=", 1)
+            process, words[name] = start(name, program, folder)
+            processes.append(process)
+        check_live(checker, muster, verbs, words)
+        for process in processes:
+            process.stdin.close()
+            process.wait()
     check_golden(checker, sources / "tests" / "cli" / "cases")
-    for name in set(checker.schemas) - checker.seen - ({"call"} if not server else set()):
-        checker.fault(f"nothing was checked by schema {name}")
+    for name in checker.schemas.keys() - checker.seen:
+        if name.split("-")[0] in verbs:
+            checker.fault(f"nothing was checked by schema {name}")
+    for verb in verbs - {"help"}:
+        if not any(name.split("-")[0] == verb for name in checker.schemas):
+            checker.fault(f"no schema is named after the verb {verb}")
     print(f"{checker.checked} documents, {checker.faults} faults")
     return 1 if checker.faults else 0
 
