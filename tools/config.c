@@ -168,7 +168,7 @@ exit_code command_config(int argc, char **argv)
     (void)argp_parse(&argp, argc, argv, 0, NULL, &self);
     text = file_read(self.file, &size);
     if (text == NULL) {
-        return command_fail(EXIT_CODE_SOURCE, self.file, file_reason(errno));
+        return command_fail(EXIT_CODE_SOURCE, self.file, strerror(errno));
     }
     code = check(&self, text, size);
     free(text);

@@ -57,8 +57,3 @@ char *file_read(const char *path, size_t *ret_size)
     errno = code;
     return text;
 }
-
-const char *file_reason(int code)
-{
-    return code == EFBIG ? "it has more than 64 MB" : strerror(code);
-}

@@ -10,7 +10,4 @@
  * 64 MB, as a device may for ever. */
 char *file_read(const char *path, size_t *ret_size);
 
-/* What that errno means, for people. Constant, or good until the next call. */
-const char *file_reason(int code);
-
 #endif

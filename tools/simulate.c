@@ -214,7 +214,7 @@ static exit_code fail_read(const char *place, int error)
                     place, strerror(error));
         return EXIT_CODE_SOURCE;
     }
-    return command_fail(EXIT_CODE_SOURCE, place, file_reason(error));
+    return command_fail(EXIT_CODE_SOURCE, place, strerror(error));
 }
 
 exit_code command_simulate(int argc, char **argv)

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <status_code_name.h>
 
@@ -22,6 +21,7 @@
 #include "message.h"
 #include "method.h"
 #include "row.h"
+#include "tls_files.h"
 
 enum {
     OPTION_HEADER = 256,
@@ -90,7 +90,7 @@ static const struct argp_option entries[] = {
     {"timeout", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"wait-for-ready", OPTION_WAIT, NULL, 0,
      "Wait for an endpoint as long as the deadline allows", 0},
-    {"policy", 'p', "POLICY", 0, "Balance by POLICY", 0},
+    {"policy", 'p', "NAME", 0, "Balance by the policy NAME", 0},
     {"service-config", OPTION_CONFIG, "FILE", 0, "gRPC's JSON", 0},
     {"hash-key", OPTION_HASH_KEY, "TEXT", 0, "For policies that hash", 0},
     {"save", OPTION_SAVE, "FILE", 0,
@@ -114,8 +114,7 @@ static void read_message(arguments *self, int key, const char *text,
     grpc_byte_buffer_destroy(self->message);
     self->message = key == 'd' ? message_of_data(text) : message_of_hex(text);
     if (self->message == NULL && key == 'd') {
-        argp_failure(state, EXIT_CODE_SOURCE, 0, "%s: %s", text + 1,
-                     file_reason(errno));
+        argp_failure(state, EXIT_CODE_SOURCE, errno, "%s", text + 1);
     } else if (self->message == NULL) {
         argp_error(state, "%s: must be pairs of hexadecimal digits", text);
     }
@@ -434,26 +433,11 @@ static exit_code open_and_call(arguments *self, const char *config)
     return code;
 }
 
-/* The library says that of credentials, and does not tell it from a file with
- * the wrong content. */
-static exit_code check_tls_files(const arguments *self)
-{
-    const char *const files[] = {self->tls.ca_file, self->tls.certificate_file,
-                                 self->tls.key_file};
-
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        if (files[i] != NULL && access(files[i], R_OK) != 0) {
-            return command_fail(EXIT_CODE_SOURCE, files[i], strerror(errno));
-        }
-    }
-    return EXIT_CODE_OK;
-}
-
 static exit_code run(arguments *self)
 {
     char *config = NULL;
     size_t size = 0;
-    exit_code code = check_tls_files(self);
+    exit_code code = tls_files_check(&self->tls);
 
     if (code != EXIT_CODE_OK) {
         return code;
@@ -462,7 +446,7 @@ static exit_code run(arguments *self)
         config = file_read(self->config, &size);
         if (config == NULL) {
             return command_fail(EXIT_CODE_SOURCE, self->config,
-                                file_reason(errno));
+                                strerror(errno));
         }
     }
     code = open_and_call(self, config);
