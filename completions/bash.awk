@@ -9,7 +9,8 @@ function line(table, pattern, text)
 
 function print_table(name)
 {
-    printf "_muster_%s()\n{\n    case $1 in\n%s    esac\n}\n", name, tables[name]
+    printf "_muster_%s()\n{\n    case $1 in\n", name
+    printf "%s    esac\n}\n", tables[name]
 }
 
 function patterns(command, names,    all, n, i, result)

@@ -34,6 +34,16 @@ _muster_take_targets()
     __ltrim_colon_completions "$cur"
 }
 
+# All behind "--", of which the place is that among the words of readline.
+_muster_take_command()
+{
+    local at=0
+    while [[ ${COMP_WORDS[at]} != -- ]]; do
+        at=$((at + 1))
+    done
+    _command_offset $((at + 1))
+}
+
 # _muster_complete KIND [WORD...]
 _muster_complete()
 {
@@ -64,7 +74,7 @@ _muster()
         word=${words[at]}
         if [[ $word == -- ]]; then
             value=$(_muster_argument "$command $((n_arguments + 1))")
-            [[ $value != command ]] || _command_offset $((at + 1))
+            [[ $value != command ]] || _muster_take_command
             return
         elif [[ $word == -* ]]; then
             value=$(_muster_value "$command $word")

@@ -33,7 +33,9 @@ end
 function __muster_is
     set -l command
     for token in (commandline -opc)[2..-1]
-        if string match -q -- '-*' $token
+        if test "$token" = --
+            return 1
+        else if string match -q -- '-*' $token
             continue
         end
         set -l longer $command $token
@@ -45,4 +47,14 @@ function __muster_is
     test "$command" = "$argv"
 end
 
+# What would be offered for all behind "--" alone.
+function __muster_command_line
+    set -l tokens (commandline -opc) (commandline -ct)
+    if set -l at (contains -i -- -- $tokens)
+        complete -C (string join ' ' -- $tokens[(math $at + 1)..-1])
+    end
+end
+
 complete -c muster -f
+complete -c muster -n 'contains -- -- (commandline -opc)' \
+    -a '(__muster_command_line)'

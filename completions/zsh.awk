@@ -50,7 +50,7 @@ function add_argument(command, name, kind, words)
 {
     n_arguments[command]++
     arguments[command] = arguments[command] " \\\n        " \
-        (kind == "command" ? quoted("*::COMMAND:_normal") : \
+        (kind == "command" ? quoted("*:::COMMAND:_normal") : \
         quoted(n_arguments[command] ":" name ":" action_of(kind, words)))
 }
 
