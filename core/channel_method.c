@@ -30,6 +30,7 @@ static void fill_retrying(const muster__method_config *found,
         config->max_attempts = found->hedging.max_attempts;
         config->status_codes = found->hedging.codes;
         config->hedging_delay_ns = found->hedging.delay_ns;
+        config->hedging_percentile = found->hedging.percentile;
     }
 }
 

@@ -45,6 +45,8 @@ void muster__channel_retry_stats(const muster_channel *channel,
                                                   memory_order_relaxed);
     stats->retries_exhausted = atomic_load_explicit(
         &counts[MUSTER_RETRY_EXHAUSTED], memory_order_relaxed);
+    stats->hedges = atomic_load_explicit(&counts[MUSTER_RETRY_HEDGED],
+                                         memory_order_relaxed);
 }
 
 /* Most calls succeed, and a count of them would be one for all threads. */

@@ -16,10 +16,13 @@ static bool is_of(unsigned statuses, int status)
     return status >= 0 && status < 32 && (statuses >> status & 1u) != 0;
 }
 
-/* Such a call was never made. */
-static bool is_given_back(const muster_outcome *outcome)
+/* It says nothing: no call was made, or who made it gave it up, for instance
+ * since another attempt of a hedged call was faster. */
+static bool is_void(const muster_outcome *outcome)
 {
-    return (outcome->flags & MUSTER_OUTCOME_GIVEN_BACK) != 0;
+    return (outcome->flags & MUSTER_OUTCOME_GIVEN_BACK) != 0 ||
+           (outcome->status == CANCELLED &&
+            (outcome->flags & MUSTER_OUTCOME_FROM_SERVER) == 0);
 }
 
 /* ---- in a row ---- */
@@ -81,9 +84,6 @@ static bool add_in_a_row(outlier_counts *self, const outlier_settings *settings,
 {
     bool is_local = (outcome->flags & MUSTER_OUTCOME_FROM_SERVER) == 0;
 
-    if (is_local && outcome->status == CANCELLED) {
-        return false; /* by the caller: it says nothing */
-    }
     if (settings->rules[OUTLIER_LOCAL_FAILURES].is_set) {
         if (is_local && is_of(FAILURES, outcome->status)) {
             return add_failure(self, settings, OUTLIER_LOCAL_FAILURES);
@@ -98,7 +98,7 @@ static bool add_in_a_row(outlier_counts *self, const outlier_settings *settings,
 bool outlier_counts_add(outlier_counts *self, const outlier_settings *settings,
                         const muster_outcome *outcome)
 {
-    if (is_given_back(outcome)) {
+    if (is_void(outcome)) {
         return false;
     }
     (void)atomic_fetch_add_explicit(outcome->status == 0 ? &self->n_succeeded

@@ -158,6 +158,47 @@ static bool read_delay(muster__problems *problems, const json_t *object,
     return is_good;
 }
 
+/* "p95", "p99.9". */
+static bool parse_percentile(const char *text, double *ret_percentile)
+{
+    json_t *json =
+        text[0] == 'p' ? json_loads(text + 1, JSON_DECODE_ANY, NULL) : NULL;
+    const double number = json_number_value(json);
+    const bool is_good = number >= 50 && number < 100;
+
+    if (is_good) {
+        *ret_percentile = number;
+    }
+    json_decref(json);
+    return is_good;
+}
+
+/* muster's own: {"hedgingDelay": "p95"}. */
+static bool read_percentile(muster__problems *problems, const json_t *object,
+                            double *ret_percentile)
+{
+    const json_t *own = muster__config_get(object, "muster");
+    const size_t outer = muster__problems_enter(problems, "muster");
+    const json_t *value =
+        json_is_object(own) ? muster__config_get(own, "hedgingDelay") : NULL;
+    const size_t inner = muster__problems_enter(problems, "hedgingDelay");
+    bool is_good = true;
+
+    if (value != NULL &&
+        (!json_is_string(value) ||
+         !parse_percentile(json_string_value(value), ret_percentile))) {
+        muster__problems_add(problems, "must be a percentile from \"p50\" to "
+                                       "\"p99.99\", like \"p95\"");
+        is_good = false;
+    }
+    muster__problems_leave(problems, inner);
+    if (own != NULL && !json_is_object(own)) {
+        is_good = muster__config_is_object(problems, own);
+    }
+    muster__problems_leave(problems, outer);
+    return is_good;
+}
+
 bool muster__config_hedging(muster__problems *problems, const json_t *value,
                             muster__hedging_policy *ret_policy)
 {
@@ -169,6 +210,7 @@ bool muster__config_hedging(muster__problems *problems, const json_t *value,
     }
     is_good &= read_attempts(problems, value, &policy.max_attempts);
     is_good &= read_delay(problems, value, &policy.delay_ns);
+    is_good &= read_percentile(problems, value, &policy.percentile);
     is_good &=
         read_codes(problems, value, "nonFatalStatusCodes", &policy.codes);
     if (is_good) {

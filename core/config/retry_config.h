@@ -27,6 +27,7 @@ typedef struct muster__hedging_policy {
     uint32_t max_attempts; /* 2 to 5 */
     uint32_t codes;        /* not fatal: bit n is status code n */
     uint64_t delay_ns;     /* 0: all at once */
+    double percentile;     /* of latency, in place of it; 0: none */
 } muster__hedging_policy;
 
 typedef struct muster__retry_throttling {

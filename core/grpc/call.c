@@ -9,10 +9,12 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/support/alloc.h>
 
+#include "call_hedge.h"
 #include "call_pool.h"
 #include "grpc_target.h"
 #include "runtime.h"
 #include "sized.h"
+#include "stream.h"
 
 uint64_t muster__grpc_now_ns(void)
 {
@@ -33,9 +35,11 @@ gpr_timespec muster__grpc_timespec(uint64_t deadline_ns)
     return time;
 }
 
-void muster__grpc_attempt_init(muster__grpc_attempt *attempt)
+void muster__grpc_attempt_init(muster__grpc_attempt *attempt, muster_call *call)
 {
     memset(attempt, 0, sizeof *attempt);
+    attempt->step.take = muster__call_settle;
+    attempt->call = call;
     grpc_metadata_array_init(&attempt->initial);
     grpc_metadata_array_init(&attempt->trailing);
     attempt->details = grpc_empty_slice();
@@ -139,21 +143,23 @@ muster_status muster_call_create(muster_channel *channel, const char *method,
     call->credentials = known.credentials;
     call->status = GRPC_STATUS_UNKNOWN;
     copy_metadata(call, &known);
-    muster__grpc_attempt_init(&call->attempt);
+    call->attempt = &call->own_attempt;
+    muster__grpc_attempt_init(call->attempt, call);
+    atomic_init(&call->n_refs, 1);
     *ret_call = call;
     return MUSTER_OK;
 }
 
-void muster_call_destroy(muster_call *call)
+static void destroy(muster_call *call)
 {
-    if (call == NULL || muster__grpc_is_forked()) {
-        return;
-    }
-    muster__grpc_attempt_fini(&call->attempt);
+    muster__grpc_attempt_fini(call->attempt);
+    muster__grpc_attempt_fini(&call->own_attempt);
     for (size_t i = 0; i < call->n_metadata; i++) {
         grpc_slice_unref(call->metadata[i].key);
         grpc_slice_unref(call->metadata[i].value);
     }
+    muster__call_hedge_destroy(call->hedge);
+    muster__stream_destroy(call->stream);
     grpc_byte_buffer_destroy(call->own_request);
     (void)pthread_mutex_destroy(&call->mutex);
     free(call->header_text);
@@ -164,15 +170,37 @@ void muster_call_destroy(muster_call *call)
     free(call);
 }
 
+void muster__call_ref(muster_call *call)
+{
+    /* Relaxed: who adds one holds one. */
+    atomic_fetch_add_explicit(&call->n_refs, 1, memory_order_relaxed);
+}
+
+/* Acquire-release: the last one sees what the others did. */
+void muster__call_unref(muster_call *call)
+{
+    if (atomic_fetch_sub_explicit(&call->n_refs, 1, memory_order_acq_rel) ==
+        1) {
+        destroy(call);
+    }
+}
+
+void muster_call_destroy(muster_call *call)
+{
+    if (call != NULL && !muster__grpc_is_forked()) {
+        muster__call_unref(call);
+    }
+}
+
 /* Relaxed: only guards against a second start. */
-static bool claim_start(muster_call *call)
+bool muster__call_claim(muster_call *call)
 {
     return !atomic_exchange_explicit(&call->is_started, true,
                                      memory_order_relaxed);
 }
 
-static muster_status start(muster_call *call, muster_call_queue *queue,
-                           void *tag)
+muster_status muster__call_start(muster_call *call, muster_call_queue *queue,
+                                 void *tag)
 {
     if (!muster__call_queue_enter(queue)) {
         return MUSTER_CLOSED;
@@ -198,7 +226,7 @@ muster_status muster_call_unary(muster_call *call,
     if (muster__grpc_on_control_thread()) {
         return MUSTER_WOULD_DEADLOCK;
     }
-    if (call == NULL || !claim_start(call)) {
+    if (call == NULL || !muster__call_claim(call)) {
         return MUSTER_INVAL;
     }
     status = muster__call_pool_take(&queue);
@@ -206,7 +234,7 @@ muster_status muster_call_unary(muster_call *call,
         return status;
     }
     call->request = request;
-    status = start(call, queue, NULL);
+    status = muster__call_start(call, queue, NULL);
     if (status == MUSTER_OK) {
         status = muster_call_queue_next(queue, MUSTER_FOREVER, &event);
     }
@@ -221,7 +249,7 @@ muster_status muster_call_start_unary(muster_call *call,
     if (muster__grpc_is_forked()) {
         return MUSTER_FORKED;
     }
-    if (call == NULL || queue == NULL || !claim_start(call)) {
+    if (call == NULL || queue == NULL || !muster__call_claim(call)) {
         return MUSTER_INVAL;
     }
     if (request != NULL) {
@@ -229,13 +257,13 @@ muster_status muster_call_start_unary(muster_call *call,
             grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)request);
         call->request = call->own_request;
     }
-    return start(call, queue, tag);
+    return muster__call_start(call, queue, tag);
 }
 
 static void keep_peer_locked(muster_call *call)
 {
     if (call->peer == NULL) {
-        call->peer = muster__grpc_peer_of(call->attempt.placed.call);
+        call->peer = muster__grpc_peer_of(call->attempt->placed.call);
     }
 }
 
@@ -248,11 +276,27 @@ void muster_call_cancel(muster_call *call)
     call->is_cancelled = true;
     if (call->is_parked) {
         (void)muster_channel_pick_cancel(call->channel, call->pick);
-    } else if (call->attempt.placed.call != NULL) {
+    } else if (call->hedge != NULL) {
+        muster__call_hedge_cancel_locked(call->hedge);
+        muster__stream_drop_early_locked(call);
+    } else if (call->attempt->placed.call != NULL) {
         keep_peer_locked(call);
-        (void)grpc_call_cancel(call->attempt.placed.call, NULL);
+        (void)grpc_call_cancel(call->attempt->placed.call, NULL);
     }
     pthread_mutex_unlock(&call->mutex);
+}
+
+static void fill_result(const muster_call *call, muster_call_result *ret_result)
+{
+    ret_result->flags =
+        call->attempt->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
+    ret_result->status = call->status;
+    ret_result->n_attempts = call->n_attempts;
+    ret_result->message = call->message == NULL ? "" : call->message;
+    ret_result->response = call->attempt->response;
+    ret_result->initial_metadata = &call->attempt->initial;
+    ret_result->trailing_metadata = &call->attempt->trailing;
+    ret_result->latency_ns = call->latency_ns;
 }
 
 void muster_call_get_result(const muster_call *call,
@@ -262,33 +306,41 @@ void muster_call_get_result(const muster_call *call,
     size_t size = ret_result->struct_size;
 
     memset(&result, 0, sizeof result);
+    if (call->stream == NULL || !muster__stream_get_result(call, &result)) {
+        fill_result(call, &result);
+    }
     result.struct_size = ret_result->struct_size;
-    result.flags = call->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
-    result.status = call->status;
-    result.n_attempts = call->n_attempts;
-    result.message = call->message == NULL ? "" : call->message;
-    result.response = call->attempt.response;
-    result.initial_metadata = &call->attempt.initial;
-    result.trailing_metadata = &call->attempt.trailing;
-    result.latency_ns = call->latency_ns;
     memcpy(ret_result, &result, size < sizeof result ? size : sizeof result);
+}
+
+static bool has_ended_locked(const muster_call *call)
+{
+    return call->stream == NULL ? call->has_ended : call->stream->is_over;
+}
+
+static bool has_peer_locked(const muster_call *call)
+{
+    return call->stream == NULL ? call->has_ended
+                                : muster__stream_has_peer_locked(call->stream);
 }
 
 const char *muster_call_peer(muster_call *call)
 {
-    muster__grpc_placed *placed = &call->attempt.placed;
+    muster__grpc_placed *placed = &call->attempt->placed;
+    const char *peer;
 
     if (muster__grpc_is_forked()) {
         return NULL;
     }
     pthread_mutex_lock(&call->mutex);
-    if (call->has_ended && placed->call != NULL) {
-        if (call->peer == NULL) {
+    if (has_peer_locked(call) && placed->call != NULL) {
+        if (call->peer == NULL && has_ended_locked(call)) {
             call->peer = placed->peer;
             placed->peer = NULL;
         }
         keep_peer_locked(call);
     }
+    peer = call->peer;
     pthread_mutex_unlock(&call->mutex);
-    return call->peer;
+    return peer;
 }

@@ -7,6 +7,8 @@
 #include <muster/service_config.h>
 
 #include "call.h"
+#include "call_hedge.h"
+#include "stream.h"
 
 static void shorten(muster_call *call, uint64_t timeout_ns)
 {
@@ -16,10 +18,30 @@ static void shorten(muster_call *call, uint64_t timeout_ns)
     }
 }
 
+/* Without memory for more, one attempt is made. */
+static void take_hedging(muster_call *call, const muster_method_config *config)
+{
+    const muster__hedging_rules rules = {.max_attempts = config->max_attempts,
+                                         .status_codes = config->status_codes,
+                                         .delay_ns = config->hedging_delay_ns,
+                                         .percentile =
+                                             config->hedging_percentile};
+
+    call->hedge = muster__call_hedge_create(call, rules);
+}
+
 static void take_retrying(muster_call *call, const muster_method_config *config)
 {
-    if ((config->flags & MUSTER_METHOD_RETRIES) == 0 ||
-        (call->flags & MUSTER_CALL_NO_RETRY) != 0) {
+    if ((call->flags & MUSTER_CALL_NO_RETRY) != 0) {
+        return;
+    }
+    if ((config->flags & MUSTER_METHOD_HEDGES) != 0) {
+        if (muster__stream_may_race(call)) {
+            take_hedging(call, config);
+        }
+        return;
+    }
+    if ((config->flags & MUSTER_METHOD_RETRIES) == 0) {
         return;
     }
     call->retry.rules =
@@ -50,6 +72,16 @@ void muster__call_configure(muster_call *call)
     take_retrying(call, &config);
 }
 
+const grpc_byte_buffer *muster__call_request(const muster_call *call)
+{
+    const muster__stream *stream = call->stream;
+
+    if (stream == NULL) {
+        return call->request;
+    }
+    return stream->is_send_silent ? stream->first.buffer : NULL;
+}
+
 static uint64_t length_of(const grpc_byte_buffer *buffer)
 {
     return buffer == NULL
@@ -65,7 +97,7 @@ bool muster__call_refuse_request(const muster_call *call, muster_error *err)
     if (call->max_request_bytes == UINT64_MAX) {
         return false;
     }
-    length = length_of(call->request);
+    length = length_of(muster__call_request(call));
     if (length <= call->max_request_bytes) {
         return false;
     }
@@ -76,9 +108,9 @@ bool muster__call_refuse_request(const muster_call *call, muster_error *err)
     return true;
 }
 
-void muster__call_refuse_response(muster_call *call)
+void muster__call_refuse_response(const muster_call *call,
+                                  muster__grpc_attempt *attempt)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
     uint64_t length;
     char text[96];
 
@@ -98,5 +130,5 @@ void muster__call_refuse_response(muster_call *call)
     attempt->status = GRPC_STATUS_RESOURCE_EXHAUSTED;
     grpc_byte_buffer_destroy(attempt->response);
     attempt->response = NULL;
-    call->is_from_server = false;
+    attempt->is_from_server = false;
 }

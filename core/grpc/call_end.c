@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Judges how an attempt of a call ended, and what becomes of the call. */
 #include "call.h"
+#include "call_hedge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,17 +10,25 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/support/alloc.h>
 
+#include "stream.h"
+
 /* A fail-fast call that keeps finding its connection gone gives up; the
  * channel learns of each loss from the call that finds it. */
 #define MAX_FAIL_FAST_ATTEMPTS 20
 
-/* What C core says of a connection lost under a call. */
-static bool is_loss(grpc_slice details)
+/* What C core says of a connection lost under a call, and of credentials that
+ * fail. */
+static bool is_of_this_side(grpc_slice details)
 {
     static const char *const texts[] = {
-        "Socket closed",  "Broken pipe", "Connection reset by peer",
-        "recvmsg:",       "sendmsg:",    "keepalive watchdog timeout",
-        "GOAWAY received"};
+        "Socket closed",
+        "Broken pipe",
+        "Connection reset by peer",
+        "recvmsg:",
+        "sendmsg:",
+        "keepalive watchdog timeout",
+        "GOAWAY received",
+        "Getting metadata from plugin failed with error"};
     const char *text = (const char *)GRPC_SLICE_START_PTR(details);
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -33,8 +42,8 @@ static bool is_loss(grpc_slice details)
     return false;
 }
 
-/* C core marks what came in trailers in words only, and a lost connection in
- * the same words. */
+/* C core marks what came in trailers in words only, and some of its own in the
+ * same words. */
 static bool is_from_server(const muster__grpc_attempt *attempt)
 {
     if (attempt->status == GRPC_STATUS_OK) {
@@ -43,7 +52,7 @@ static bool is_from_server(const muster__grpc_attempt *attempt)
     return attempt->error_text != NULL &&
            strstr(attempt->error_text, "Error received from peer") != NULL &&
            !(attempt->status == GRPC_STATUS_UNAVAILABLE &&
-             is_loss(attempt->details));
+             is_of_this_side(attempt->details));
 }
 
 /* Not by the peer, which C core names from when the call reached a transport
@@ -67,7 +76,7 @@ bool muster__call_never_left(grpc_status_code status, grpc_slice details)
 }
 
 /* Where C core's words must not reach a caller. */
-static void translate(muster__grpc_attempt *attempt)
+void muster__call_translate(muster__grpc_attempt *attempt)
 {
     static const char words[] = "the connection was closed before the call was "
                                 "sent";
@@ -80,23 +89,24 @@ static void translate(muster__grpc_attempt *attempt)
     }
 }
 
-static bool may_be_placed_again(muster_call *call)
+bool muster__call_may_be_placed_again(const muster__grpc_attempt *attempt,
+                                      bool is_cancelled)
 {
-    const grpc_status_code status = call->attempt.status;
-    bool is_cancelled;
+    muster_call *call = attempt->call;
 
-    if (call->is_from_server ||
-        !muster__call_never_left(status, call->attempt.details)) {
+    if (is_cancelled || attempt->is_from_server ||
+        !muster__call_never_left(attempt->status, attempt->details)) {
+        return false;
+    }
+    if (call->stream != NULL && !attempt->is_racing &&
+        !muster__stream_may_begin_again(call)) {
         return false;
     }
     if ((call->flags & MUSTER_CALL_WAIT_FOR_READY) == 0 &&
         call->n_attempts >= MAX_FAIL_FAST_ATTEMPTS) {
         return false;
     }
-    pthread_mutex_lock(&call->mutex);
-    is_cancelled = call->is_cancelled;
-    pthread_mutex_unlock(&call->mutex);
-    return !is_cancelled;
+    return true;
 }
 
 /* By gRFC A51, or by the name that gRPC had for it before. C core of today
@@ -122,22 +132,22 @@ static void add_load_report(const muster__grpc_attempt *attempt,
     }
 }
 
-static void finish_lease(muster_call *call, uint64_t now_ns)
+void muster__call_finish_lease(muster__grpc_attempt *attempt, uint64_t now_ns)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
+    const muster_call *call = attempt->call;
     muster_outcome outcome;
 
     memset(&outcome, 0, sizeof outcome);
     outcome.struct_size = sizeof outcome;
     outcome.status = (int)attempt->status;
-    outcome.flags = call->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
+    outcome.flags = attempt->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
     outcome.latency_ns = now_ns - attempt->started_ns;
-    if (call->request != NULL) {
-        outcome.bytes_sent = grpc_byte_buffer_length(
-            (grpc_byte_buffer *)(uintptr_t)call->request);
-    }
+    outcome.bytes_sent = attempt->request_bytes;
     if (attempt->response != NULL) {
         outcome.bytes_received = grpc_byte_buffer_length(attempt->response);
+    }
+    if (call->stream != NULL && !attempt->is_racing) {
+        muster__stream_count_bytes(call, &outcome);
     }
     add_load_report(attempt, &outcome);
     muster_lease_finish(&attempt->lease, &outcome);
@@ -145,18 +155,18 @@ static void finish_lease(muster_call *call, uint64_t now_ns)
 
 /* "target: endpoint: cause", with the number of the attempt when it is not the
  * first. */
-static char *explain(const muster_call *call, const char *cause)
+static char *explain(const muster__grpc_attempt *attempt, const char *cause)
 {
-    const muster__grpc_connection *connection = call->attempt.connection;
+    const muster__grpc_connection *connection = attempt->connection;
     const char *target =
         muster__grpc_config_target(muster__grpc_connection_config(connection));
     const char *address = muster__grpc_connection_address(connection);
     char *message = NULL;
     int length;
 
-    if (call->n_attempts > 1) {
+    if (attempt->number > 1) {
         length = asprintf(&message, "%s: %s: attempt %u: %s", target, address,
-                          call->n_attempts, cause);
+                          attempt->number, cause);
     } else {
         length = asprintf(&message, "%s: %s: %s", target, address, cause);
     }
@@ -165,54 +175,85 @@ static char *explain(const muster_call *call, const char *cause)
 
 /* The server's words stay as they are; C core's get to know where. NULL when
  * there are none, or no memory. */
-static char *message_of(const muster_call *call)
+char *muster__call_message_of(const muster__grpc_attempt *attempt)
 {
     char *message;
     char *cause;
 
-    if (call->is_from_server && GRPC_SLICE_LENGTH(call->attempt.details) == 0) {
+    if (attempt->is_from_server && GRPC_SLICE_LENGTH(attempt->details) == 0) {
         return NULL;
     }
-    cause = grpc_slice_to_c_string(call->attempt.details);
-    message = call->is_from_server ? strdup(cause) : explain(call, cause);
+    cause = grpc_slice_to_c_string(attempt->details);
+    message = attempt->is_from_server ? strdup(cause) : explain(attempt, cause);
     gpr_free(cause);
     return message;
 }
 
 static void place_again(muster_call *call, uint64_t now_ns)
 {
-    muster__grpc_connection_check(call->attempt.connection);
-    finish_lease(call, now_ns);
+    muster__grpc_connection_check(call->attempt->connection);
+    muster__call_finish_lease(call->attempt, now_ns);
     pthread_mutex_lock(&call->mutex);
-    muster__grpc_attempt_fini(&call->attempt);
-    muster__grpc_attempt_init(&call->attempt);
+    muster__grpc_attempt_fini(call->attempt);
+    muster__grpc_attempt_init(call->attempt, call);
     pthread_mutex_unlock(&call->mutex);
     muster__call_pick_again(call, now_ns);
 }
 
-bool muster__call_settle(muster_call *call)
+bool muster__call_report(muster_call *call, muster_call_event *ret_event)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
-    uint64_t now_ns;
+    if (call->stream != NULL) {
+        return muster__stream_report(call, ret_event);
+    }
+    memset(ret_event, 0, sizeof *ret_event);
+    ret_event->call = call;
+    ret_event->tag = call->tag;
+    ret_event->kind = MUSTER_CALL_ENDED;
+    ret_event->is_ok = 1;
+    muster__call_queue_leave(call->queue);
+    return true;
+}
+
+void muster__call_attempt_take(muster__grpc_attempt *attempt)
+{
+    muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
+    attempt->is_from_server = is_from_server(attempt);
+    if (attempt->call->stream != NULL && !attempt->is_racing) {
+        muster__stream_refuse(attempt);
+    }
+    muster__call_refuse_response(attempt->call, attempt);
+}
+
+static bool is_cancelled(muster_call *call)
+{
+    bool is_cancelled;
+
+    pthread_mutex_lock(&call->mutex);
+    is_cancelled = call->is_cancelled;
+    pthread_mutex_unlock(&call->mutex);
+    return is_cancelled;
+}
+
+bool muster__call_settle(muster__call_step *step, bool is_ok,
+                         muster_call_event *ret_event)
+{
+    muster__grpc_attempt *attempt = (muster__grpc_attempt *)step;
+    muster_call *call = attempt->call;
+    const uint64_t now_ns = muster__grpc_now_ns();
     uint64_t not_before_ns = 0;
     bool is_retried;
     char *message;
 
-    if (call->has_failed_here) {
-        return true;
-    }
-    now_ns = muster__grpc_now_ns();
-    muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
-    call->is_from_server = is_from_server(attempt);
-    muster__call_refuse_response(call);
-    if (may_be_placed_again(call)) {
+    (void)is_ok;
+    muster__call_attempt_take(attempt);
+    if (muster__call_may_be_placed_again(attempt, is_cancelled(call))) {
         place_again(call, now_ns);
         return false;
     }
-    translate(attempt);
+    muster__call_translate(attempt);
     is_retried = muster__call_retries(call, now_ns, &not_before_ns);
-    message = message_of(call);
-    finish_lease(call, now_ns);
+    message = muster__call_message_of(attempt);
+    muster__call_finish_lease(attempt, now_ns);
     if (is_retried) {
         free(call->last_message);
         call->last_message = message;
@@ -220,5 +261,6 @@ bool muster__call_settle(muster_call *call)
         return false;
     }
     muster__call_end(call, attempt->status, message, now_ns);
-    return true;
+    return (call->hedge == NULL || muster__call_hedge_is_over(call)) &&
+           muster__call_report(call, ret_event);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Picks an endpoint for a call, and places it there. */
 #include "call.h"
+#include "call_hedge.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@
 #include <muster/service_config.h>
 
 #include "previous_attempts.h"
+#include "stream.h"
 
 static grpc_status_code grpc_status_of(muster_status status)
 {
@@ -40,10 +43,19 @@ void muster__call_end(muster_call *call, grpc_status_code status, char *message,
 static void drop_attempt(muster_call *call)
 {
     pthread_mutex_lock(&call->mutex);
-    muster__grpc_attempt_fini(&call->attempt);
-    muster__grpc_attempt_init(&call->attempt);
+    muster__grpc_attempt_fini(call->attempt);
+    muster__grpc_attempt_init(call->attempt, call);
     pthread_mutex_unlock(&call->mutex);
-    call->is_from_server = false;
+}
+
+static bool take_failure(muster__call_step *step, bool is_ok,
+                         muster_call_event *ret_event)
+{
+    muster_call *call =
+        (muster_call *)((char *)step - offsetof(muster_call, failed_here));
+
+    (void)is_ok;
+    return muster__call_report(call, ret_event);
 }
 
 /* Ends a call that no connection carries; the queue tells. err says more, when
@@ -61,7 +73,7 @@ static void fail(muster_call *call, muster_status status,
         return;
     }
     if (muster__call_keeps_failure(call, status)) {
-        muster__call_end(call, call->attempt.status, call->last_message,
+        muster__call_end(call, call->attempt->status, call->last_message,
                          muster__grpc_now_ns());
         call->last_message = NULL;
     } else {
@@ -69,8 +81,8 @@ static void fail(muster_call *call, muster_status status,
                          muster__grpc_now_ns());
         drop_attempt(call);
     }
-    call->has_failed_here = true;
-    muster__call_queue_post(call->queue, call);
+    call->failed_here.take = take_failure;
+    muster__call_queue_post(call->queue, &call->failed_here);
 }
 
 /* gRFC A76: several values of one name are joined with commas. */
@@ -128,15 +140,17 @@ static muster_call_info info_of(muster_call *call)
 
 static grpc_byte_buffer *copy_request(const muster_call *call)
 {
-    if (call->request == NULL) {
+    const grpc_byte_buffer *request = muster__call_request(call);
+
+    if (request == NULL) {
         return grpc_raw_byte_buffer_create(NULL, 0);
     }
-    return grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)call->request);
+    return grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)request);
 }
 
-static void start_batch(muster_call *call)
+static void start_batch(muster__grpc_attempt *attempt)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
+    const muster_call *call = attempt->call;
     grpc_op ops[6];
 
     memset(ops, 0, sizeof ops);
@@ -155,10 +169,12 @@ static void start_batch(muster_call *call)
     ops[5].data.recv_status_on_client.status = &attempt->status;
     ops[5].data.recv_status_on_client.status_details = &attempt->details;
     ops[5].data.recv_status_on_client.error_string = &attempt->error_text;
-    (void)grpc_call_start_batch(attempt->placed.call, ops, 6, call, NULL);
+    (void)grpc_call_start_batch(attempt->placed.call, ops, 6, &attempt->step,
+                                NULL);
 }
 
-static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
+static grpc_call *create_call(const muster_call *call, grpc_channel *channel,
+                              uint32_t n_before)
 {
     grpc_slice method = grpc_slice_from_copied_string(call->method);
     grpc_call *inner = grpc_channel_create_call(
@@ -167,69 +183,107 @@ static grpc_call *create_call(const muster_call *call, grpc_channel *channel)
         muster__grpc_timespec(call->deadline_ns), NULL);
 
     grpc_slice_unref(method); /* C core took a reference */
-    if (call->retry.n_failed > 0) {
-        muster__previous_attempts_tell(inner, call->retry.n_failed,
-                                       call->credentials);
+    if (n_before > 0) {
+        muster__previous_attempts_tell(inner, n_before, call->credentials);
     } else if (call->credentials != NULL) {
         (void)grpc_call_set_credentials(inner, call->credentials);
     }
     return inner;
 }
 
-/* Places the call on the lease's connection; cancelling finds it from here
- * on. */
+/* A stream begins by itself, unless it is opened with several attempts. */
+static void take_request(muster__grpc_attempt *attempt)
+{
+    const muster_call *call = attempt->call;
+
+    if (call->stream == NULL || attempt->is_racing) {
+        attempt->request = copy_request(call);
+        attempt->request_bytes = grpc_byte_buffer_length(attempt->request);
+    }
+}
+
+void muster__call_attempt_create(muster__grpc_attempt *attempt,
+                                 muster_lease lease, uint32_t n_before)
+{
+    attempt->lease = lease;
+    attempt->number = ++attempt->call->n_attempts;
+    attempt->connection = muster_lease_connection(&lease);
+    attempt->placed.call = create_call(
+        attempt->call, muster__grpc_connection_channel(attempt->connection),
+        n_before);
+    take_request(attempt);
+}
+
+void muster__call_attempt_start(muster__grpc_attempt *attempt)
+{
+    attempt->started_ns = muster__grpc_now_ns();
+    muster__grpc_connection_link(attempt->connection, &attempt->placed);
+    if (attempt->is_racing) {
+        muster__stream_race_start(attempt);
+    } else if (attempt->call->stream != NULL) {
+        muster__stream_begin(attempt);
+    } else {
+        start_batch(attempt);
+    }
+}
+
+/* That says nothing of the endpoint. */
+static void give_back(muster_lease lease)
+{
+    const muster_outcome outcome = {.struct_size = sizeof outcome,
+                                    .flags = MUSTER_OUTCOME_GIVEN_BACK,
+                                    .status = GRPC_STATUS_UNAVAILABLE};
+
+    muster_lease_finish(&lease, &outcome);
+}
+
+void muster__call_give_back(muster_call *call, muster_lease lease)
+{
+    give_back(lease);
+    fail(call, MUSTER_CANCELLED, NULL);
+}
+
+/* Places the call on the lease's connection. */
 static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
 {
-    muster__grpc_attempt *attempt = &call->attempt;
-    muster__grpc_connection *connection = muster_lease_connection(&lease);
+    muster__grpc_attempt *attempt = call->attempt;
     bool is_retry; /* not once more when it did not leave */
     bool is_cancelled;
 
+    if (call->hedge != NULL) {
+        muster__call_hedge_place(call, lease, now_ns);
+        return;
+    }
     pthread_mutex_lock(&call->mutex);
     is_retry = attempt->placed.call != NULL;
     is_cancelled = call->is_cancelled;
     if (!is_cancelled) {
         if (is_retry) {
             muster__grpc_attempt_fini(attempt);
-            muster__grpc_attempt_init(attempt);
+            muster__grpc_attempt_init(attempt, call);
         }
-        attempt->placed.call =
-            create_call(call, muster__grpc_connection_channel(connection));
+        muster__call_attempt_create(attempt, lease, call->retry.n_failed);
     }
     pthread_mutex_unlock(&call->mutex);
     if (is_cancelled) {
-        muster_outcome outcome = {.struct_size = sizeof outcome,
-                                  .flags = MUSTER_OUTCOME_GIVEN_BACK,
-                                  .status = GRPC_STATUS_UNAVAILABLE};
-
-        muster_lease_finish(&lease, &outcome);
-        fail(call, MUSTER_CANCELLED, NULL);
+        muster__call_give_back(call, lease);
         return;
     }
     if (is_retry) {
         (void)muster_channel_retry_note(call->channel, MUSTER_RETRY_MADE);
     }
-    call->n_attempts++;
-    attempt->lease = lease;
-    attempt->request = copy_request(call);
-    attempt->connection = connection;
-    attempt->started_ns = now_ns;
-    muster__grpc_connection_link(connection, &attempt->placed);
-    start_batch(call);
+    muster__call_attempt_start(attempt);
 }
 
 /* The config came with the list that the pick waited for. When it forbids the
- * request, the pick is given back: that is not the endpoint's failure. */
+ * request, that is not the endpoint's failure. */
 static void place_late(muster_call *call, muster_lease lease)
 {
-    const muster_outcome outcome = {.struct_size = sizeof outcome,
-                                    .flags = MUSTER_OUTCOME_GIVEN_BACK,
-                                    .status = GRPC_STATUS_UNAVAILABLE};
     muster_error err;
 
     muster__call_configure(call);
     if (muster__call_refuse_request(call, &err)) {
-        muster_lease_finish(&lease, &outcome);
+        give_back(lease);
         fail(call, err.code, &err);
         return;
     }
@@ -250,6 +304,13 @@ static void on_picked(void *arg, muster_status status, muster_lease *lease,
     } else {
         fail(call, status, err);
     }
+}
+
+muster_status muster__call_pick_now(muster_call *call, muster_lease *ret_lease)
+{
+    const muster_call_info info = info_of(call);
+
+    return muster_channel_pick(call->channel, &info, ret_lease, NULL);
 }
 
 static muster_status park(muster_call *call, uint64_t not_before_ns)

@@ -5,10 +5,16 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include <grpc/byte_buffer.h>
+
 #include "call.h"
+#include "call_hedge.h"
 #include "call_pool.h"
+#include "call_threads.h"
 #include "poller.h"
 #include "runtime.h"
+
+enum { MAX_THREADS = 1024 };
 
 struct muster_call_queue {
     grpc_completion_queue *inner;
@@ -18,11 +24,23 @@ struct muster_call_queue {
     /* Calls that have not come out, and one for the user until shutdown. */
     _Atomic uint64_t n_holds;
     atomic_bool is_shut_down;
-    muster_call_queue *next_free; /* guarded by pool_mutex */
+    muster__call_timers timers;
+    muster__call_step wake;        /* makes a thread look at the timers again */
+    muster__call_threads *threads; /* NULL: who calls takes events */
+    muster_call_queue *next_free;  /* guarded by pool_mutex */
 };
 
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
 static muster_call_queue *pool; /* guarded by pool_mutex */
+
+static bool look_again(muster__call_step *step, bool is_ok,
+                       muster_call_event *ret_event)
+{
+    (void)step;
+    (void)is_ok;
+    (void)ret_event;
+    return false;
+}
 
 muster_status muster_call_queue_create(muster_call_queue **ret_queue,
                                        muster_error *err)
@@ -34,10 +52,12 @@ muster_status muster_call_queue_create(muster_call_queue **ret_queue,
         return status;
     }
     queue = calloc(1, sizeof *queue);
-    if (queue == NULL) {
+    if (queue == NULL || !muster__call_timers_init(&queue->timers)) {
+        free(queue);
         return muster_error_set(err, MUSTER_NOMEM, "call queue: %s",
                                 muster_status_text(MUSTER_NOMEM));
     }
+    queue->wake.take = look_again;
     queue->inner = grpc_completion_queue_create_for_next(NULL);
     queue->poster = grpc_channel_create_call(
         muster__grpc_lame_channel(), NULL, GRPC_PROPAGATE_DEFAULTS,
@@ -50,14 +70,11 @@ muster_status muster_call_queue_create(muster_call_queue **ret_queue,
 
 /* Not from zero: then inner is shut down. Relaxed: who shuts down or enters is
  * ordered by C core's queue. */
-bool muster__call_queue_enter(muster_call_queue *queue)
+static bool hold(muster_call_queue *queue)
 {
     uint64_t n_holds =
         atomic_load_explicit(&queue->n_holds, memory_order_relaxed);
 
-    if (atomic_load_explicit(&queue->is_shut_down, memory_order_acquire)) {
-        return false;
-    }
     while (n_holds != 0) {
         if (atomic_compare_exchange_weak_explicit(
                 &queue->n_holds, &n_holds, n_holds + 1, memory_order_relaxed,
@@ -66,6 +83,12 @@ bool muster__call_queue_enter(muster_call_queue *queue)
         }
     }
     return false;
+}
+
+bool muster__call_queue_enter(muster_call_queue *queue)
+{
+    return !atomic_load_explicit(&queue->is_shut_down, memory_order_acquire) &&
+           hold(queue);
 }
 
 /* Acquire-release: the last one shuts down after the others posted. */
@@ -77,9 +100,9 @@ void muster__call_queue_leave(muster_call_queue *queue)
     }
 }
 
-void muster__call_queue_post(muster_call_queue *queue, muster_call *call)
+void muster__call_queue_post(muster_call_queue *queue, muster__call_step *step)
 {
-    (void)grpc_call_start_batch(queue->poster, NULL, 0, call, NULL);
+    (void)grpc_call_start_batch(queue->poster, NULL, 0, step, NULL);
 }
 
 grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue)
@@ -87,46 +110,130 @@ grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue)
     return queue->inner;
 }
 
-static grpc_event wait_for_event(muster_call_queue *queue,
-                                 gpr_timespec deadline)
+/* ---- timers ---- */
+
+muster__call_timers *muster__call_queue_timers(muster_call_queue *queue)
+{
+    return &queue->timers;
+}
+
+bool muster__call_queue_set_timer(muster_call_queue *queue,
+                                  muster__call_timer *timer, uint64_t due_ns)
+{
+    uint32_t n_wakes;
+    const bool is_set =
+        muster__call_timers_set(&queue->timers, timer, due_ns, &n_wakes);
+
+    while (n_wakes > 0) {
+        muster__call_queue_post(queue, &queue->wake);
+        n_wakes--;
+    }
+    return is_set;
+}
+
+/* A thread that reads false is woken when there are (call_timers.h). */
+static bool has_timers(muster_call_queue *queue)
+{
+    return atomic_load(&queue->timers.is_used);
+}
+
+/* One timer that is due is over. */
+static bool serve_timer(muster_call_queue *queue)
+{
+    muster__call_timer *timer = NULL;
+
+    if (has_timers(queue)) {
+        timer = muster__call_timers_take(&queue->timers, muster__grpc_now_ns());
+    }
+    if (timer == NULL) {
+        return false;
+    }
+    muster__call_hedge_due(timer);
+    return true;
+}
+
+/* The thread goes; another one may have to look after the timers. The hold
+ * keeps inner from being shut down in between. */
+static void leave(muster_call_queue *queue, muster__call_stay *stay)
+{
+    if (muster__call_timers_leave(&queue->timers, stay) && hold(queue)) {
+        muster__call_queue_post(queue, &queue->wake);
+        muster__call_queue_leave(queue);
+    }
+}
+
+/* ---- waiting ---- */
+
+static grpc_event wait_for_event(muster_call_queue *queue, uint64_t deadline_ns,
+                                 muster__call_stay *stay)
 {
     grpc_event event;
 
+    if (has_timers(queue)) {
+        deadline_ns =
+            muster__call_timers_until(&queue->timers, stay, deadline_ns);
+    }
     muster__grpc_poller_enter();
-    event = grpc_completion_queue_next(queue->inner, deadline, NULL);
+    event = grpc_completion_queue_next(
+        queue->inner, muster__grpc_timespec(deadline_ns), NULL);
     muster__grpc_poller_leave();
     return event;
+}
+
+/* MUSTER_TIMEOUT also when only a timer is due. */
+static muster_status take_event(muster_call_queue *queue, uint64_t deadline_ns,
+                                muster__call_stay *stay,
+                                muster_call_event *ret_event)
+{
+    grpc_event event;
+    muster__call_step *step;
+
+    while (serve_timer(queue)) {
+        /* Another may be due, too. */
+    }
+    event = wait_for_event(queue, deadline_ns, stay);
+    step = event.tag;
+    if (event.type == GRPC_QUEUE_TIMEOUT) {
+        return MUSTER_TIMEOUT;
+    }
+    if (event.type == GRPC_QUEUE_SHUTDOWN) {
+        return MUSTER_CLOSED;
+    }
+    return step->take(step, event.success != 0, ret_event) ? MUSTER_OK
+                                                           : MUSTER_QUEUED;
+}
+
+muster_status muster__call_queue_take(muster_call_queue *queue,
+                                      uint64_t deadline_ns,
+                                      muster_call_event *ret_event)
+{
+    muster__call_stay stay;
+    muster_status status;
+
+    muster__call_timers_enter(&queue->timers, &stay);
+    do {
+        status = take_event(queue, deadline_ns, &stay, ret_event);
+    } while (status == MUSTER_QUEUED ||
+             (status == MUSTER_TIMEOUT && has_timers(queue) &&
+              muster__grpc_now_ns() < deadline_ns));
+    leave(queue, &stay);
+    return status;
 }
 
 muster_status muster_call_queue_next(muster_call_queue *queue,
                                      uint64_t deadline_ns,
                                      muster_call_event *ret_event)
 {
-    const gpr_timespec deadline = muster__grpc_timespec(deadline_ns);
-
     if (muster__grpc_is_forked()) {
         return MUSTER_FORKED;
     }
     if (muster__grpc_on_control_thread()) {
         return MUSTER_WOULD_DEADLOCK;
     }
-    for (;;) {
-        grpc_event event = wait_for_event(queue, deadline);
-        muster_call *call = event.tag;
-
-        if (event.type == GRPC_QUEUE_TIMEOUT) {
-            return MUSTER_TIMEOUT;
-        }
-        if (event.type == GRPC_QUEUE_SHUTDOWN) {
-            return MUSTER_CLOSED;
-        }
-        if (muster__call_settle(call)) {
-            ret_event->call = call;
-            ret_event->tag = call->tag;
-            muster__call_queue_leave(queue);
-            return MUSTER_OK;
-        }
+    if (queue->threads != NULL) {
+        return MUSTER_INVAL;
     }
+    return muster__call_queue_take(queue, deadline_ns, ret_event);
 }
 
 void muster_call_queue_shutdown(muster_call_queue *queue)
@@ -140,6 +247,14 @@ void muster_call_queue_shutdown(muster_call_queue *queue)
     }
 }
 
+void muster__call_queue_free(muster_call_queue *queue)
+{
+    grpc_call_unref(queue->poster);
+    grpc_completion_queue_destroy(queue->inner);
+    muster__call_timers_fini(&queue->timers);
+    free(queue);
+}
+
 void muster_call_queue_destroy(muster_call_queue *queue)
 {
     muster_call_event event;
@@ -148,12 +263,44 @@ void muster_call_queue_destroy(muster_call_queue *queue)
         return;
     }
     muster_call_queue_shutdown(queue);
-    while (muster_call_queue_next(queue, MUSTER_FOREVER, &event) == MUSTER_OK) {
-        /* Dropped. */
+    if (queue->threads != NULL) {
+        muster__call_threads_destroy(queue->threads);
+        return;
     }
-    grpc_call_unref(queue->poster);
-    grpc_completion_queue_destroy(queue->inner);
-    free(queue);
+    while (muster_call_queue_next(queue, MUSTER_FOREVER, &event) == MUSTER_OK) {
+        grpc_byte_buffer_destroy(event.message); /* dropped */
+    }
+    muster__call_queue_free(queue);
+}
+
+muster_status muster_call_queue_create_callback(uint32_t n_threads,
+                                                muster_call_event_fn fn,
+                                                void *arg,
+                                                muster_call_queue **ret_queue,
+                                                muster_error *err)
+{
+    muster_call_queue *queue;
+    muster_status status;
+
+    if (fn == NULL || n_threads > MAX_THREADS) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "a call queue wants a function, and %d threads "
+                                "at most",
+                                MAX_THREADS);
+    }
+    status = muster_call_queue_create(&queue, err);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    status = muster__call_threads_create(queue, n_threads == 0 ? 1 : n_threads,
+                                         fn, arg, &queue->threads);
+    if (status != MUSTER_OK) {
+        muster_call_queue_destroy(queue);
+        return muster_error_set(err, status, "call queue: its threads: %s",
+                                muster_status_text(status));
+    }
+    *ret_queue = queue;
+    return MUSTER_OK;
 }
 
 muster_status muster__call_pool_take(muster_call_queue **ret_queue)

@@ -11,6 +11,8 @@
 #include <grpc/support/alloc.h>
 #include <muster/service_config.h>
 
+#include "stream.h"
+
 /* Only of calls that failed, so it may cost a system call. */
 static uint64_t random_bits(uint64_t otherwise)
 {
@@ -39,26 +41,28 @@ static muster__pushback pushback_of(const muster__grpc_attempt *attempt)
     return pushback;
 }
 
-static bool is_too_large(const muster_call *call)
+bool muster__call_is_too_large(const muster__grpc_attempt *attempt)
 {
+    muster_call *call = attempt->call;
     const uint64_t limit = muster__grpc_config_retry_buffer_bytes(
-        muster__grpc_connection_config(call->attempt.connection));
+        muster__grpc_connection_config(attempt->connection));
 
-    return call->request != NULL &&
-           grpc_byte_buffer_length(
-               (grpc_byte_buffer *)(uintptr_t)call->request) > limit;
+    if (call->stream != NULL && !attempt->is_racing) {
+        return muster__stream_request_bytes(call) > limit;
+    }
+    return attempt->request_bytes > limit;
 }
 
 /* Headers without metadata cannot be told from none by what C core answers, and
  * an application sees no difference either. What C core itself finds too large
  * was a message. */
-static bool is_committed(const muster_call *call)
+static bool is_committed(const muster__grpc_attempt *attempt)
 {
-    const muster__grpc_attempt *attempt = &call->attempt;
-
-    return attempt->initial.count > 0 || attempt->response != NULL ||
+    return (attempt->call->stream != NULL && !attempt->is_racing &&
+            !muster__stream_may_retry(attempt->call)) ||
+           attempt->initial.count > 0 || attempt->response != NULL ||
            (attempt->status == GRPC_STATUS_RESOURCE_EXHAUSTED &&
-            !call->is_from_server);
+            !attempt->is_from_server);
 }
 
 /* Nobody waits for it any more. */
@@ -83,13 +87,21 @@ static void count(muster_call *call, muster__retry_verdict verdict)
     }
 }
 
+muster__retry_end muster__call_attempt_end(const muster__grpc_attempt *attempt)
+{
+    const muster__retry_end end = {.status = (int)attempt->status,
+                                   .is_committed = is_committed(attempt),
+                                   .is_too_large =
+                                       muster__call_is_too_large(attempt),
+                                   .pushback = pushback_of(attempt)};
+
+    return end;
+}
+
 static muster__retry_verdict judge(muster_call *call, uint64_t now_ns,
                                    uint64_t *ret_delay_ns)
 {
-    const muster__retry_end end = {.status = (int)call->attempt.status,
-                                   .is_committed = is_committed(call),
-                                   .is_too_large = is_too_large(call),
-                                   .pushback = pushback_of(&call->attempt)};
+    const muster__retry_end end = muster__call_attempt_end(call->attempt);
     bool is_allowed = true;
 
     if (muster__retry_classify(&call->retry, &end) == MUSTER__RETRY_FAILURE) {
@@ -97,14 +109,13 @@ static muster__retry_verdict judge(muster_call *call, uint64_t now_ns,
             muster_channel_retry_note(call->channel, MUSTER_RETRY_FAILED) != 0;
     }
     return muster__retry_judge(&call->retry, &end,
-                               muster_lease_id(&call->attempt.lease),
+                               muster_lease_id(&call->attempt->lease),
                                is_allowed, random_bits(now_ns), ret_delay_ns);
 }
 
-/* For the message of a call that fails before its next attempt. */
-static void keep_last_failure(muster_call *call)
+void muster__call_keep_last_failure(muster_call *call)
 {
-    const muster__grpc_attempt *attempt = &call->attempt;
+    const muster__grpc_attempt *attempt = call->attempt;
     char *cause = grpc_slice_to_c_string(attempt->details);
 
     free(call->last_failure);
@@ -128,7 +139,7 @@ bool muster__call_retries(muster_call *call, uint64_t now_ns,
     muster__retry_verdict verdict;
     uint64_t delay_ns = 0;
 
-    if (call->attempt.status == GRPC_STATUS_OK) {
+    if (call->attempt->status == GRPC_STATUS_OK) {
         (void)muster_channel_retry_note(call->channel, MUSTER_RETRY_SUCCEEDED);
         return false;
     }
@@ -140,7 +151,7 @@ bool muster__call_retries(muster_call *call, uint64_t now_ns,
     if (verdict != MUSTER__RETRY_AGAIN) {
         return false;
     }
-    keep_last_failure(call);
+    muster__call_keep_last_failure(call);
     *ret_not_before_ns = after(now_ns, delay_ns);
     return true;
 }
@@ -169,7 +180,7 @@ bool muster__call_retries_pick(muster_call *call, muster_status status)
 /* Unless that is gone, because a later one never left. */
 bool muster__call_keeps_failure(const muster_call *call, muster_status status)
 {
-    return call->retry.n_failed > 0 && call->attempt.placed.call != NULL &&
+    return call->retry.n_failed > 0 && call->attempt->placed.call != NULL &&
            (status == MUSTER_CLOSED || status == MUSTER_EXHAUSTED ||
             status == MUSTER_NOMEM);
 }

@@ -13,6 +13,7 @@
 
 #include "grpc_args.h"
 #include "grpc_target.h"
+#include "hedging/latencies.h"
 #include "runtime.h"
 #include "sized.h"
 #include "tls_diagnosis.h"
@@ -27,6 +28,7 @@ struct muster__grpc_config {
     muster__grpc_args args;
     char *health_service; /* NULL: the core's word goes */
     uint64_t retry_buffer_bytes;
+    muster__latencies latencies;
     atomic_bool has_unwatched;
     bool has_keepalive; /* then the store is used */
     muster__kept_store kept;
@@ -96,6 +98,7 @@ static void destroy(muster__grpc_config *config)
     if (config->keeper != NULL) {
         grpc_channel_destroy(config->keeper);
     }
+    muster__latencies_fini(&config->latencies);
     muster__kept_store_fini(&config->kept);
     muster__tls_destroy(config->tls);
     muster__grpc_args_fini(&config->args);
@@ -109,7 +112,12 @@ static muster__grpc_config *allocate(const char *target,
 {
     muster__grpc_config *config = calloc(1, sizeof *config);
 
-    if (config == NULL || muster__kept_store_init(&config->kept) != MUSTER_OK) {
+    if (config == NULL || !muster__latencies_init(&config->latencies)) {
+        free(config);
+        return NULL;
+    }
+    if (muster__kept_store_init(&config->kept) != MUSTER_OK) {
+        muster__latencies_fini(&config->latencies);
         free(config);
         return NULL;
     }
@@ -196,6 +204,12 @@ muster__tls *muster__grpc_config_tls(const muster__grpc_config *config)
 const char *muster__grpc_config_target(const muster__grpc_config *config)
 {
     return config->target;
+}
+
+muster__latency *muster__grpc_config_latency(muster__grpc_config *config,
+                                             const char *method)
+{
+    return muster__latencies_find(&config->latencies, method);
 }
 
 uint64_t

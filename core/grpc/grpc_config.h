@@ -8,6 +8,7 @@
 
 #include <muster/grpc.h>
 
+#include "hedging/latency.h"
 #include "kept_channel.h"
 #include "tls.h"
 
@@ -33,6 +34,10 @@ const char *muster__grpc_config_target(const muster__grpc_config *config);
 /* A larger request is not retried. */
 uint64_t
 muster__grpc_config_retry_buffer_bytes(const muster__grpc_config *config);
+
+/* How long calls of the method take. Borrowed from config; NULL: no memory. */
+muster__latency *muster__grpc_config_latency(muster__grpc_config *config,
+                                             const char *method);
 
 /* The service whose health is watched, when the core says wanted (or NULL):
  * the options win. NULL: none. Borrowed from config, or wanted itself. */

@@ -505,6 +505,13 @@ muster__grpc_connection_config(const muster__grpc_connection *connection)
     return connection->config;
 }
 
+muster__latency *
+muster__grpc_connection_latency(const muster__grpc_connection *connection,
+                                const char *method)
+{
+    return muster__grpc_config_latency(connection->config, method);
+}
+
 void muster__grpc_connection_check(muster__grpc_connection *connection)
 {
     pthread_mutex_lock(&connection->mutex);

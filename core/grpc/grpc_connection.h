@@ -33,6 +33,12 @@ muster__grpc_connection_address(const muster__grpc_connection *connection);
 const muster__grpc_config *
 muster__grpc_connection_config(const muster__grpc_connection *connection);
 
+/* How long calls of the method take on the connection's channel. Borrowed while
+ * that exists; NULL: no memory. */
+muster__latency *
+muster__grpc_connection_latency(const muster__grpc_connection *connection,
+                                const char *method);
+
 /* A call never left on it: looks at once whether it was lost, and reports
  * that. */
 void muster__grpc_connection_check(muster__grpc_connection *connection);

@@ -52,23 +52,33 @@ bool muster__grpc_on_control_thread(void)
     return is_control_thread;
 }
 
-muster_status muster__grpc_thread(const char *name, void *(*run)(void *))
+muster_status muster__grpc_thread_create(const char *name, void *(*run)(void *),
+                                         void *arg, pthread_t *ret_thread)
 {
-    pthread_t thread;
     sigset_t all;
     sigset_t old;
     int failed;
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    failed = pthread_create(&thread, NULL, run, NULL);
+    failed = pthread_create(ret_thread, NULL, run, arg);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (failed != 0) {
         return MUSTER_NOMEM;
     }
-    (void)pthread_setname_np(thread, name);
-    (void)pthread_detach(thread);
+    (void)pthread_setname_np(*ret_thread, name);
     return MUSTER_OK;
+}
+
+muster_status muster__grpc_thread(const char *name, void *(*run)(void *))
+{
+    pthread_t thread;
+    muster_status status = muster__grpc_thread_create(name, run, NULL, &thread);
+
+    if (status == MUSTER_OK) {
+        (void)pthread_detach(thread);
+    }
+    return status;
 }
 
 gpr_timespec muster__grpc_after_ms(uint64_t delay_ms)

@@ -3,6 +3,7 @@
 #ifndef MUSTER_CORE_GRPC_RUNTIME_H
 #define MUSTER_CORE_GRPC_RUNTIME_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,7 +28,12 @@ grpc_completion_queue *muster__grpc_watch_queue(void);
  * after muster__grpc_start(). Thread: any. */
 grpc_channel *muster__grpc_lame_channel(void);
 
-/* Starts a thread with all signals blocked. Thread: any. MUSTER_NOMEM. */
+/* Starts a thread with all signals blocked, to be joined or detached. Thread:
+ * any. MUSTER_NOMEM. */
+muster_status muster__grpc_thread_create(const char *name, void *(*run)(void *),
+                                         void *arg, pthread_t *ret_thread);
+
+/* The same, detached, for what runs as long as the process. */
 muster_status muster__grpc_thread(const char *name, void *(*run)(void *));
 
 /* That long after now, on C core's monotonic clock. Thread: any. */

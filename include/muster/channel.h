@@ -219,6 +219,8 @@ typedef struct muster_channel_stats {
     uint64_t retries_throttled; /* not made, by retryThrottling */
     uint64_t retries_refused;   /* not made: the server does not want them */
     uint64_t retries_exhausted; /* not made: the attempts were used up */
+    uint64_t hedges; /* attempts of a hedgingPolicy that were made beside
+                        others, or after them */
 } muster_channel_stats;
 
 /* Fills *ret_stats up to its struct_size, which the caller sets. Thread: any;

@@ -170,6 +170,17 @@ MUSTER_API grpc_channel *muster_lease_grpc_channel(const muster_lease *lease);
  * policy fails is not retried. The deadline is that of all of it. When the
  * channel closes between two attempts, the call ends as the last one did.
  *
+ * Hedging (gRFC A6). Where it gives the method a hedgingPolicy, attempts are
+ * made beside one another: the next one when hedgingDelay is over (or a
+ * percentile of latency: service_config.h), at once when one fails with a
+ * status of nonFatalStatusCodes, or when the pushback of that one says; each on
+ * an endpoint that is ready then, one that was not tried while there is one.
+ * The first that succeeds or fails otherwise ends the call, for an answer
+ * counts when all of it is there; the others are cancelled. When all fail, the
+ * call ends as the last one. Throttling, pushback, headers with content, long
+ * requests and the deadline are as above. Delays end on threads that are in
+ * muster_call_unary() or muster_call_queue_next(), to the millisecond.
+ *
  * What C core does by itself, because a server has not seen a call, counts as
  * the same attempt. perAttemptRecvTimeout is not heeded. */
 typedef struct muster_call muster_call;
@@ -239,25 +250,53 @@ MUSTER_API void muster_call_get_result(const muster_call *call,
                                        muster_call_result *ret_result);
 
 /* Whom the call was with ("ipv4:10.0.0.1:50051"); NULL when that is not known,
- * or it has not ended. Not authenticated. Borrowed from the call. Thread: any,
+ * or it has not ended (a stream: nothing has come). Not authenticated. Borrowed from the call. Thread: any,
  * one at a time. */
 MUSTER_API const char *muster_call_peer(muster_call *call);
 
 /* ---- Calls without waiting ---- */
 
-/* Where ended calls are reported. Its thread, the user's, moves the bytes of
- * its calls: keep one in muster_call_queue_next() while calls are out. */
+/* Where what becomes of calls is reported. Its thread, the user's, moves the
+ * bytes of its calls: keep one in muster_call_queue_next() while calls are out.
+ */
 typedef struct muster_call_queue muster_call_queue;
 
+typedef enum muster_call_event_kind {
+    MUSTER_CALL_ENDED = 0,   /* the call has, and this is its last event */
+    MUSTER_CALL_SENT = 1,    /* of muster_call_send() */
+    MUSTER_CALL_RECEIVED = 2 /* of muster_call_receive() */
+} muster_call_event_kind;
+
 typedef struct muster_call_event {
-    muster_call *call; /* has ended */
-    void *tag;         /* what muster_call_start_unary() was given */
+    muster_call *call;
+    void *tag;                   /* what the function was given */
+    muster_call_event_kind kind; /* unary calls: MUSTER_CALL_ENDED only */
+    /* Whether it was done: the message was handed to the connection (that says
+     * nothing of the server), a message has come. 1 of MUSTER_CALL_ENDED, the
+     * result says how. */
+    uint32_t is_ok;
+    grpc_byte_buffer *message; /* that has come, the user's; NULL: no more */
 } muster_call_event;
 
 /* Thread: any. *ret_queue is the caller's, until muster_call_queue_destroy().
  * MUSTER_NOMEM, MUSTER_FORKED. */
 MUSTER_API muster_status muster_call_queue_create(muster_call_queue **ret_queue,
                                                   muster_error *err);
+
+/* Called with an event, borrowed; the message in it is the function's. */
+typedef void (*muster_call_event_fn)(void *arg, const muster_call_event *event);
+
+/* A queue whose events fn gets, on threads of the queue's own (n_threads, 1 024
+ * at most; 0: one), which have all signals blocked and are not there in a child
+ * of fork(). Events of one call come one after the other, those of different
+ * calls also at once when there are several threads. fn may call whatever takes
+ * a call or a queue, and may block, which holds up events. *ret_queue is the
+ * caller's, until muster_call_queue_destroy(), which waits until fn has been
+ * told all; called by fn, it does not wait, and the threads end when they have
+ * told all. MUSTER_INVAL, MUSTER_NOMEM, MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_queue_create_callback(
+    uint32_t n_threads, muster_call_event_fn fn, void *arg,
+    muster_call_queue **ret_queue, muster_error *err);
 
 /* Sends request; queue tells when the call has ended, always later, once.
  * request as in muster_call_unary(), and may be destroyed on return. Thread:
@@ -267,22 +306,120 @@ MUSTER_API muster_status
 muster_call_start_unary(muster_call *call, const grpc_byte_buffer *request,
                         muster_call_queue *queue, void *tag);
 
-/* Waits for the next ended call, to deadline_ns (CLOCK_MONOTONIC; 0: looks
+/* Waits for the next event, to deadline_ns (CLOCK_MONOTONIC; 0: looks
  * without waiting; MUSTER_FOREVER). Thread: any but control
- * (MUSTER_WOULD_DEADLOCK), several at once. MUSTER_TIMEOUT. MUSTER_CLOSED after
- * shutdown, when all calls have been reported. MUSTER_FORKED. */
+ * (MUSTER_WOULD_DEADLOCK), several at once: then one may be behind with an
+ * event of a stream when another has the stream's end. MUSTER_TIMEOUT.
+ * MUSTER_INVAL: the queue has threads of its own.
+ * MUSTER_CLOSED after shutdown, when all calls have ended. MUSTER_FORKED. */
 MUSTER_API muster_status muster_call_queue_next(muster_call_queue *queue,
                                                 uint64_t deadline_ns,
                                                 muster_call_event *ret_event);
 
-/* No further call can be started on queue; those out are still reported.
+/* No further call can be started on queue; events of those out still come.
  * Thread: any; twice is allowed. */
 MUSTER_API void muster_call_queue_shutdown(muster_call_queue *queue);
 
-/* Shuts down, waits for calls still out (drops their events), frees. No thread
- * may be in muster_call_queue_next(). NULL is ignored. Thread: any but
- * control. */
+/* Shuts down, waits for calls still out (drops their events; cancel streams
+ * that would not end), frees. No thread may be in muster_call_queue_next().
+ * NULL is ignored. Thread: any but control. */
 MUSTER_API void muster_call_queue_destroy(muster_call_queue *queue);
+
+/* ---- Streams ---- */
+
+/* Calls of which either side sends any number of messages. What is said of
+ * calls above holds for them, the deadline being that of the whole stream, and
+ * limits those of each message; and:
+ *
+ * One message is under way each way: the next is sent, or received, when the
+ * one before has been. Sending and receiving are independent of one another.
+ *
+ * muster_call_get_result() may be asked at any time: it has the server's
+ * headers when they have come with metadata or before a message, and the rest
+ * when the call has ended; response is NULL. muster_call_peer() is known from
+ * then on, too.
+ *
+ * As in C core, a server's status comes behind its messages: a stream that
+ * nobody receives from does not end, unless it fails, is cancelled or reaches
+ * its deadline.
+ *
+ * What is tried again when:
+ *
+ *   shape                 no server saw it   a server failed it
+ *   unary                 yes                retryPolicy or hedgingPolicy
+ *   server-streaming (1)  yes                retryPolicy, until headers with
+ *                                            metadata or a message came;
+ *                                            hedgingPolicy (3)
+ *   any other stream      yes (2)            no
+ *
+ * (1) Opened with its request, or its first message is sent with
+ * MUSTER_SEND_LAST. The rules are those of a unary call.
+ * (2) Until its second message is being sent.
+ * (3) When it is opened with its request. It goes on where the first message
+ * comes from, whatever headers come before that. */
+
+/* Of muster_call_send(): nothing is sent after this. */
+#define MUSTER_SEND_LAST UINT32_C(1)
+
+/* Opens a stream. request: all that the client sends, which is copied, and no
+ * event tells of it; NULL: muster_call_send() sends. queue tells when the call
+ * has ended, always later, once, and behind its other events. Thread: any.
+ * MUSTER_INVAL (started before), MUSTER_CLOSED (queue is shut down),
+ * MUSTER_NOMEM, MUSTER_FORKED: no call was made, no event will come. */
+MUSTER_API muster_status
+muster_call_start_stream(muster_call *call, const grpc_byte_buffer *request,
+                         muster_call_queue *queue, void *tag);
+
+/* Sends message, which may be destroyed on return; MUSTER_CALL_SENT follows.
+ * flags: MUSTER_SEND_LAST; with it message may be NULL, for nothing but the
+ * end. A message that was not sent because the call fails is told of at the
+ * latest before its end. Thread: any; not beside muster_call_destroy(). Without
+ * an event: MUSTER_BUSY (the one before has not been told of), MUSTER_INVAL (no
+ * stream, not started, after MUSTER_SEND_LAST, message is NULL), MUSTER_CLOSED
+ * (the call has ended), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_send(muster_call *call,
+                                          const grpc_byte_buffer *message,
+                                          uint32_t flags, void *tag);
+
+/* Receives a message; MUSTER_CALL_RECEIVED follows, without one when there are
+ * no more. Thread: any; not beside muster_call_destroy(). Without an event:
+ * MUSTER_BUSY (the one before has not been told of), MUSTER_INVAL (no stream,
+ * not started), MUSTER_CLOSED (the call has ended), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_receive(muster_call *call, void *tag);
+
+/* ---- Streams of threads that wait ---- */
+
+/* Opens a stream for the functions below; request as in
+ * muster_call_start_stream(). Waits for nothing. One thread may write while
+ * another one reads; no other thread works for them: what a stream does, it
+ * does while a thread is in one of these. Cancel it (from any thread) to get
+ * them out. The stream has to come to its end, by muster_call_wait(), before it
+ * is destroyed. Thread: any. MUSTER_INVAL (started before), MUSTER_NOMEM,
+ * MUSTER_FORKED: no call was made. */
+MUSTER_API muster_status muster_call_open(muster_call *call,
+                                          const grpc_byte_buffer *request);
+
+/* Sends message, which is borrowed and unchanged; message and flags as in
+ * muster_call_send(). Thread: any but control (MUSTER_WOULD_DEADLOCK).
+ * MUSTER_OK: it was handed to the connection. MUSTER_CLOSED: it was not, since
+ * the call has ended or is about to; read on, and muster_call_wait(), to know
+ * why. MUSTER_BUSY (another thread writes), MUSTER_INVAL (not opened, after
+ * MUSTER_SEND_LAST, message is NULL), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_write(muster_call *call,
+                                           const grpc_byte_buffer *message,
+                                           uint32_t flags);
+
+/* Receives a message, the caller's; *ret_message is NULL when there are no
+ * more. Thread: any but control (MUSTER_WOULD_DEADLOCK). MUSTER_BUSY (another
+ * thread reads), MUSTER_INVAL (not opened), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_read(muster_call *call,
+                                          grpc_byte_buffer **ret_message);
+
+/* Waits until the call has ended, which the result then tells of. Messages that
+ * nobody reads are dropped; while another thread reads it is for that to read
+ * on. Returns at once when the call has ended. Thread: any but control
+ * (MUSTER_WOULD_DEADLOCK). MUSTER_INVAL (not opened), MUSTER_FORKED. */
+MUSTER_API muster_status muster_call_wait(muster_call *call);
 
 #ifdef __cplusplus
 }

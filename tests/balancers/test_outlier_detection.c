@@ -275,23 +275,34 @@ Test(outlier_detection, counts_nothing_without_a_rule)
     policy_test_destroy(kit);
 }
 
-/* Picks that were given back are no calls. */
-Test(outlier_detection, does_not_count_picks_that_were_given_back)
+/* Nothing may come of a hundred calls that end so. */
+static void expect_void(uint32_t flags, int status)
 {
-    const muster_outcome given_back = {.struct_size =
-                                           (uint32_t)sizeof given_back,
-                                       .flags = MUSTER_OUTCOME_GIVEN_BACK,
-                                       .status = UNAVAILABLE};
+    const muster_outcome outcome = {.struct_size = (uint32_t)sizeof outcome,
+                                    .flags = flags,
+                                    .status = status};
     muster_testkit_balancer *kit = outlier_test_ready(
         "{" STRICT ", \"consecutiveFailureEjection\": {}}", 3);
     uint64_t id = muster_testkit_balancer_get_backend(kit, 0)->id;
 
     for (int i = 0; i < 100; i++) {
-        muster_testkit_balancer_done(kit, id, &given_back);
+        muster_testkit_balancer_done(kit, id, &outcome);
     }
     outlier_test_wait(kit, 10);
     cr_expect_eq(outlier_test_ejected(kit), 0);
     policy_test_destroy(kit);
+}
+
+/* Picks that were given back are no calls. */
+Test(outlier_detection, does_not_count_picks_that_were_given_back)
+{
+    expect_void(MUSTER_OUTCOME_GIVEN_BACK, UNAVAILABLE);
+}
+
+/* So end the slower attempts of hedged calls. */
+Test(outlier_detection, does_not_count_calls_that_the_caller_cancelled)
+{
+    expect_void(0, CANCELLED);
 }
 
 /* Unlike gRPC's, where pick_first minds no ejection. */

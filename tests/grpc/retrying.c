@@ -46,15 +46,13 @@ muster_channel *open_retrying(const backend *servers, size_t n,
     return channel;
 }
 
-muster_call *make_call_with(muster_channel *channel, uint64_t deadline_ns,
-                            const char *const *headers)
+static muster_call *make(muster_channel *channel, muster_call_options options,
+                         const char *const *headers)
 {
     grpc_metadata items[MAX_HEADERS];
-    muster_call_options options = {.struct_size = sizeof options,
-                                   .deadline_ns = deadline_ns,
-                                   .metadata = items};
     muster_call *call;
 
+    options.metadata = items;
     memset(items, 0, sizeof items);
     for (; headers[0] != NULL; headers += 2) {
         items[options.n_metadata].key =
@@ -67,6 +65,21 @@ muster_call *make_call_with(muster_channel *channel, uint64_t deadline_ns,
         free_header(&items[i]);
     }
     return call;
+}
+
+muster_call *make_call_with(muster_channel *channel, uint64_t deadline_ns,
+                            const char *const *headers)
+{
+    const muster_call_options options = {.struct_size = sizeof options,
+                                         .deadline_ns = deadline_ns};
+
+    return make(channel, options, headers);
+}
+
+muster_call *make_call_waiting(muster_channel *channel,
+                               const char *const *headers)
+{
+    return make(channel, patient, headers);
 }
 
 muster_channel_stats stats_of(muster_channel *channel)

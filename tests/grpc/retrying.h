@@ -29,6 +29,10 @@ muster_channel *open_retrying(const backend *servers, size_t n,
 muster_call *make_call_with(muster_channel *channel, uint64_t deadline_ns,
                             const char *const *headers);
 
+/* The same, without a deadline, and it waits for an endpoint. */
+muster_call *make_call_waiting(muster_channel *channel,
+                               const char *const *headers);
+
 muster_channel_stats stats_of(muster_channel *channel);
 
 /* Waits until so many picks are parked. */

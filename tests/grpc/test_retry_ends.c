@@ -51,7 +51,7 @@ static void await_backoff(muster_call *call)
 
 static muster_call_result end_of(muster_call *call)
 {
-    muster_call_event event = {NULL, NULL};
+    muster_call_event event;
 
     cr_assert_eq(muster_call_queue_next(queue, MUSTER_FOREVER, &event),
                  MUSTER_OK);
@@ -142,6 +142,34 @@ Test(grpc_retry_ends, cancelled_while_an_attempt_waits_for_an_endpoint)
     muster_call_cancel(call);
     cr_expect_eq(end_of(call).status, GRPC_STATUS_CANCELLED);
     cr_expect_eq(result_of(call).n_attempts, 0);
+    muster_call_destroy(call);
+    muster_call_queue_destroy(queue);
+    muster_channel_destroy(channel);
+}
+
+/* It is placed on nothing any more, and its time has come. */
+Test(grpc_retry_ends, cancelled_while_a_retry_waits_for_an_endpoint)
+{
+    static const char *const headers[] = {
+        "x-status", "14", "x-echo-trailer-grpc-retry-pushback-ms", "100", NULL};
+    const uint64_t start_ns = now_ns();
+    muster_call_event event;
+    muster_call *call;
+
+    begin(QUICK, NULL);
+    call = make_call_waiting(channel, headers);
+    cr_assert_eq(muster_call_start_unary(call, NULL, queue, NULL), MUSTER_OK);
+    await_backoff(call);
+    backend_kill(&server);
+    while (stats_of(channel).ready != 0 ||
+           now_ns() < start_ns + 1000 * MILLISECOND) {
+        (void)muster_call_queue_next(queue, now_ns() + MILLISECOND, &event);
+    }
+    cr_assert_eq(stats_of(channel).parked, 1);
+    muster_call_cancel(call);
+    cr_expect_eq(end_of(call).status, GRPC_STATUS_CANCELLED);
+    cr_expect_eq(result_of(call).n_attempts, 1);
+    cr_expect_eq(stats_of(channel).parked, 0);
     muster_call_destroy(call);
     muster_call_queue_destroy(queue);
     muster_channel_destroy(channel);

@@ -404,6 +404,23 @@ static bool call_queue_create(child_world *world)
            queue == NULL;
 }
 
+static void on_event(void *arg, const muster_call_event *event)
+{
+    (void)arg;
+    (void)event;
+    abort();
+}
+
+static bool call_queue_create_callback(child_world *world)
+{
+    muster_call_queue *queue = NULL;
+
+    (void)world;
+    return muster_call_queue_create_callback(0, on_event, NULL, &queue, NULL) ==
+               MUSTER_FORKED &&
+           queue == NULL;
+}
+
 static bool call_queue_destroy(child_world *world)
 {
     muster_call_queue_destroy(world->queue);
@@ -424,6 +441,36 @@ static bool call_queue_shutdown(child_world *world)
     return true;
 }
 
+static bool call_open(child_world *world)
+{
+    return muster_call_open(world->call, NULL) == MUSTER_FORKED;
+}
+
+static bool call_read(child_world *world)
+{
+    grpc_byte_buffer *message = NULL;
+
+    return muster_call_read(world->call, &message) == MUSTER_FORKED &&
+           message == NULL;
+}
+
+static bool call_receive(child_world *world)
+{
+    return muster_call_receive(world->call, NULL) == MUSTER_FORKED;
+}
+
+static bool call_send(child_world *world)
+{
+    return muster_call_send(world->call, NULL, MUSTER_SEND_LAST, NULL) ==
+           MUSTER_FORKED;
+}
+
+static bool call_start_stream(child_world *world)
+{
+    return muster_call_start_stream(world->call, NULL, world->queue, NULL) ==
+           MUSTER_FORKED;
+}
+
 static bool call_start_unary(child_world *world)
 {
     return muster_call_start_unary(world->call, NULL, world->queue, NULL) ==
@@ -433,6 +480,17 @@ static bool call_start_unary(child_world *world)
 static bool call_unary(child_world *world)
 {
     return muster_call_unary(world->call, NULL) == MUSTER_FORKED;
+}
+
+static bool call_wait(child_world *world)
+{
+    return muster_call_wait(world->call) == MUSTER_FORKED;
+}
+
+static bool call_write(child_world *world)
+{
+    return muster_call_write(world->call, NULL, MUSTER_SEND_LAST) ==
+           MUSTER_FORKED;
 }
 
 static bool grpc_create(child_world *world)
@@ -490,11 +548,19 @@ static const child_case cases[] = {
     {"muster_watch_refresh", watch_refresh},
     {"muster_call_create", call_create},
     {"muster_call_unary", call_unary},
+    {"muster_call_start_stream", call_start_stream},
     {"muster_call_start_unary", call_start_unary},
+    {"muster_call_send", call_send},
+    {"muster_call_receive", call_receive},
+    {"muster_call_open", call_open},
+    {"muster_call_write", call_write},
+    {"muster_call_read", call_read},
+    {"muster_call_wait", call_wait},
     {"muster_call_get_result", call_get_result},
     {"muster_call_peer", call_peer},
     {"muster_call_cancel", call_cancel},
     {"muster_call_queue_create", call_queue_create},
+    {"muster_call_queue_create_callback", call_queue_create_callback},
     {"muster_call_queue_next", call_queue_next},
     {"muster_grpc_channel_create", grpc_create},
     {"muster_lease_finish", lease_finish},

@@ -33,6 +33,8 @@ COMMANDS = [
     ("call", 71, "call static:///SERVER echo.Echo/Unary --wait-for-ready "
      "--header 'x-status: 7' --header 'x-echo-trailer-a-bin: AP8='"),
     ("call", 78, "call static:///unix:FOLDER/nobody a.B/C"),
+    ("call", 0, "call static:///SERVER echo.Echo/Stream --wait-for-ready "
+     "--stream -d hi"),
     ("config-check", 0, "config check FOLDER/good"),
     ("config-check", 5, "config check FOLDER/bad"),
     ("simulate", 0, "simulate alike -p random -p round_robin"),
@@ -85,8 +87,12 @@ class Checker:
     def check(self, name, output_format, text, where):
         """All documents of a text; answers them."""
         self.seen.add(name)
-        documents = [json.loads(text)] if output_format == "json" else [
-            json.loads(line) for line in text.splitlines()]
+        documents = []
+        text = text.strip()
+        while text:
+            document, end = json.JSONDecoder().raw_decode(text)
+            documents.append(document)
+            text = text[end:].lstrip()
         for document in documents:
             self.checked += 1
             for error in self.validator(name, output_format).iter_errors(document):

@@ -37,12 +37,29 @@ Test(rules, tell_the_status_that_a_policy_fails_a_call_with)
 
     report(1);
     AWAIT(stats_of(&b).ready == 1);
-    check_policy_failure(&b, 7, 7);   /* PERMISSION_DENIED */
-    check_policy_failure(&b, 8, 8);   /* RESOURCE_EXHAUSTED */
-    check_policy_failure(&b, 5, 13);  /* NOT_FOUND, by gRFC A54 INTERNAL */
-    check_policy_failure(&b, 15, 13); /* DATA_LOSS */
-    check_policy_failure(&b, 0, 14);  /* OK is no failure: UNAVAILABLE */
+    check_policy_failure(&b, 7, 7);  /* PERMISSION_DENIED */
+    check_policy_failure(&b, 0, 14); /* OK is no failure: UNAVAILABLE */
+    check_policy_failure(&b, -1, 14);
+    check_policy_failure(&b, 17, 14);
     check_policy_failure(&b, 99, 14);
+    bench_close(&b);
+}
+
+/* gRFC A54: what only an application may say becomes INTERNAL. */
+Test(rules, let_a_policy_fail_calls_with_statuses_of_the_control_plane_only)
+{
+    static const int allowed[] = {1, 2, 4, 7, 8, 12, 13, 14, 16};
+    static const int not_allowed[] = {3, 5, 6, 9, 10, 11, 15};
+    bench b = bench_open("failing", 0);
+
+    report(1);
+    AWAIT(stats_of(&b).ready == 1);
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+        check_policy_failure(&b, allowed[i], allowed[i]);
+    }
+    for (size_t i = 0; i < sizeof not_allowed / sizeof not_allowed[0]; i++) {
+        check_policy_failure(&b, not_allowed[i], 13);
+    }
     bench_close(&b);
 }
 

@@ -51,7 +51,8 @@ static char *hedging_with(const char *key, const char *value)
 {
     static const field base[] = {{"maxAttempts", "4"},
                                  {"hedgingDelay", "'0.5s'"},
-                                 {"nonFatalStatusCodes", "[14]"}};
+                                 {"nonFatalStatusCodes", "[14]"},
+                                 {"muster", NULL}};
     field other = {key, value};
 
     return text_with("hedgingPolicy", base, sizeof base / sizeof base[0],
@@ -258,4 +259,39 @@ Test(service_config_retry, refuses_bad_throttling)
     refuse_throttling("2", "'x'", "retryThrottling.tokenRatio: must be a num");
     refuse_throttling("2", "null", "retryThrottling.tokenRatio: must be given");
     refuse("{'retryThrottling': []}", "retryThrottling: must be an object");
+}
+
+static void expect_percentile(const char *value, double expected)
+{
+    accept(hedging_with("muster", value));
+    cr_expect_float_eq(method("/a/b")->hedging.percentile, expected, 1e-9);
+}
+
+Test(service_config_retry, takes_a_percentile_for_the_hedging_delay)
+{
+    expect_percentile(NULL, 0);
+    expect_percentile("{}", 0);
+    expect_percentile("null", 0);
+    expect_percentile("{'hedgingDelay': null}", 0);
+    expect_percentile("{'hedgingDelay': 'p50'}", 50);
+    expect_percentile("{'hedgingDelay': 'p95'}", 95);
+    expect_percentile("{'hedgingDelay': 'p99.9'}", 99.9);
+}
+
+Test(service_config_retry, refuses_what_is_no_percentile)
+{
+    static const char *const wrong[] = {"95",      "'95'",   "'p'",   "'p100'",
+                                        "'p49.9'", "'p95x'", "'q95'", "'p-95'",
+                                        "'0.5s'",  "true"};
+
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char text[64];
+
+        (void)snprintf(text, sizeof text, "{'hedgingDelay': %s}", wrong[i]);
+        refuse(hedging_with("muster", text),
+               HEDGING "muster.hedgingDelay: must be a percentile from "
+                       "\"p50\" to \"p99.99\", like \"p95\"");
+    }
+    refuse(hedging_with("muster", "'p95'"),
+           HEDGING "muster: must be an object");
 }

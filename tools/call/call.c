@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <status_code_name.h>
-
 #include <muster/grpc.h>
 #include <muster/muster.h>
 
@@ -18,15 +16,19 @@
 #include "../file.h"
 #include "../model.h"
 #include "../options.h"
+#include "failure.h"
 #include "message.h"
+#include "message_list.h"
 #include "method.h"
 #include "row.h"
+#include "stream.h"
 #include "tls_files.h"
 
 enum {
     OPTION_HEADER = 256,
     OPTION_HEX,
     OPTION_HEALTH,
+    OPTION_STREAM,
     OPTION_WAIT,
     OPTION_HASH_KEY,
     OPTION_CONFIG,
@@ -50,7 +52,8 @@ typedef struct arguments {
     const char *save;
     uint64_t timeout_ms;
     uint64_t n_repeat;
-    grpc_byte_buffer *message;
+    message_list messages;
+    bool is_stream;
     grpc_metadata headers[MAX_HEADERS];
     muster_call_options call;
     muster_grpc_tls_options tls;
@@ -61,14 +64,15 @@ typedef struct arguments {
 static const char doc[] =
     "Call METHOD of the service behind TARGET, and show which endpoint "
     "answered. Messages are raw bytes: those of a Protocol Buffers message, "
-    "for "
-    "example, as protoc --encode writes them.\v"
+    "for example, as protoc --encode writes them.\v"
     "Examples:\n"
     "  muster call --health static:///10.0.0.1:50051\n"
     "  muster call dns:///web.prod:50051 shop.Cart/Get --hex '0a 03 616263'\n"
     "  protoc --encode shop.Item cart.proto <item.txt |\n"
     "      muster call consul:///web shop.Cart/Add -d @- --save - |\n"
     "      protoc --decode shop.Cart cart.proto\n"
+    "  muster call dns:///chat:50051 chat.Room/Talk --stream -d hello -d "
+    "there\n"
     "  muster call file:///etc/backends echo.Echo/Unary -d hello -n 100 -o "
     "name |\n"
     "      sort | uniq -c\n"
@@ -85,6 +89,10 @@ static const struct argp_option entries[] = {
      "Send a header; of a key in -bin the VALUE is base64", 0},
     {"health", OPTION_HEALTH, "SERVICE", OPTION_ARG_OPTIONAL,
      "Call grpc.health.v1.Health/Check, of the whole server or SERVICE", 0},
+    {"stream", OPTION_STREAM, NULL, 0,
+     "Send each --data and --hex as a message of one stream, and show each "
+     "message that comes",
+     0},
     {"repeat", 'n', "N", 0, "Call N times, one after the other", 0},
     {"max-time", 't', "TIME", 0, "A call's deadline (default 5s)", 0},
     {"timeout", 0, NULL, OPTION_ALIAS, NULL, 0},
@@ -111,12 +119,15 @@ static const struct argp_option entries[] = {
 static void read_message(arguments *self, int key, const char *text,
                          struct argp_state *state)
 {
-    grpc_byte_buffer_destroy(self->message);
-    self->message = key == 'd' ? message_of_data(text) : message_of_hex(text);
-    if (self->message == NULL && key == 'd') {
+    grpc_byte_buffer *message =
+        key == 'd' ? message_of_data(text) : message_of_hex(text);
+
+    if (message == NULL && key == 'd') {
         argp_failure(state, EXIT_CODE_SOURCE, errno, "%s", text + 1);
-    } else if (self->message == NULL) {
+    } else if (message == NULL) {
         argp_error(state, "%s: must be pairs of hexadecimal digits", text);
+    } else if (!message_list_add(&self->messages, message)) {
+        argp_failure(state, EXIT_CODE_FAILURE, 0, "out of memory");
     }
 }
 
@@ -184,6 +195,9 @@ static bool read_request(arguments *self, int key, const char *text,
     case OPTION_HEALTH:
         self->health = text == NULL ? "" : text;
         return true;
+    case OPTION_STREAM:
+        self->is_stream = true;
+        return true;
     case OPTION_WAIT:
         self->call.flags |= MUSTER_CALL_WAIT_FOR_READY;
         return true;
@@ -220,8 +234,11 @@ static void check(const arguments *self, struct argp_state *state)
                    self->method);
     }
     if (self->health != NULL &&
-        (self->method != NULL || self->message != NULL)) {
+        (self->method != NULL || self->messages.n > 0 || self->is_stream)) {
         argp_error(state, "--health has a METHOD and a message of its own");
+    }
+    if (self->is_stream && (self->n_repeat > 1 || self->save != NULL)) {
+        argp_error(state, "--stream is one call, and shows what it gets");
     }
 }
 
@@ -302,33 +319,6 @@ static exit_code save(const arguments *self, grpc_byte_buffer *response)
                : command_fail(EXIT_CODE_FAILURE, self->save, strerror(errno));
 }
 
-/* What does not come from the server names the target already: "TARGET: ..." or
- * "target TARGET: ...". A server need not say anything. */
-static const char *reason(const arguments *self,
-                          const muster_call_result *result)
-{
-    static const char prefix[] = "target ";
-    const size_t n = strlen(self->target);
-    const char *message = result->message;
-    const char *at = message;
-
-    if (strncmp(at, prefix, sizeof prefix - 1) == 0) {
-        at += sizeof prefix - 1;
-    }
-    if (strncmp(at, self->target, n) == 0 && strncmp(at + n, ": ", 2) == 0) {
-        message = at + n + 2;
-    }
-    return message[0] != '\0' ? message
-                              : muster__status_code_name((int)result->status);
-}
-
-static exit_code fail(const arguments *self, const muster_call_result *result)
-{
-    return command_fail(
-        (exit_code)(EXIT_CODE_GRPC_STATUS + (int)result->status), self->target,
-        reason(self, result));
-}
-
 static exit_code code_of_health(const arguments *self,
                                 grpc_byte_buffer *response)
 {
@@ -353,7 +343,8 @@ static exit_code make_call(const arguments *self, muster_channel *channel,
     call_options.deadline_ns = deadline_ns(self->timeout_ms);
     if (muster_call_create(channel, method, &call_options, &call, &err) !=
             MUSTER_OK ||
-        muster_call_unary(call, self->message) != MUSTER_OK) {
+        muster_call_unary(call, message_list_last(&self->messages)) !=
+            MUSTER_OK) {
         muster_call_destroy(call);
         return command_fail(EXIT_CODE_FAILURE, self->target,
                             err.code == MUSTER_OK ? "out of memory"
@@ -363,7 +354,7 @@ static exit_code make_call(const arguments *self, muster_channel *channel,
     (void)json_array_append_new(
         rows, row_of_call(call, &result, self->health != NULL));
     if (result.status != GRPC_STATUS_OK) {
-        code = fail(self, &result);
+        code = failure_of_call(self->target, &result);
     } else if (self->health != NULL) {
         code = code_of_health(self, result.response);
     } else if (is_last && self->save != NULL) {
@@ -407,6 +398,36 @@ static exit_code make_calls(arguments *self, muster_channel *channel)
     return first != EXIT_CODE_OK ? first : printed;
 }
 
+/* Without a message it is an empty one that is sent. */
+static exit_code make_stream(arguments *self, muster_channel *channel)
+{
+    muster_call_options call_options = self->call;
+    muster_call_result result = {.struct_size = sizeof result};
+    char *method = method_full(self->method);
+    muster_call *call = NULL;
+    exit_code code;
+
+    call_options.deadline_ns = deadline_ns(self->timeout_ms);
+    if (method == NULL ||
+        (self->messages.n == 0 &&
+         !message_list_add(&self->messages,
+                           grpc_raw_byte_buffer_create(NULL, 0))) ||
+        muster_call_create(channel, method, &call_options, &call, NULL) !=
+            MUSTER_OK) {
+        free(method);
+        return command_fail(EXIT_CODE_FAILURE, self->target, "out of memory");
+    }
+    code =
+        stream_run(call, &self->messages, self->target, &self->options.output);
+    muster_call_get_result(call, &result);
+    if (code == EXIT_CODE_OK && result.status != GRPC_STATUS_OK) {
+        code = failure_of_call(self->target, &result);
+    }
+    muster_call_destroy(call);
+    free(method);
+    return code;
+}
+
 /* ---- the verb ---- */
 
 static exit_code open_and_call(arguments *self, const char *config)
@@ -428,7 +449,8 @@ static exit_code open_and_call(arguments *self, const char *config)
     if (status != MUSTER_OK) {
         return command_fail_create(status, self->target, &err);
     }
-    code = make_calls(self, channel);
+    code = self->is_stream ? make_stream(self, channel)
+                           : make_calls(self, channel);
     muster_channel_destroy(channel);
     return code;
 }
@@ -466,10 +488,11 @@ exit_code command_call(int argc, char **argv)
     grpc_init();
     (void)argp_parse(&argp, argc, argv, 0, NULL, &self);
     if (self.health != NULL) {
-        self.message = muster__grpc_health_request(self.health);
+        (void)message_list_add(&self.messages,
+                               muster__grpc_health_request(self.health));
     }
     code = run(&self);
-    grpc_byte_buffer_destroy(self.message);
+    message_list_fini(&self.messages);
     for (size_t i = 0; i < self.call.n_metadata; i++) {
         grpc_slice_unref(self.headers[i].key);
         grpc_slice_unref(self.headers[i].value);

@@ -113,3 +113,12 @@ json_t *row_of_call(muster_call *call, const muster_call_result *result,
     add_response(row, result->response, is_health);
     return row;
 }
+
+json_t *row_of_message(muster_call *call, int number, grpc_byte_buffer *message)
+{
+    json_t *row = json_pack("{s:i, s:o}", "number", number, "endpoint",
+                            model_text(muster_call_peer(call)));
+
+    add_response(row, message, false);
+    return row;
+}

@@ -17,4 +17,8 @@ extern const char *const row_name[];
 json_t *row_of_call(muster_call *call, const muster_call_result *result,
                     bool is_health);
 
+/* Of message number of a stream. The same. */
+json_t *row_of_message(muster_call *call, int number,
+                       grpc_byte_buffer *message);
+
 #endif

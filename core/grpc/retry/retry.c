@@ -76,6 +76,13 @@ static muster__retry_verdict decide(const muster__retry *retry,
     return is_allowed ? MUSTER__RETRY_AGAIN : MUSTER__RETRY_THROTTLED;
 }
 
+void muster__retry_note_tried(muster__retry *retry, uint64_t endpoint)
+{
+    if (retry->n_tried < MUSTER__RETRY_MAX_TRIED) {
+        retry->tried[retry->n_tried++] = endpoint;
+    }
+}
+
 muster__retry_verdict muster__retry_judge(muster__retry *retry,
                                           const muster__retry_end *end,
                                           uint64_t endpoint, bool is_allowed,
@@ -88,9 +95,7 @@ muster__retry_verdict muster__retry_judge(muster__retry *retry,
         return verdict;
     }
     retry->n_failed++;
-    if (retry->n_tried < MUSTER__RETRY_MAX_TRIED) {
-        retry->tried[retry->n_tried++] = endpoint;
-    }
+    muster__retry_note_tried(retry, endpoint);
     if (end->pushback.kind == MUSTER__PUSHBACK_DELAY) {
         retry->backoff_ns = 0;
         *ret_delay_ns = end->pushback.delay_ms * NS_A_MS;

@@ -69,6 +69,9 @@ muster__retry_verdict muster__retry_judge(muster__retry *retry,
                                           uint64_t random,
                                           uint64_t *ret_delay_ns);
 
+/* The call is, or was, on the endpoint. */
+void muster__retry_note_tried(muster__retry *retry, uint64_t endpoint);
+
 /* No endpoint was there for an attempt, which failed with that status: none was
  * made, but another is as after one that was. Such attempts are limited, and
  * nothing but their number counts them. */

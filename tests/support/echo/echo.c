@@ -8,6 +8,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc_security.h>
+#include <grpc/slice_buffer.h>
 #include <grpc/support/alloc.h>
 
 #include "counts.h"
@@ -111,6 +112,7 @@ static void answer_other(session *self)
 /* ---- Streams ---- */
 
 static void on_message(session *self, bool ok);
+static void on_sent(session *self, bool ok);
 
 static void receive(session *self)
 {
@@ -124,33 +126,92 @@ static void receive(session *self)
     session_batch(self, &op, 1, on_message);
 }
 
+static void send_outgoing(session *self, session_step_fn step)
+{
+    grpc_op op;
+
+    memset(&op, 0, sizeof op);
+    op.op = GRPC_OP_SEND_MESSAGE;
+    op.data.send_message.send_message = self->outgoing;
+    session_batch(self, &op, 1, step);
+}
+
+static void go_on(session *self)
+{
+    if (self->n_to_send > 0) {
+        self->n_to_send--;
+        self->outgoing = grpc_byte_buffer_copy(self->message);
+        send_outgoing(self, on_sent);
+    } else if (self->n_received == self->end_after) {
+        session_answer_stream(self);
+    } else {
+        receive(self);
+    }
+}
+
 static void on_sent(session *self, bool ok)
 {
-    (void)ok; /* a failed stream ends at the next receive */
+    grpc_byte_buffer_destroy(self->outgoing);
+    self->outgoing = NULL;
+    if (ok) {
+        go_on(self);
+    } else {
+        receive(self); /* a failed stream ends there */
+    }
+}
+
+static void on_begun(session *self, bool ok)
+{
+    (void)ok; /* the same */
     receive(self);
+}
+
+static void collect(session *self)
+{
+    if (self->outgoing == NULL) {
+        self->outgoing = grpc_raw_byte_buffer_create(NULL, 0);
+    }
+    if (self->message != NULL) {
+        grpc_slice_buffer_move_into(&self->message->data.raw.slice_buffer,
+                                    &self->outgoing->data.raw.slice_buffer);
+    }
+}
+
+static void on_collected(session *self, bool ok)
+{
+    (void)ok;
+    session_answer_stream(self);
 }
 
 static void on_message(session *self, bool ok)
 {
-    grpc_op op;
-
+    if (self->collects) {
+        collect(self);
+    }
     if (!ok || self->message == NULL) {
-        session_answer_stream(self);
+        if (self->collects && self->status == GRPC_STATUS_OK) {
+            send_outgoing(self, on_collected);
+        } else {
+            session_answer_stream(self);
+        }
         return;
     }
-    memset(&op, 0, sizeof op);
-    op.op = GRPC_OP_SEND_MESSAGE;
-    op.data.send_message.send_message = self->message;
-    session_batch(self, &op, 1, on_sent);
+    self->n_received++;
+    self->n_to_send = self->collects ? 0 : self->n_copies;
+    go_on(self);
 }
 
 static void begin_stream(session *self)
 {
     grpc_op op;
 
+    if (self->end_after == 0) {
+        session_answer(self, NULL);
+        return;
+    }
     memset(&op, 0, sizeof op);
     session_set_initial(self, &op);
-    session_batch(self, &op, 1, on_sent);
+    session_batch(self, &op, 1, on_begun);
 }
 
 /* ---- Any of them ---- */

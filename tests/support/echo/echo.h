@@ -2,7 +2,7 @@
 /* The methods of echo.Echo:
  *
  *   Unary      answers "ID:request", with x-server-id in its initial metadata
- *   Stream     sends each message back as it is
+ *   Stream     sends each message back as it is; faults.h has more
  *   Authority  answers the call's :authority
  *   UserAgent  answers the call's user-agent
  *   Peer       answers "ADDRESS NAME": the client's address, and under TLS the

@@ -84,6 +84,12 @@ static void read_echo_item(session *self, const grpc_metadata *item)
         self->text = item->value;
     } else if (is_key(item, "x-echo-abort")) {
         self->resets = grpc_slice_str_cmp(item->value, "reset") == 0;
+    } else if (is_key(item, "x-echo-copies")) {
+        self->n_copies = number_of(item->value);
+    } else if (is_key(item, "x-echo-end-after")) {
+        self->end_after = number_of(item->value);
+    } else if (is_key(item, "x-echo-collect")) {
+        self->collects = true;
     } else if (begins_with(item->key, TRAILER_PREFIX, length)) {
         add_trailing(
             self,
@@ -184,7 +190,10 @@ static void decide_status(session *self, const wishes *wished)
         self->text =
             grpc_slice_from_static_string("the server was asked to fail");
     }
-    self->resets &= !is_spared;
+    if (is_spared) {
+        self->resets = false;
+        self->end_after = -1;
+    }
 }
 
 /* A call that fails has no headers, but trailers alone: gRFC A6 retries no
@@ -206,6 +215,8 @@ long faults_read(session *self)
     self->initial[0].key = grpc_slice_from_static_string("x-server-id");
     self->initial[0].value = grpc_slice_from_static_string(chosen.id);
     self->n_initial = 1;
+    self->n_copies = 1;
+    self->end_after = -1;
     for (size_t i = 0; i < self->request_metadata.count; i++) {
         const grpc_metadata *item = &self->request_metadata.metadata[i];
 

@@ -22,8 +22,17 @@
  *   x-echo: TEXT                         comes back in initial and in trailing
  *                                        metadata
  *
- * A call fails after its delay. A stream that is to fail does so when its
- * client has finished sending. */
+ * A call fails after its delay. A stream that is to fail does so at its end,
+ * which is when its client has finished sending, unless it asks for something
+ * else:
+ *
+ *   x-echo-copies: N      each message comes back N times
+ *   x-echo-collect: any   nothing comes back before the client has finished,
+ *                         and then all messages in one
+ *   x-echo-end-after: N   the stream ends when N messages have come, and have
+ *                         been sent back; 0: at once. Not so for a call that
+ *                         x-fail-attempts does not let fail any more
+ */
 #ifndef MUSTER_TESTS_ECHO_FAULTS_H
 #define MUSTER_TESTS_ECHO_FAULTS_H
 

@@ -127,6 +127,7 @@ void session_end(session *self)
         grpc_slice_unref(self->trailing[i].key);
     }
     grpc_byte_buffer_destroy(self->message);
+    grpc_byte_buffer_destroy(self->outgoing);
     grpc_metadata_array_destroy(&self->request_metadata);
     grpc_call_details_destroy(&self->details);
     grpc_call_unref(self->call);

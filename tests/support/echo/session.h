@@ -51,6 +51,14 @@ struct session {
     grpc_metadata trailing[SESSION_MAX_TRAILERS]; /* keys are owned */
     size_t n_trailing;
 
+    /* Of a stream. */
+    long n_copies;  /* of each message, sent back */
+    long end_after; /* messages that came; -1: when the client ends */
+    bool collects;  /* sends back nothing before the end */
+    long n_received;
+    long n_to_send;
+    grpc_byte_buffer *outgoing;
+
     gpr_timespec due; /* while delayed */
     session *following;
 
