@@ -14,14 +14,17 @@ typedef enum exit_code {
     EXIT_CODE_SOURCE = 4,       /* unreachable, failing, or timed out */
     EXIT_CODE_DATA = 5,         /* the source answered something invalid */
     EXIT_CODE_PLUGIN = 6,       /* a plugin cannot be loaded */
+    EXIT_CODE_THRESHOLD = 8,    /* measured, and not as it is to be */
     EXIT_CODE_GRPC_STATUS = 64 /* and the status of a call, as grpcurl has it */
 } exit_code;
 
 /* argv[0] is "muster VERB". */
 typedef exit_code (*command_fn)(int argc, char **argv);
 
-exit_code command_call(int argc, char **argv); /* with gRPC only */
+exit_code command_bench(int argc, char **argv); /* with gRPC only */
+exit_code command_call(int argc, char **argv);  /* with gRPC only */
 exit_code command_config(int argc, char **argv);
+exit_code command_doctor(int argc, char **argv);
 exit_code command_plugins(int argc, char **argv);
 exit_code command_resolve(int argc, char **argv);
 exit_code command_simulate(int argc, char **argv);

@@ -23,9 +23,11 @@ static const verb verbs[] = {
     {"watch", command_watch, "follow the changes of a target's endpoints"},
 #ifdef MUSTER_TOOLS_GRPC
     {"call", command_call, "make calls, and show who answered"},
+    {"bench", command_bench, "make many calls, and measure them"},
 #endif
     {"config", command_config, "check a gRPC service config"},
     {"simulate", command_simulate, "compare policies in virtual time"},
+    {"doctor", command_doctor, "look for what may give trouble"},
     {"plugins", command_plugins,
      "list, check and begin resolvers and balancers"},
     {"version", command_version, "show the versions of library and plugin ABI"},

@@ -65,10 +65,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-static const struct argp argp = {.options = entries, .parser = parse};
+const struct argp options_argp = {.options = entries, .parser = parse};
 
 const struct argp_child options_children[] = {
-    {&argp, 0, "Common options:", 1},
+    {&options_argp, 0, "Common options:", 1},
     {0},
 };
 

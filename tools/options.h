@@ -15,8 +15,11 @@ typedef struct options {
 /* The defaults. */
 void options_init(options *self);
 
-/* The child of a verb's argp that reads the common options; the verb's parser
- * sets its input (an options) at ARGP_KEY_INIT. */
+/* Reads the common options; the verb's parser sets its input (an options) at
+ * ARGP_KEY_INIT. */
+extern const struct argp options_argp;
+
+/* The child of a verb's argp that has no other child. */
 extern const struct argp_child options_children[];
 
 /* The part of a verb's parser that takes exactly one TARGET. */

@@ -28,16 +28,21 @@ bool output_format_parse(const char *text, output_format *ret_format)
     return false;
 }
 
-exit_code output_write(output *self, const output_report *report)
+exit_code output_flush(void)
 {
-    if (report->document == NULL ||
-        !formats[self->format].write(stdout, self, report)) {
-        return command_fail(EXIT_CODE_FAILURE, "output", "out of memory");
-    }
     if (fflush(stdout) == 0 && ferror(stdout) == 0) {
         return EXIT_CODE_OK;
     }
     return errno == EPIPE
                ? EXIT_CODE_FAILURE
                : command_fail(EXIT_CODE_FAILURE, "output", strerror(errno));
+}
+
+exit_code output_write(output *self, const output_report *report)
+{
+    if (report->document == NULL ||
+        !formats[self->format].write(stdout, self, report)) {
+        return command_fail(EXIT_CODE_FAILURE, "output", "out of memory");
+    }
+    return output_flush();
 }

@@ -49,6 +49,10 @@ bool output_format_parse(const char *text, output_format *ret_format);
  * quietly when the reader has gone away). */
 exit_code output_write(output *self, const output_report *report);
 
+/* The end of what is written to stdout otherwise: flushes, as output_write().
+ */
+exit_code output_flush(void);
+
 /* The writers. False: out of memory. */
 bool output_write_table(FILE *out, output *self, const output_report *report);
 bool output_write_json(FILE *out, output *self, const output_report *report);

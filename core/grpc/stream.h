@@ -70,7 +70,8 @@ typedef struct muster__stream {
     /* What came out of the queue, and the user has not got yet. */
     bool has_event[MUSTER__STREAM_N_KINDS];
     muster_call_event events[MUSTER__STREAM_N_KINDS];
-    bool is_telling; /* a thread of the queue is */
+    bool is_telling;   /* a thread of the queue is */
+    uint32_t n_untold; /* events that came out, of a queue with threads */
 
     /* Of threads that wait. */
     bool is_blocking;

@@ -250,8 +250,8 @@ MUSTER_API void muster_call_get_result(const muster_call *call,
                                        muster_call_result *ret_result);
 
 /* Whom the call was with ("ipv4:10.0.0.1:50051"); NULL when that is not known,
- * or it has not ended (a stream: nothing has come). Not authenticated. Borrowed from the call. Thread: any,
- * one at a time. */
+ * or it has not ended (a stream: nothing has come). Not authenticated. Borrowed
+ * from the call. Thread: any, one at a time. */
 MUSTER_API const char *muster_call_peer(muster_call *call);
 
 /* ---- Calls without waiting ---- */

@@ -71,13 +71,21 @@ static void send_next(pump *self)
     }
 }
 
+/* The end, of which this has not been told, may be there behind the last
+ * message. */
 static void take_message(pump *self, grpc_byte_buffer *message)
 {
+    muster_status status;
+
     if (message == NULL) {
         return;
     }
-    if (!is_message(message, self->n_received++, SIZE) ||
-        muster_call_receive(self->call, self) != MUSTER_OK) {
+    if (!is_message(message, self->n_received++, SIZE)) {
+        atomic_fetch_add(&self->n_wrong, 1);
+    }
+    status = muster_call_receive(self->call, self);
+    if (status != MUSTER_OK &&
+        (status != MUSTER_CLOSED || self->n_received != self->n_to_send)) {
         atomic_fetch_add(&self->n_wrong, 1);
     }
 }

@@ -5,60 +5,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include <status_code_name.h>
 
 #include <muster/grpc.h>
 #include <muster/muster.h>
 
 #include "../../core/grpc/health_message.h"
 #include "../command.h"
-#include "../duration.h"
-#include "../file.h"
 #include "../model.h"
 #include "../options.h"
 #include "failure.h"
 #include "message.h"
-#include "message_list.h"
 #include "method.h"
+#include "request.h"
 #include "row.h"
 #include "stream.h"
-#include "tls_files.h"
 
-enum {
-    OPTION_HEADER = 256,
-    OPTION_HEX,
-    OPTION_HEALTH,
-    OPTION_STREAM,
-    OPTION_WAIT,
-    OPTION_HASH_KEY,
-    OPTION_CONFIG,
-    OPTION_SAVE,
-    OPTION_TLS,
-    OPTION_CA,
-    OPTION_CERTIFICATE,
-    OPTION_KEY,
-    OPTION_AUTHORITY
-};
+enum { OPTION_HEALTH = 256, OPTION_SAVE, OPTION_STREAM };
 
-enum { MAX_HEADERS = 64, MAX_REPEAT = 1000000 };
+enum { MAX_REPEAT = 1000000 };
 
 typedef struct arguments {
     options options;
+    request request;
     const char *target;
     const char *method;
-    const char *policy;
-    const char *config; /* a file */
     const char *health; /* NULL: this is no health check */
     const char *save;
-    uint64_t timeout_ms;
     uint64_t n_repeat;
-    message_list messages;
     bool is_stream;
-    grpc_metadata headers[MAX_HEADERS];
-    muster_call_options call;
-    muster_grpc_tls_options tls;
-    bool has_tls;
-    const char *authority;
 } arguments;
 
 static const char doc[] =
@@ -71,8 +47,6 @@ static const char doc[] =
     "  protoc --encode shop.Item cart.proto <item.txt |\n"
     "      muster call consul:///web shop.Cart/Add -d @- --save - |\n"
     "      protoc --decode shop.Cart cart.proto\n"
-    "  muster call dns:///chat:50051 chat.Room/Talk --stream -d hello -d "
-    "there\n"
     "  muster call file:///etc/backends echo.Echo/Unary -d hello -n 100 -o "
     "name |\n"
     "      sort | uniq -c\n"
@@ -83,10 +57,6 @@ static const char doc[] =
     "anything else.";
 
 static const struct argp_option entries[] = {
-    {"data", 'd', "TEXT", 0, "Send TEXT; @FILE: what is in it; @-: stdin", 0},
-    {"hex", OPTION_HEX, "DIGITS", 0, "Send bytes given as hexadecimal", 0},
-    {"header", OPTION_HEADER, "KEY: VALUE", 0,
-     "Send a header; of a key in -bin the VALUE is base64", 0},
     {"health", OPTION_HEALTH, "SERVICE", OPTION_ARG_OPTIONAL,
      "Call grpc.health.v1.Health/Check, of the whole server or SERVICE", 0},
     {"stream", OPTION_STREAM, NULL, 0,
@@ -94,56 +64,14 @@ static const struct argp_option entries[] = {
      "message that comes",
      0},
     {"repeat", 'n', "N", 0, "Call N times, one after the other", 0},
-    {"max-time", 't', "TIME", 0, "A call's deadline (default 5s)", 0},
-    {"timeout", 0, NULL, OPTION_ALIAS, NULL, 0},
-    {"wait-for-ready", OPTION_WAIT, NULL, 0,
-     "Wait for an endpoint as long as the deadline allows", 0},
-    {"policy", 'p', "NAME", 0, "Balance by the policy NAME", 0},
-    {"service-config", OPTION_CONFIG, "FILE", 0, "gRPC's JSON", 0},
-    {"hash-key", OPTION_HASH_KEY, "TEXT", 0, "For policies that hash", 0},
     {"save", OPTION_SAVE, "FILE", 0,
      "Write the bytes of the last response to FILE; \"-\": stdout, and nothing "
      "else there",
      0},
-    {"tls", OPTION_TLS, NULL, 0, "TLS, with the default roots", 1},
-    {"cacert", OPTION_CA, "FILE", 0, "TLS, with these authorities (PEM)", 1},
-    {"cert", OPTION_CERTIFICATE, "FILE", 0, "TLS, with this certificate", 1},
-    {"key", OPTION_KEY, "FILE", 0, "And its key", 1},
-    {"authority", OPTION_AUTHORITY, "NAME", 0,
-     "The name that TLS checks and :authority has", 1},
     {0},
 };
 
 /* ---- the command line ---- */
-
-static void read_message(arguments *self, int key, const char *text,
-                         struct argp_state *state)
-{
-    grpc_byte_buffer *message =
-        key == 'd' ? message_of_data(text) : message_of_hex(text);
-
-    if (message == NULL && key == 'd') {
-        argp_failure(state, EXIT_CODE_SOURCE, errno, "%s", text + 1);
-    } else if (message == NULL) {
-        argp_error(state, "%s: must be pairs of hexadecimal digits", text);
-    } else if (!message_list_add(&self->messages, message)) {
-        argp_failure(state, EXIT_CODE_FAILURE, 0, "out of memory");
-    }
-}
-
-static void add_header(arguments *self, const char *text,
-                       struct argp_state *state)
-{
-    grpc_metadata *header = &self->headers[self->call.n_metadata];
-
-    if (self->call.n_metadata == MAX_HEADERS) {
-        argp_error(state, "over %d headers", (int)MAX_HEADERS);
-    } else if (!message_header(text, header)) {
-        argp_error(state, "no header \"%s\": say \"key: value\"", text);
-    } else {
-        self->call.n_metadata++;
-    }
-}
 
 static void set_repeat(arguments *self, const char *text,
                        struct argp_state *state)
@@ -156,57 +84,6 @@ static void set_repeat(arguments *self, const char *text,
         argp_error(state, "\"%s\" is not from 1 to %d", text, (int)MAX_REPEAT);
     }
     self->n_repeat = (uint64_t)n;
-}
-
-/* False: it is none of TLS. */
-static bool read_tls(arguments *self, int key, const char *text)
-{
-    switch (key) {
-    case OPTION_TLS:
-        break;
-    case OPTION_CA:
-        self->tls.ca_file = text;
-        break;
-    case OPTION_CERTIFICATE:
-        self->tls.certificate_file = text;
-        break;
-    case OPTION_KEY:
-        self->tls.key_file = text;
-        break;
-    default:
-        return false;
-    }
-    self->has_tls = true;
-    return true;
-}
-
-/* False: it is none of what is sent. */
-static bool read_request(arguments *self, int key, const char *text,
-                         struct argp_state *state)
-{
-    switch (key) {
-    case 'd':
-    case OPTION_HEX:
-        read_message(self, key, text, state);
-        return true;
-    case OPTION_HEADER:
-        add_header(self, text, state);
-        return true;
-    case OPTION_HEALTH:
-        self->health = text == NULL ? "" : text;
-        return true;
-    case OPTION_STREAM:
-        self->is_stream = true;
-        return true;
-    case OPTION_WAIT:
-        self->call.flags |= MUSTER_CALL_WAIT_FOR_READY;
-        return true;
-    case OPTION_HASH_KEY:
-        self->call.hash_key = text;
-        return true;
-    default:
-        return false;
-    }
 }
 
 static void read_argument(arguments *self, const char *text,
@@ -234,7 +111,8 @@ static void check(const arguments *self, struct argp_state *state)
                    self->method);
     }
     if (self->health != NULL &&
-        (self->method != NULL || self->messages.n > 0 || self->is_stream)) {
+        (self->method != NULL || self->request.messages.n > 0 ||
+         self->is_stream)) {
         argp_error(state, "--health has a METHOD and a message of its own");
     }
     if (self->is_stream && (self->n_repeat > 1 || self->save != NULL)) {
@@ -246,32 +124,22 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     arguments *self = state->input;
 
-    if (read_tls(self, key, text) || read_request(self, key, text, state)) {
-        return 0;
-    }
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &self->options;
+        state->child_inputs[0] = &self->request;
+        state->child_inputs[1] = &self->options;
         return 0;
     case 'n':
         set_repeat(self, text, state);
         return 0;
-    case 'p':
-        self->policy = text;
+    case OPTION_HEALTH:
+        self->health = text == NULL ? "" : text;
         return 0;
-    case 't':
-        if (!duration_parse(text, &self->timeout_ms)) {
-            argp_error(state, "no time \"%s\": say 5s, 250ms or 1m", text);
-        }
-        return 0;
-    case OPTION_CONFIG:
-        self->config = text;
+    case OPTION_STREAM:
+        self->is_stream = true;
         return 0;
     case OPTION_SAVE:
         self->save = text;
-        return 0;
-    case OPTION_AUTHORITY:
-        self->authority = text;
         return 0;
     case ARGP_KEY_ARG:
         read_argument(self, text, state);
@@ -284,19 +152,16 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
+static const struct argp_child children[] = {
+    {&request_argp, 0, NULL, 0},
+    {&options_argp, 0, "Common options:", 1},
+    {0},
+};
+
 static const struct argp argp = {
-    entries, parse, "TARGET [METHOD]", doc, options_children, NULL, NULL};
+    entries, parse, "TARGET [METHOD]", doc, children, NULL, NULL};
 
 /* ---- calls ---- */
-
-static uint64_t deadline_ns(uint64_t timeout_ms)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec +
-           timeout_ms * UINT64_C(1000000);
-}
 
 static exit_code save(const arguments *self, grpc_byte_buffer *response)
 {
@@ -334,16 +199,17 @@ static exit_code code_of_health(const arguments *self,
 static exit_code make_call(const arguments *self, muster_channel *channel,
                            const char *method, json_t *rows, bool is_last)
 {
-    muster_call_options call_options = self->call;
+    muster_call_options call_options = self->request.call;
     muster_call_result result = {.struct_size = sizeof result};
     muster_call *call = NULL;
     muster_error err = {.code = MUSTER_OK};
     exit_code code = EXIT_CODE_OK;
 
-    call_options.deadline_ns = deadline_ns(self->timeout_ms);
+    call_options.deadline_ns =
+        request_deadline_ns(&self->request, request_now_ns());
     if (muster_call_create(channel, method, &call_options, &call, &err) !=
             MUSTER_OK ||
-        muster_call_unary(call, message_list_last(&self->messages)) !=
+        muster_call_unary(call, message_list_last(&self->request.messages)) !=
             MUSTER_OK) {
         muster_call_destroy(call);
         return command_fail(EXIT_CODE_FAILURE, self->target,
@@ -401,24 +267,24 @@ static exit_code make_calls(arguments *self, muster_channel *channel)
 /* Without a message it is an empty one that is sent. */
 static exit_code make_stream(arguments *self, muster_channel *channel)
 {
-    muster_call_options call_options = self->call;
+    message_list *messages = &self->request.messages;
+    muster_call_options call_options = self->request.call;
     muster_call_result result = {.struct_size = sizeof result};
     char *method = method_full(self->method);
     muster_call *call = NULL;
     exit_code code;
 
-    call_options.deadline_ns = deadline_ns(self->timeout_ms);
+    call_options.deadline_ns =
+        request_deadline_ns(&self->request, request_now_ns());
     if (method == NULL ||
-        (self->messages.n == 0 &&
-         !message_list_add(&self->messages,
-                           grpc_raw_byte_buffer_create(NULL, 0))) ||
+        (messages->n == 0 &&
+         !message_list_add(messages, grpc_raw_byte_buffer_create(NULL, 0))) ||
         muster_call_create(channel, method, &call_options, &call, NULL) !=
             MUSTER_OK) {
         free(method);
         return command_fail(EXIT_CODE_FAILURE, self->target, "out of memory");
     }
-    code =
-        stream_run(call, &self->messages, self->target, &self->options.output);
+    code = stream_run(call, messages, self->target, &self->options.output);
     muster_call_get_result(call, &result);
     if (code == EXIT_CODE_OK && result.status != GRPC_STATUS_OK) {
         code = failure_of_call(self->target, &result);
@@ -430,72 +296,32 @@ static exit_code make_stream(arguments *self, muster_channel *channel)
 
 /* ---- the verb ---- */
 
-static exit_code open_and_call(arguments *self, const char *config)
-{
-    const muster_channel_options channel_options = {
-        .struct_size = sizeof channel_options,
-        .policy = self->policy,
-        .authority = self->authority,
-        .service_config = config};
-    const muster_grpc_options grpc_options = {
-        .struct_size = sizeof grpc_options,
-        .tls = self->has_tls ? &self->tls : NULL};
-    muster_channel *channel = NULL;
-    muster_error err;
-    muster_status status = muster_grpc_channel_create(
-        self->target, &channel_options, &grpc_options, &channel, &err);
-    exit_code code;
-
-    if (status != MUSTER_OK) {
-        return command_fail_create(status, self->target, &err);
-    }
-    code = self->is_stream ? make_stream(self, channel)
-                           : make_calls(self, channel);
-    muster_channel_destroy(channel);
-    return code;
-}
-
 static exit_code run(arguments *self)
 {
-    char *config = NULL;
-    size_t size = 0;
-    exit_code code = tls_files_check(&self->tls);
+    muster_channel *channel = NULL;
+    exit_code code = request_open(&self->request, self->target, &channel);
 
-    if (code != EXIT_CODE_OK) {
-        return code;
+    if (code == EXIT_CODE_OK) {
+        code = self->is_stream ? make_stream(self, channel)
+                               : make_calls(self, channel);
+        muster_channel_destroy(channel);
     }
-    if (self->config != NULL) {
-        config = file_read(self->config, &size);
-        if (config == NULL) {
-            return command_fail(EXIT_CODE_SOURCE, self->config,
-                                strerror(errno));
-        }
-    }
-    code = open_and_call(self, config);
-    free(config);
     return code;
 }
 
 exit_code command_call(int argc, char **argv)
 {
-    arguments self = {.timeout_ms = 5000, .n_repeat = 1};
+    arguments self = {.n_repeat = 1};
     exit_code code;
 
-    self.call.struct_size = (uint32_t)sizeof self.call;
-    self.call.metadata = self.headers;
-    self.tls.struct_size = (uint32_t)sizeof self.tls;
     options_init(&self.options);
-    grpc_init();
+    request_init(&self.request);
     (void)argp_parse(&argp, argc, argv, 0, NULL, &self);
-    if (self.health != NULL) {
-        (void)message_list_add(&self.messages,
-                               muster__grpc_health_request(self.health));
-    }
-    code = run(&self);
-    message_list_fini(&self.messages);
-    for (size_t i = 0; i < self.call.n_metadata; i++) {
-        grpc_slice_unref(self.headers[i].key);
-        grpc_slice_unref(self.headers[i].value);
-    }
+    code = self.health == NULL ||
+                   message_list_add(&self.request.messages,
+                                    muster__grpc_health_request(self.health))
+               ? run(&self)
+               : command_fail(EXIT_CODE_FAILURE, self.target, "out of memory");
+    request_release(&self.request);
     return code;
 }
