@@ -15,6 +15,7 @@
 #include "plugin_loader.h"
 #include "plugin_path.h"
 #include "plugin_table.h"
+#include "text.h"
 
 #define CLASS_TEXT_SIZE 80
 
@@ -226,9 +227,8 @@ muster_status muster__registry_balancer(const char *name,
     if (status == MUSTER_NOTFOUND) {
         muster__registry_list_policies(known, sizeof known);
         return muster_error_set(err, status,
-                                "no balancer is called \"%.80s\"; there are: "
-                                "%s",
-                                name, known);
+                                "no balancer is called %s; there are: %s",
+                                muster__quote(name).text, known);
     }
     if (status != MUSTER_OK) {
         return status;

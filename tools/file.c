@@ -7,29 +7,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_BYTES ((size_t)64 << 20)
+
+/* What is in errno, or 0 when all is well. */
+static int copy(FILE *in, FILE *out)
+{
+    char chunk[4096];
+    size_t total = 0;
+    size_t n;
+
+    while ((n = fread(chunk, 1, sizeof chunk, in)) > 0) {
+        total += n;
+        if (total > MAX_BYTES) {
+            return EFBIG;
+        }
+        (void)fwrite(chunk, 1, n, out);
+    }
+    return ferror(in) != 0 || ferror(out) != 0 ? errno : 0;
+}
+
 /* All of it; NULL, and errno, when that fails. */
 static char *read_all(FILE *in, size_t *ret_size)
 {
     char *buffer = NULL;
-    char chunk[4096];
     FILE *out = open_memstream(&buffer, ret_size);
-    size_t n;
+    int code;
 
     if (out == NULL) {
         return NULL;
     }
-    while ((n = fread(chunk, 1, sizeof chunk, in)) > 0) {
-        (void)fwrite(chunk, 1, n, out);
-    }
-    if (ferror(in) != 0 || ferror(out) != 0) {
-        int code = errno;
-        (void)fclose(out);
+    code = copy(in, out);
+    if (fclose(out) != 0 || code != 0) {
         free(buffer);
-        errno = code;
-        return NULL;
-    }
-    if (fclose(out) != 0) {
-        free(buffer);
+        errno = code == 0 ? ENOMEM : code;
         return NULL;
     }
     return buffer;

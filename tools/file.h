@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 /* Its bytes, and a 0 behind them: the caller's to free. path may be "-":
- * standard input. NULL, and errno, when that fails. */
+ * standard input. NULL, and errno, when that fails; EFBIG when it goes on after
+ * 64 MB, as a device may for ever. */
 char *file_read(const char *path, size_t *ret_size);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "command.h"
 
+static exit_code command_help(int argc, char **argv);
+
 typedef struct verb {
     const char *name;
     command_fn run;
@@ -32,6 +34,7 @@ static const verb verbs[] = {
     {"plugins", command_plugins,
      "list, check and begin resolvers and balancers"},
     {"version", command_version, "show the versions of library and plugin ABI"},
+    {"help", command_help, "show this, or the help of a VERB"},
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -104,18 +107,42 @@ static const struct argp main_argp = {
     .help_filter = help_text,
 };
 
-int main(int argc, char **argv)
+static exit_code run(int argc, char **argv)
 {
     choice chosen = {NULL, 0};
     char name[32];
 
-    argp_program_version = "muster " MUSTER_VERSION_STRING;
-    argp_err_exit_status = EXIT_CODE_USAGE;
     (void)argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
     if (chosen.verb == NULL) {
         return EXIT_CODE_USAGE;
     }
     (void)snprintf(name, sizeof name, "muster %s", chosen.verb->name);
     argv[chosen.first] = name;
-    return (int)chosen.verb->run(argc - chosen.first, argv + chosen.first);
+    return chosen.verb->run(argc - chosen.first, argv + chosen.first);
+}
+
+/* "muster help plugins check" is "muster plugins check --help". */
+static exit_code command_help(int argc, char **argv)
+{
+    static char program[] = "muster";
+    static char option[] = "--help";
+    char **moved = calloc((size_t)argc + 2, sizeof *moved);
+    exit_code code;
+
+    if (moved == NULL) {
+        return command_fail(EXIT_CODE_FAILURE, "help", "out of memory");
+    }
+    memcpy(moved, argv, (size_t)argc * sizeof *moved);
+    moved[0] = program;
+    moved[argc] = option;
+    code = run(argc + 1, moved);
+    free(moved);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    argp_program_version = "muster " MUSTER_VERSION_STRING;
+    argp_err_exit_status = EXIT_CODE_USAGE;
+    return (int)run(argc, argv);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <muster/muster.h>
+#include <muster/plugin.h>
 
 /* "channel TARGET: policy NAME ..." is of interest here, "resolver ..." is not:
  * resolve tells of the source itself. */
@@ -26,6 +27,16 @@ static uint64_t deadline_ns(uint64_t timeout_ms)
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec +
            timeout_ms * UINT64_C(1000000);
+}
+
+exit_code policy_find(const char *policy)
+{
+    const muster_balancer_class *found = NULL;
+    muster_error err = {.code = MUSTER_OK};
+    muster_status status = muster_plugin_find_balancer(policy, &found, &err);
+
+    return status == MUSTER_OK ? EXIT_CODE_OK
+                               : command_fail_create(status, policy, &err);
 }
 
 exit_code policy_check(const char *target, const char *policy,

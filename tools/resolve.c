@@ -18,8 +18,8 @@ typedef struct arguments {
 } arguments;
 
 static const struct argp_option entries[] = {
-    {"policy", 'p', "NAME", 0,
-     "Say what the balancing policy NAME would ignore of the list", 0},
+    {"policy", 'p', "POLICY", 0,
+     "Say what the balancing policy would ignore of the list", 0},
     {"timeout", 't', "TIME", 0, "Give up after TIME (default 5s)", 0},
     {0},
 };
@@ -123,6 +123,12 @@ exit_code command_resolve(int argc, char **argv)
 
     options_init(&self.options);
     (void)argp_parse(&argp, argc, argv, 0, NULL, &self);
+    if (self.policy != NULL) {
+        code = policy_find(self.policy);
+        if (code != EXIT_CODE_OK) {
+            return code;
+        }
+    }
     status = listener_create(self.target, &source, &err);
     if (status != MUSTER_OK) {
         return command_fail_create(status, self.target, &err);

@@ -2,6 +2,10 @@
 /* The options of verbs that connect by TLS. */
 #include "tls.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 enum {
     OPTION_TLS = 2048,
     OPTION_CA,
@@ -47,3 +51,16 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 const struct argp tls_argp = {.options = entries, .parser = parse};
+
+exit_code tls_check_files(const tls_paths *paths)
+{
+    const char *const files[] = {paths->ca_file, paths->certificate_file,
+                                 paths->key_file};
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (files[i] != NULL && access(files[i], R_OK) != 0) {
+            return command_fail(EXIT_CODE_SOURCE, files[i], strerror(errno));
+        }
+    }
+    return EXIT_CODE_OK;
+}

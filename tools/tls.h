@@ -6,6 +6,8 @@
 #include <argp.h>
 #include <stdbool.h>
 
+#include "command.h"
+
 typedef struct tls_paths {
     bool is_used; /* one of the options was given */
     const char *ca_file;
@@ -16,5 +18,9 @@ typedef struct tls_paths {
 
 /* A verb's parser sets its input (a tls_paths) at ARGP_KEY_INIT. */
 extern const struct argp tls_argp;
+
+/* EXIT_CODE_SOURCE, said on stderr, when a file cannot be read: the library
+ * says that, too, and does not tell it from one with the wrong content. */
+exit_code tls_check_files(const tls_paths *paths);
 
 #endif

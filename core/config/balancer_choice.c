@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <text.h>
-
 #include "value.h"
 
 /* Each name that is not known may cost a look at the plugin folders. */
@@ -40,15 +38,18 @@ static void add_refusal(muster__problems *problems, const char *message)
     muster__problems_leave(problems, mark);
 }
 
-/* False: there is no such policy. Else the choice is made, for good or bad. */
+/* False: there is no such policy, and *unknown says so unless it says so of
+ * another. Else the choice is made, for good or bad. */
 static bool try_policy(muster__problems *problems, const char *name,
                        const char *config_json, muster__policy_check_fn check,
-                       void *arg, muster__balancer_choice *choice)
+                       void *arg, muster__balancer_choice *choice,
+                       muster_error *unknown)
 {
     muster_error err = {.code = MUSTER_OK};
     muster_status status = check(arg, name, config_json, &err);
 
     if (status == MUSTER_NOTFOUND) {
+        *unknown = unknown->code == MUSTER_OK ? err : *unknown;
         return false;
     }
     if (status == MUSTER_NOMEM) {
@@ -71,7 +72,7 @@ static bool try_policy(muster__problems *problems, const char *name,
 /* True: looking on makes no sense. */
 static bool try_entry(muster__problems *problems, const json_t *entry,
                       muster__policy_check_fn check, void *arg,
-                      muster__balancer_choice *choice)
+                      muster__balancer_choice *choice, muster_error *unknown)
 {
     void *item = json_object_iter((json_t *)(uintptr_t)entry);
     const char *name = json_object_iter_key(item);
@@ -91,7 +92,8 @@ static bool try_entry(muster__problems *problems, const json_t *entry,
         if (text == NULL) {
             no_memory(problems);
         } else {
-            is_over = try_policy(problems, name, text, check, arg, choice);
+            is_over =
+                try_policy(problems, name, text, check, arg, choice, unknown);
         }
         free(text);
     }
@@ -103,6 +105,8 @@ static void read_list(muster__problems *problems, const json_t *list,
                       muster__policy_check_fn check, void *arg,
                       muster__balancer_choice *choice)
 {
+    muster_error unknown = {.code = MUSTER_OK};
+
     if (!muster__config_is_array(problems, list)) {
         return;
     }
@@ -113,14 +117,16 @@ static void read_list(muster__problems *problems, const json_t *list,
     }
     for (size_t i = 0; i < json_array_size(list); i++) {
         size_t mark = muster__problems_enter_index(problems, i);
-        bool is_over =
-            try_entry(problems, json_array_get(list, i), check, arg, choice);
+        bool is_over = try_entry(problems, json_array_get(list, i), check, arg,
+                                 choice, &unknown);
         muster__problems_leave(problems, mark);
         if (is_over) {
             return;
         }
     }
-    muster__problems_add(problems, "must have a policy that is known");
+    muster__problems_add(problems, "must have a policy that is known%s%s",
+                         unknown.code == MUSTER_OK ? "" : ": ",
+                         unknown.message);
 }
 
 /* ---- loadBalancingPolicy ---- */
@@ -138,15 +144,16 @@ static void read_name(muster__problems *problems, const json_t *value,
                       muster__balancer_choice *choice)
 {
     char *name = strdup(json_string_value(value));
+    muster_error unknown = {.code = MUSTER_OK};
 
     if (name == NULL) {
         no_memory(problems);
         return;
     }
     lower(name);
-    if (!try_policy(problems, name, "{}", check, arg, choice)) {
-        muster__problems_add(problems, "must be a policy that is known, not %s",
-                             muster__quote(name).text);
+    if (!try_policy(problems, name, "{}", check, arg, choice, &unknown)) {
+        muster__problems_add(problems, "must be a policy that is known: %s",
+                             unknown.message);
     }
     free(name);
 }

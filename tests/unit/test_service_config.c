@@ -98,7 +98,7 @@ Test(service_config, wants_a_policy_that_is_known)
     refuse("{'loadBalancingConfig': []}",
            "loadBalancingConfig: must have a policy that is known");
     refuse("{'loadBalancingConfig': [{'new': {}}, {'newer': {}}]}",
-           "loadBalancingConfig: must have a policy that is known");
+           "loadBalancingConfig: must have a policy that is known: no new");
 }
 
 Test(service_config, wants_policies_as_objects_with_one_key)
@@ -130,7 +130,7 @@ Test(service_config, falls_back_to_the_old_field)
            "[{'second': {}}]}");
     cr_assert_str_eq(policy(), "second");
     refuse("{'loadBalancingPolicy': 'x'}",
-           "loadBalancingPolicy: must be a policy that is known, not \"x\"");
+           "loadBalancingPolicy: must be a policy that is known: no x");
     refuse("{'loadBalancingPolicy': 1}",
            "loadBalancingPolicy: must be a string");
 }

@@ -38,8 +38,7 @@ typedef struct arguments {
 static const char doc[] =
     "Call METHOD of the service behind TARGET, and show which endpoint "
     "answered. Messages are raw bytes: those of a Protocol Buffers message, "
-    "for "
-    "example, as protoc --encode writes them.\v"
+    "for example, as protoc --encode writes them.\v"
     "Examples:\n"
     "  muster call --health static:///10.0.0.1:50051\n"
     "  muster call dns:///web.prod:50051 shop.Cart/Get --hex '0a 03 616263'\n"

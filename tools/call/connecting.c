@@ -109,8 +109,11 @@ exit_code connecting_open(const connecting *self, const char *target,
 {
     char *config = NULL;
     size_t size = 0;
-    exit_code code;
+    exit_code code = tls_check_files(&self->tls);
 
+    if (code != EXIT_CODE_OK) {
+        return code;
+    }
     if (self->config_text != NULL && self->config != NULL) {
         return command_fail(EXIT_CODE_USAGE, self->config,
                             "one of --retry, --hedge and --service-config");

@@ -50,8 +50,11 @@ static void say_refused(trial *self, const target_parts *parts,
         return;
     }
     if (parts->uri == NULL) {
-        trial_skip(self, "create() refuses \"%s:///\" (%.400s): say --target",
-                   self->resolver->scheme, err->message);
+        trial_skip(self,
+                   "create() refuses \"%s:///\" (%.400s): add --target "
+                   "%s:///NAME, with a NAME that it can resolve",
+                   self->resolver->scheme, err->message,
+                   self->resolver->scheme);
     } else {
         trial_fail(self, "create() fails: %.500s", err->message);
     }
