@@ -44,7 +44,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &self->source;
+#ifdef MUSTER_TOOLS_GRPC
         state->child_inputs[1] = &self->how;
+#endif
         return 0;
     case ARGP_KEY_ARG:
         if (self->target != NULL) {
