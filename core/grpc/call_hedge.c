@@ -68,6 +68,12 @@ static uint64_t after(uint64_t now_ns, uint64_t delay_ns)
                                               : MUSTER_FOREVER;
 }
 
+/* Nobody waits for the call any more, though its attempts have not heard so. */
+static bool is_late(const muster_call *call, uint64_t now_ns)
+{
+    return call->is_cancelled || now_ns >= call->deadline_ns;
+}
+
 static void await_next(muster__call_hedge *hedge, uint64_t now_ns,
                        uint64_t delay_ns)
 {
@@ -342,7 +348,7 @@ static change end_locked(muster__call_hedge *hedge,
         return place_again_locked(hedge, attempt, now_ns);
     }
     muster__call_translate(attempt);
-    if (call->is_cancelled || now_ns >= call->deadline_ns) {
+    if (is_late(call, now_ns)) {
         return (change){.outcome = decide_locked(hedge, attempt, now_ns)};
     }
     switch (judge(hedge, attempt, &delay_ns)) {
@@ -449,7 +455,7 @@ static muster__grpc_attempt *due_locked(muster__call_hedge *hedge,
         return NULL; /* somebody was faster than the timer */
     }
     hedge->next_ns = MUSTER_FOREVER;
-    if (is_throttled(hedge)) {
+    if (is_late(hedge->call, now_ns) || is_throttled(hedge)) {
         return NULL;
     }
     if (is_within_share(hedge)) {
