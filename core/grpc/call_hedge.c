@@ -198,12 +198,13 @@ typedef struct change {
 /* Of a first attempt; of one that is cancelled, less than it would have been,
  * but more than the delay. */
 static void note_latency(muster__call_hedge *hedge,
-                         const muster__grpc_attempt *attempt, uint64_t now_ns)
+                         const muster__grpc_attempt *attempt, bool is_answered,
+                         uint64_t now_ns)
 {
     const bool is_loser = hedge->is_decided && !hedge->call->is_cancelled;
 
     if (hedge->latency != NULL && attempt->number == 1 &&
-        (attempt->status == GRPC_STATUS_OK || is_loser)) {
+        (is_answered || is_loser)) {
         muster__latency_note(hedge->latency, hedge->state.rules.percentile,
                              now_ns - attempt->started_ns, now_ns);
     }
@@ -340,7 +341,7 @@ static change end_locked(muster__call_hedge *hedge,
     uint64_t delay_ns = 0;
 
     muster__hedging_end(&hedge->state);
-    note_latency(hedge, attempt, now_ns);
+    note_latency(hedge, attempt, attempt->status == GRPC_STATUS_OK, now_ns);
     if (hedge->is_decided) {
         return lose_locked(hedge, attempt, now_ns);
     }
@@ -399,7 +400,7 @@ void muster__call_hedge_adopt_locked(muster__call_hedge *hedge,
     muster_call *call = hedge->call;
 
     muster__hedging_end(&hedge->state);
-    note_latency(hedge, attempt, muster__grpc_now_ns());
+    note_latency(hedge, attempt, true, muster__grpc_now_ns());
     muster__grpc_attempt_fini(&call->own_attempt); /* a failure before */
     call->attempt = attempt;
     attempt->is_racing = false;

@@ -87,6 +87,7 @@ typedef struct muster__stream_racer {
     muster__call_step on_opening;
     muster__call_step on_first;
     uint32_t n_batches; /* that have not come out, and the status */
+    bool is_closed;     /* the status has: it may overtake a message */
 } muster__stream_racer;
 
 /* Starts a call that was claimed, with its request when that is all the client
@@ -121,10 +122,10 @@ void muster__stream_start_status(muster__grpc_attempt *attempt);
 bool muster__stream_may_race(const muster_call *call);
 
 /* The attempt, whose first message is there, becomes the stream's: so many of
- * its batches have not come out. True: the user is told in *ret_event. The
- * mutex is held, and is released. */
+ * its batches have not come out; is_closed: the status has. True: the user is
+ * told in *ret_event. The mutex is held, and is released. */
 bool muster__stream_adopt(muster__grpc_attempt *attempt, uint32_t n_batches,
-                          muster_call_event *ret_event);
+                          bool is_closed, muster_call_event *ret_event);
 
 /* A batch of the stream's attempt has come out. The mutex is held, and is
  * released. */

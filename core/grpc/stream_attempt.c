@@ -317,13 +317,18 @@ static bool take_status(muster__call_step *step, bool is_ok,
 }
 
 /* A stream that fails ends, also when nobody receives from it. */
-bool muster__stream_finish_status(muster__stream *stream,
-                                  muster_call_event *ret_event)
+static void close_locked(muster__stream *stream)
 {
     stream->live = NULL;
     if (stream->call->attempt->status != GRPC_STATUS_OK) {
         muster__stream_drop_early_locked(stream->call);
     }
+}
+
+bool muster__stream_finish_status(muster__stream *stream,
+                                  muster_call_event *ret_event)
+{
+    close_locked(stream);
     return finish_batch(stream, false, ret_event);
 }
 
@@ -367,7 +372,7 @@ static void reset_locked(muster__stream *stream)
 /* The request was sent, and the first message received. That is told as any
  * other, when it is asked for. */
 bool muster__stream_adopt(muster__grpc_attempt *attempt, uint32_t n_batches,
-                          muster_call_event *ret_event)
+                          bool is_closed, muster_call_event *ret_event)
 {
     muster__stream *stream = attempt->call->stream;
     bool is_awaited;
@@ -386,6 +391,9 @@ bool muster__stream_adopt(muster__grpc_attempt *attempt, uint32_t n_batches,
     commit_locked(stream);
     is_awaited = stream->is_receive_awaited;
     stream->has_early = !is_awaited;
+    if (is_closed) {
+        close_locked(stream);
+    }
     pthread_mutex_unlock(&stream->call->mutex);
     return is_awaited && take_received(&stream->on_received, true, ret_event);
 }

@@ -69,7 +69,8 @@ static bool take_first(muster__call_step *step, bool is_ok,
         return finish_batch(attempt, ret_event);
     }
     muster__call_hedge_adopt_locked(racer->hedge, attempt);
-    return muster__stream_adopt(attempt, racer->n_batches - 1, ret_event);
+    return muster__stream_adopt(attempt, racer->n_batches - 1, racer->is_closed,
+                                ret_event);
 }
 
 static bool take_status(muster__call_step *step, bool is_ok,
@@ -80,6 +81,7 @@ static bool take_status(muster__call_step *step, bool is_ok,
 
     (void)is_ok;
     pthread_mutex_lock(&call->mutex);
+    racer_of(attempt)->is_closed = true;
     return attempt->is_racing
                ? finish_batch(attempt, ret_event)
                : muster__stream_finish_status(call->stream, ret_event);
@@ -125,6 +127,7 @@ void muster__stream_race_start(muster__grpc_attempt *attempt)
     racer->on_opening.take = take_opening;
     racer->on_first.take = take_first;
     racer->n_batches = 3;
+    racer->is_closed = false;
     attempt->step.take = take_status;
     start_opening(attempt);
     start_first(attempt);
