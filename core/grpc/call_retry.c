@@ -11,6 +11,7 @@
 #include <grpc/support/alloc.h>
 #include <muster/service_config.h>
 
+#include "call_hedge.h"
 #include "stream.h"
 
 /* Only of calls that failed, so it may cost a system call. */
@@ -102,9 +103,13 @@ static muster__retry_verdict judge(muster_call *call, uint64_t now_ns,
                                    uint64_t *ret_delay_ns)
 {
     const muster__retry_end end = muster__call_attempt_end(call->attempt);
+    const muster__retry_class what =
+        call->hedge == NULL /* else a stream has gone on with one attempt */
+            ? muster__retry_classify(&call->retry, &end)
+            : muster__hedging_classify(&call->hedge->state, &end);
     bool is_allowed = true;
 
-    if (muster__retry_classify(&call->retry, &end) == MUSTER__RETRY_FAILURE) {
+    if (what == MUSTER__RETRY_FAILURE) {
         is_allowed =
             muster_channel_retry_note(call->channel, MUSTER_RETRY_FAILED) != 0;
     }
