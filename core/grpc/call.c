@@ -277,6 +277,9 @@ void muster_call_cancel(muster_call *call)
     if (call->is_parked) {
         (void)muster_channel_pick_cancel(call->channel, call->pick);
     } else if (call->hedge != NULL) {
+        if (call->attempt != &call->own_attempt) {
+            keep_peer_locked(call); /* a stream goes on with it */
+        }
         muster__call_hedge_cancel_locked(call->hedge);
         muster__stream_drop_early_locked(call);
     } else if (call->attempt->placed.call != NULL) {
@@ -326,13 +329,14 @@ static bool has_peer_locked(const muster_call *call)
 
 const char *muster_call_peer(muster_call *call)
 {
-    muster__grpc_placed *placed = &call->attempt->placed;
+    muster__grpc_placed *placed;
     const char *peer;
 
     if (muster__grpc_is_forked()) {
         return NULL;
     }
     pthread_mutex_lock(&call->mutex);
+    placed = &call->attempt->placed; /* of a stream another, maybe, later */
     if (has_peer_locked(call) && placed->call != NULL) {
         if (call->peer == NULL && has_ended_locked(call)) {
             call->peer = placed->peer;

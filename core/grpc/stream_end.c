@@ -190,5 +190,5 @@ bool muster__stream_get_result(const muster_call *call,
 
 bool muster__stream_has_peer_locked(const muster__stream *stream)
 {
-    return stream->is_over || (stream->is_committed && stream->live != NULL);
+    return stream->is_over || stream->is_committed;
 }
