@@ -26,8 +26,11 @@ static void take_hedging(muster_call *call, const muster_method_config *config)
                                          .delay_ns = config->hedging_delay_ns,
                                          .percentile =
                                              config->hedging_percentile};
+    muster__call_hedge *hedge = muster__call_hedge_create(call, rules);
 
-    call->hedge = muster__call_hedge_create(call, rules);
+    pthread_mutex_lock(&call->mutex); /* cancelling looks at it */
+    call->hedge = hedge;
+    pthread_mutex_unlock(&call->mutex);
 }
 
 static void take_retrying(muster_call *call, const muster_method_config *config)
