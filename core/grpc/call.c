@@ -24,6 +24,12 @@ uint64_t muster__grpc_now_ns(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
+uint64_t muster__call_after(uint64_t now_ns, uint64_t delay_ns)
+{
+    return delay_ns < MUSTER_FOREVER - now_ns ? now_ns + delay_ns
+                                              : MUSTER_FOREVER;
+}
+
 gpr_timespec muster__grpc_timespec(uint64_t deadline_ns)
 {
     gpr_timespec time = gpr_inf_future(GPR_CLOCK_MONOTONIC);
@@ -281,7 +287,7 @@ void muster_call_cancel(muster_call *call)
             keep_peer_locked(call); /* a stream goes on with it */
         }
         muster__call_hedge_cancel_locked(call->hedge);
-        muster__stream_drop_early_locked(call);
+        muster__stream_drop_early_locked(call, GRPC_STATUS_CANCELLED);
     } else if (call->attempt->placed.call != NULL) {
         keep_peer_locked(call);
         (void)grpc_call_cancel(call->attempt->placed.call, NULL);

@@ -176,6 +176,9 @@ void muster__call_attempt_create(muster__grpc_attempt *attempt,
                                  muster_lease lease, uint32_t n_before);
 void muster__call_attempt_start(muster__grpc_attempt *attempt);
 
+/* Whether the status, which is there, is the server's. */
+bool muster__call_is_from_server(const muster__grpc_attempt *attempt);
+
 /* The parts of an end: what C core answered is read; whether the attempt counts
  * as none; C core's words that must not reach a caller are replaced; the
  * message for the caller (NULL: none), for free(3); the lease goes back. */
@@ -233,5 +236,8 @@ grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue);
 /* CLOCK_MONOTONIC. */
 uint64_t muster__grpc_now_ns(void);
 gpr_timespec muster__grpc_timespec(uint64_t deadline_ns);
+
+/* So long after; MUSTER_FOREVER at most. */
+uint64_t muster__call_after(uint64_t now_ns, uint64_t delay_ns);
 
 #endif

@@ -44,7 +44,7 @@ static bool is_of_this_side(grpc_slice details)
 
 /* C core marks what came in trailers in words only, and some of its own in the
  * same words. */
-static bool is_from_server(const muster__grpc_attempt *attempt)
+bool muster__call_is_from_server(const muster__grpc_attempt *attempt)
 {
     if (attempt->status == GRPC_STATUS_OK) {
         return true;
@@ -217,7 +217,7 @@ bool muster__call_report(muster_call *call, muster_call_event *ret_event)
 void muster__call_attempt_take(muster__grpc_attempt *attempt)
 {
     muster__grpc_connection_unlink(attempt->connection, &attempt->placed);
-    attempt->is_from_server = is_from_server(attempt);
+    attempt->is_from_server = muster__call_is_from_server(attempt);
     if (attempt->call->stream != NULL && !attempt->is_racing) {
         muster__stream_refuse(attempt);
     }

@@ -62,12 +62,6 @@ static void set_timer(muster__call_hedge *hedge, uint64_t due_ns)
     }
 }
 
-static uint64_t after(uint64_t now_ns, uint64_t delay_ns)
-{
-    return delay_ns < MUSTER_FOREVER - now_ns ? now_ns + delay_ns
-                                              : MUSTER_FOREVER;
-}
-
 /* Nobody waits for the call any more, though its attempts have not heard so. */
 static bool is_late(const muster_call *call, uint64_t now_ns)
 {
@@ -77,7 +71,7 @@ static bool is_late(const muster_call *call, uint64_t now_ns)
 static void await_next(muster__call_hedge *hedge, uint64_t now_ns,
                        uint64_t delay_ns)
 {
-    const uint64_t due_ns = after(now_ns, delay_ns);
+    const uint64_t due_ns = muster__call_after(now_ns, delay_ns);
 
     if (due_ns != MUSTER_FOREVER && muster__hedging_may_begin(&hedge->state)) {
         set_timer(hedge, due_ns);
@@ -269,7 +263,7 @@ static change follow_locked(muster__call_hedge *hedge, uint64_t now_ns,
         return begun;
     }
     if (hedge->state.n_out == 0) {
-        return park_locked(hedge, after(now_ns, delay_ns));
+        return park_locked(hedge, muster__call_after(now_ns, delay_ns));
     }
     if (delay_ns != 0) {
         unset_timer(hedge);
@@ -394,6 +388,19 @@ static bool settle(muster__call_step *step, bool is_ok,
 
 /* ---- a stream goes on with one of them ---- */
 
+/* For a first message that nobody asks for: C core may have done its part, and
+ * watches the deadline no more. */
+static void watch_deadline(muster__call_hedge *hedge)
+{
+    const muster_call *call = hedge->call;
+
+    unset_timer(hedge);
+    if (!call->stream->is_receive_awaited &&
+        call->deadline_ns != MUSTER_FOREVER) {
+        set_timer(hedge, call->deadline_ns);
+    }
+}
+
 void muster__call_hedge_adopt_locked(muster__call_hedge *hedge,
                                      muster__grpc_attempt *attempt)
 {
@@ -405,7 +412,7 @@ void muster__call_hedge_adopt_locked(muster__call_hedge *hedge,
     call->attempt = attempt;
     attempt->is_racing = false;
     hedge->is_decided = true;
-    unset_timer(hedge);
+    watch_deadline(hedge);
     for (uint32_t i = 0; i < MUSTER__RETRY_MAX_TRIED; i++) {
         grpc_call *other = hedge->attempts[i].placed.call;
 
@@ -420,6 +427,7 @@ bool muster__call_hedge_is_over(muster_call *call)
     bool is_over;
 
     pthread_mutex_lock(&call->mutex);
+    unset_timer(call->hedge);
     call->hedge->has_end = true;
     is_over = call->hedge->state.n_out == 0;
     pthread_mutex_unlock(&call->mutex);
@@ -451,11 +459,16 @@ static muster__grpc_attempt *due_locked(muster__call_hedge *hedge,
 {
     muster__grpc_attempt *begun = NULL;
 
-    if (hedge->is_decided || hedge->state.n_out == 0 ||
-        hedge->next_ns > now_ns) {
+    if (hedge->next_ns > now_ns ||
+        (hedge->state.n_out == 0 && !hedge->is_decided)) {
         return NULL; /* somebody was faster than the timer */
     }
     hedge->next_ns = MUSTER_FOREVER;
+    if (hedge->is_decided) {
+        muster__stream_drop_early_locked(hedge->call,
+                                         GRPC_STATUS_DEADLINE_EXCEEDED);
+        return NULL;
+    }
     if (is_late(hedge->call, now_ns) || is_throttled(hedge)) {
         return NULL;
     }

@@ -18,12 +18,12 @@
 /* All guarded by the call's mutex, but the heap's part of the timer. */
 struct muster__call_hedge {
     muster__call_timer timer; /* first */
-    muster__call_step step;   /* of the timer */
     muster_call *call;
     muster__hedging state;
     muster__latency *latency; /* borrowed from the channel; NULL: no need */
     uint64_t delay_ns;        /* between attempts; MUSTER_FOREVER: not known */
-    uint64_t next_ns;         /* the next is due; MUSTER_FOREVER: none is */
+    uint64_t next_ns;         /* the next is due; MUSTER_FOREVER: none is. Of a
+                                 stream that is decided: its deadline */
     bool is_decided;          /* which attempt is the call's */
     bool has_end;             /* that has ended */
     /* Those that are out: the others have no C core call. */

@@ -132,12 +132,6 @@ void muster__call_keep_last_failure(muster_call *call)
     gpr_free(cause);
 }
 
-static uint64_t after(uint64_t now_ns, uint64_t delay_ns)
-{
-    return delay_ns < MUSTER_FOREVER - now_ns ? now_ns + delay_ns
-                                              : MUSTER_FOREVER;
-}
-
 bool muster__call_retries(muster_call *call, uint64_t now_ns,
                           uint64_t *ret_not_before_ns)
 {
@@ -157,7 +151,7 @@ bool muster__call_retries(muster_call *call, uint64_t now_ns,
         return false;
     }
     muster__call_keep_last_failure(call);
-    *ret_not_before_ns = after(now_ns, delay_ns);
+    *ret_not_before_ns = muster__call_after(now_ns, delay_ns);
     return true;
 }
 
@@ -178,7 +172,7 @@ bool muster__call_retries_pick(muster_call *call, muster_status status)
                                  &delay_ns) != MUSTER__RETRY_AGAIN) {
         return false;
     }
-    muster__call_pick_at(call, after(now_ns, delay_ns));
+    muster__call_pick_at(call, muster__call_after(now_ns, delay_ns));
     return true;
 }
 

@@ -53,11 +53,13 @@ typedef struct muster__stream {
     uint64_t n_done;    /* of these, those that were sent */
     bool is_sending;
     bool is_receiving;
-    bool has_headers;     /* trailers alone count as such */
-    bool has_no_more;     /* messages come */
-    bool has_failed_send; /* the one awaited, and the user was not told */
-    bool has_early;       /* a message is there before it was asked for */
-    char *refusal;        /* why muster ended it; NULL: it did not */
+    bool has_headers;           /* trailers alone count as such */
+    bool has_no_more;           /* messages come */
+    bool has_failed_send;       /* the one awaited, and the user was not told */
+    bool has_early;             /* a message is there before it was asked for */
+    char *refusal;              /* why muster ended it; NULL: it did not */
+    grpc_status_code cut_short; /* the early one was dropped for that; OK: it
+                                   was not */
     uint64_t bytes_sent;
     uint64_t bytes_received;
 
@@ -134,9 +136,11 @@ bool muster__stream_finish_opening(muster__stream *stream,
 bool muster__stream_finish_status(muster__stream *stream,
                                   muster_call_event *ret_event);
 
-/* The first message, if nobody has asked for it yet, is dropped. The call need
- * be no stream; its mutex is held. */
-void muster__stream_drop_early_locked(muster_call *call);
+/* The first message, if nobody has asked for it yet, is dropped, and the stream
+ * ends with that status, though the server's may be there. The call need be no
+ * stream; its mutex is held. */
+void muster__stream_drop_early_locked(muster_call *call,
+                                      grpc_status_code status);
 
 /* Starts what is asked for and not started on the attempt. The caller holds the
  * call's mutex. */
@@ -157,7 +161,8 @@ uint64_t muster__stream_request_bytes(muster_call *call);
 void muster__stream_count_bytes(const muster_call *call,
                                 muster_outcome *outcome);
 
-/* What muster ended the attempt for is its status. */
+/* What muster ended the attempt for, or dropped its message for, is its
+ * status. */
 void muster__stream_refuse(muster__grpc_attempt *attempt);
 
 /* Reports the end of the call, after what the user still waits for. */

@@ -111,11 +111,13 @@ static void start_early_locked(muster__stream *stream)
     muster__call_queue_post(stream->call->queue, &stream->on_received);
 }
 
-void muster__stream_drop_early_locked(muster_call *call)
+void muster__stream_drop_early_locked(muster_call *call,
+                                      grpc_status_code status)
 {
     muster__stream *stream = call->stream;
 
     if (stream != NULL && stream->has_early) {
+        stream->cut_short = status;
         grpc_byte_buffer_destroy(call->attempt->response);
         call->attempt->response = NULL;
         start_early_locked(stream);
@@ -316,12 +318,15 @@ static bool take_status(muster__call_step *step, bool is_ok,
     return muster__stream_finish_status(call->stream, ret_event);
 }
 
-/* A stream that fails ends, also when nobody receives from it. */
+/* A stream that fails ends, also when nobody receives from it; but a status of
+ * the server's comes behind its messages. */
 static void close_locked(muster__stream *stream)
 {
+    const muster__grpc_attempt *attempt = stream->call->attempt;
+
     stream->live = NULL;
-    if (stream->call->attempt->status != GRPC_STATUS_OK) {
-        muster__stream_drop_early_locked(stream->call);
+    if (!muster__call_is_from_server(attempt)) {
+        muster__stream_drop_early_locked(stream->call, attempt->status);
     }
 }
 
@@ -360,6 +365,7 @@ static void reset_locked(muster__stream *stream)
     stream->has_failed_send = false;
     free(stream->refusal);
     stream->refusal = NULL;
+    stream->cut_short = GRPC_STATUS_OK;
     stream->bytes_sent = 0;
     stream->bytes_received = 0;
     stream->n_attempts = stream->call->n_attempts;
@@ -393,6 +399,9 @@ bool muster__stream_adopt(muster__grpc_attempt *attempt, uint32_t n_batches,
     stream->has_early = !is_awaited;
     if (is_closed) {
         close_locked(stream);
+    }
+    if (stream->call->is_cancelled) {
+        muster__stream_drop_early_locked(stream->call, GRPC_STATUS_CANCELLED);
     }
     pthread_mutex_unlock(&stream->call->mutex);
     return is_awaited && take_received(&stream->on_received, true, ret_event);

@@ -74,17 +74,30 @@ void muster__stream_count_bytes(const muster_call *call,
     outcome->bytes_received = call->stream->bytes_received;
 }
 
+static void replace_status(muster__grpc_attempt *attempt,
+                           grpc_status_code status, const char *details)
+{
+    grpc_slice_unref(attempt->details);
+    attempt->details = grpc_slice_from_copied_string(details);
+    attempt->status = status;
+    attempt->is_from_server = false;
+}
+
+/* In C core's words, where it would have said the same. */
 void muster__stream_refuse(muster__grpc_attempt *attempt)
 {
-    const char *refusal = attempt->call->stream->refusal;
+    const muster__stream *stream = attempt->call->stream;
 
-    if (refusal == NULL) {
-        return;
+    if (stream->refusal != NULL) {
+        replace_status(attempt, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                       stream->refusal);
+    } else if (stream->cut_short != GRPC_STATUS_OK &&
+               stream->cut_short != attempt->status) {
+        replace_status(attempt, stream->cut_short,
+                       stream->cut_short == GRPC_STATUS_CANCELLED
+                           ? "CANCELLED"
+                           : "Deadline Exceeded");
     }
-    grpc_slice_unref(attempt->details);
-    attempt->details = grpc_slice_from_copied_string(refusal);
-    attempt->status = GRPC_STATUS_RESOURCE_EXHAUSTED;
-    attempt->is_from_server = false;
 }
 
 /* ---- Telling ---- */

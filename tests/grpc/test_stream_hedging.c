@@ -5,6 +5,8 @@
 
 #include <criterion/criterion.h>
 #include <grpc/byte_buffer.h>
+#include <muster/service_config.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -323,6 +325,146 @@ Test(grpc_stream_hedging, fails_when_its_server_is_killed)
     muster_call_destroy(call);
     muster_call_queue_destroy(queue);
     muster_channel_destroy(channel);
+}
+
+/* Time for whatever comes, of which nothing is told. */
+static void await_all(muster_call *call)
+{
+    const uint64_t until_ns = now_ns() + 100 * MILLISECOND;
+    muster_call_event event;
+
+    while (muster_call_peer(call) == NULL || now_ns() < until_ns) {
+        cr_assert_eq(
+            muster_call_queue_next(queue, now_ns() + MILLISECOND, &event),
+            MUSTER_TIMEOUT);
+    }
+}
+
+/* All of the answer is there. */
+Test(grpc_stream_hedging, is_cancelled_before_the_only_message_is_asked_for)
+{
+    muster_call *call;
+
+    begin(PATIENT);
+    call = start(NULL, 0);
+    await_all(call);
+    muster_call_cancel(call);
+    cr_expect_eq(await_end(queue, call).status, GRPC_STATUS_CANCELLED);
+    cr_expect_eq(result_of(call).flags, 0);
+    finish(call);
+}
+
+/* It is there before a thread looks. */
+Test(grpc_stream_hedging, is_cancelled_before_the_only_message_is_seen)
+{
+    const uint64_t wait_ns = 100 * MILLISECOND;
+    uint64_t since_ns;
+    muster_call *call;
+
+    begin(PATIENT);
+    call = start(NULL, 0);
+    while (count_all("calls") == 0) {
+        /* Not yet. */
+    }
+    since_ns = now_ns();
+    while (now_ns() - since_ns < wait_ns) {
+        /* The answer comes. */
+    }
+    muster_call_cancel(call);
+    cr_expect_eq(await_end(queue, call).status, GRPC_STATUS_CANCELLED);
+    finish(call);
+}
+
+Test(grpc_stream_hedging, ends_at_the_deadline_when_nobody_receives)
+{
+    muster_call *call;
+
+    begin(PATIENT);
+    call = start(NULL, now_ns() + 200 * MILLISECOND);
+    cr_expect_eq(await_end(queue, call).status, GRPC_STATUS_DEADLINE_EXCEEDED);
+    cr_expect_eq(result_of(call).flags, 0);
+    finish(call);
+}
+
+/* A server's status comes behind its messages. */
+Test(grpc_stream_hedging, has_the_message_before_the_server_failed)
+{
+    muster_call *call;
+
+    begin(PATIENT);
+    call = start(HEADERS("x-status", "14"), 0);
+    await_all(call);
+    receive_all(call, 1);
+    cr_expect_eq(await_end(queue, call).status, GRPC_STATUS_UNAVAILABLE);
+    finish(call);
+}
+
+Test(grpc_stream_hedging, knows_its_peer_when_it_is_cancelled)
+{
+    muster_call *call;
+
+    begin(PATIENT);
+    call = start(HEADERS("x-echo-copies", "50"), 0);
+    receive_message(call);
+    expect_message(call);
+    muster_call_cancel(call);
+    cr_expect_eq(await_end(queue, call).status, GRPC_STATUS_CANCELLED);
+    cr_expect_not_null(muster_call_peer(call));
+    finish(call);
+}
+
+/* As a stream that is retried. */
+Test(grpc_stream_hedging, counts_its_failure_for_throttling)
+{
+    muster_call *call;
+
+    begin("{'methodConfig': [{'name': [{}], 'hedgingPolicy': {'maxAttempts': "
+          "2, 'hedgingDelay': '1000s', 'nonFatalStatusCodes': "
+          "['UNAVAILABLE']}}], "
+          "'retryThrottling': {'maxTokens': 2, 'tokenRatio': 0.1}}");
+    call = start(HEADERS("x-status", "14"), 0);
+    receive_all(call, 1);
+    cr_expect_eq(await_end(queue, call).status, GRPC_STATUS_UNAVAILABLE);
+    cr_expect_eq(muster_channel_retry_note(channel, MUSTER_RETRY_HEDGE_DUE), 0);
+    finish(call);
+}
+
+/* ---- threads ---- */
+
+enum { N_THREADS = 4, N_STREAMS = 2000 };
+
+static _Atomic uint32_t n_good;
+
+static void receive_or_end(void *arg, const muster_call_event *event)
+{
+    (void)arg;
+    if (event->kind == MUSTER_CALL_RECEIVED && event->is_ok) {
+        grpc_byte_buffer_destroy(event->message);
+        (void)muster_call_receive(event->call, NULL);
+    } else if (event->kind == MUSTER_CALL_ENDED) {
+        n_good += result_of(event->call).status == GRPC_STATUS_OK ? 1 : 0;
+        muster_call_destroy(event->call);
+    }
+}
+
+/* The status may overtake the message before it. */
+Test(grpc_stream_hedging, of_many_that_many_threads_move)
+{
+    muster_call_queue *own;
+
+    begin(AT_ONCE);
+    cr_assert_eq(muster_call_queue_create_callback(N_THREADS, receive_or_end,
+                                                   NULL, &own, NULL),
+                 MUSTER_OK);
+    for (int i = 0; i < N_STREAMS; i++) {
+        muster_call *call = make_stream(channel, NULL, 0);
+
+        open_stream(call, message_of(5, SIZE), own);
+        (void)muster_call_receive(call, NULL);
+    }
+    muster_call_queue_destroy(own);
+    cr_expect_eq(n_good, N_STREAMS);
+    finish(NULL);
 }
 
 /* ---- limits ---- */
