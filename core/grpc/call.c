@@ -108,6 +108,24 @@ static muster_call *allocate(const char *method,
     return call;
 }
 
+/* C core would refuse the batch that has another, and never tell of its end. */
+static bool is_legal(const grpc_metadata *item)
+{
+    return grpc_header_key_is_legal(item->key) &&
+           (grpc_is_binary_header(item->key) ||
+            grpc_header_nonbin_value_is_legal(item->value));
+}
+
+static bool is_metadata_legal(const muster_call_options *options)
+{
+    for (size_t i = 0; i < options->n_metadata; i++) {
+        if (!is_legal(&options->metadata[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void copy_metadata(muster_call *call, const muster_call_options *options)
 {
     call->n_metadata = options->n_metadata;
@@ -133,6 +151,12 @@ muster_status muster_call_create(muster_channel *channel, const char *method,
         return muster_error_set(err, MUSTER_INVAL,
                                 "a call wants a channel and a method like "
                                 "\"/pkg.Service/Method\"");
+    }
+    if (!is_metadata_legal(&known)) {
+        return muster_error_set(err, MUSTER_INVAL,
+                                "%s: metadata has a key or a value that gRPC "
+                                "does not allow",
+                                method);
     }
     call = allocate(method, &known);
     if (call == NULL || pthread_mutex_init(&call->mutex, NULL) != 0) {

@@ -221,7 +221,8 @@ typedef struct muster_call_result {
 
 /* Makes a call of method ("/pkg.Service/Method", copied) on channel, which must
  * outlive it. options may be NULL. Thread: any. *ret_call is the caller's,
- * until muster_call_destroy(). MUSTER_INVAL, MUSTER_NOMEM, MUSTER_FORKED. */
+ * until muster_call_destroy(). MUSTER_INVAL (metadata that gRPC does not allow,
+ * too), MUSTER_NOMEM, MUSTER_FORKED. */
 MUSTER_API muster_status muster_call_create(muster_channel *channel,
                                             const char *method,
                                             const muster_call_options *options,

@@ -470,3 +470,24 @@ Test(grpc_calls, want_a_method_that_begins_with_a_slash)
     muster_call_cancel(NULL);
     muster_channel_destroy(channel);
 }
+
+/* C core would take none of it, and the call would never end. */
+Test(grpc_calls, want_metadata_that_is_legal)
+{
+    static const char *const bad[][2] = {{"X-Upper", "1"}, {"x-text", "\n"}};
+    muster_channel *channel = open_channel("static:///127.0.0.1:1");
+    grpc_metadata item;
+    const muster_call_options options = {
+        .struct_size = sizeof options, .metadata = &item, .n_metadata = 1};
+    muster_call *call = NULL;
+    muster_error err;
+
+    for (size_t i = 0; i < 2; i++) {
+        memset(&item, 0, sizeof item);
+        item.key = grpc_slice_from_static_string(bad[i][0]);
+        item.value = grpc_slice_from_static_string(bad[i][1]);
+        cr_expect_eq(muster_call_create(channel, METHOD, &options, &call, &err),
+                     MUSTER_INVAL);
+    }
+    muster_channel_destroy(channel);
+}
