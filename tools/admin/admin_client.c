@@ -306,6 +306,47 @@ muster_status admin_client_ask(admin_client *client, const char *request,
     return status;
 }
 
+/* What each reader of a channel needs. */
+static muster_status check_channels(const json_t *answer, muster_error *err)
+{
+    const json_t *channels = json_object_get(answer, "channels");
+    size_t index;
+    const json_t *channel;
+
+    if (!json_is_array(channels)) {
+        return muster_error_set(err, MUSTER_PROTOCOL,
+                                "the answer has no channels");
+    }
+    json_array_foreach(channels, index, channel)
+    {
+        if (!json_is_string(json_object_get(channel, "target")) ||
+            !json_is_string(json_object_get(channel, "state"))) {
+            return muster_error_set(err, MUSTER_PROTOCOL,
+                                    "a channel has no target or no state");
+        }
+    }
+    return MUSTER_OK;
+}
+
+muster_status admin_client_ask_channels(admin_client *client,
+                                        uint64_t timeout_ms,
+                                        json_t **ret_answer, muster_error *err)
+{
+    json_t *answer = NULL;
+    muster_status status =
+        admin_client_ask(client, "channels", timeout_ms, &answer, err);
+
+    if (status == MUSTER_OK) {
+        status = check_channels(answer, err);
+    }
+    if (status != MUSTER_OK) {
+        json_decref(answer);
+        return status;
+    }
+    *ret_answer = answer;
+    return MUSTER_OK;
+}
+
 muster_status admin_client_pause(const admin_client *client, uint64_t pause_ms,
                                  muster_error *err)
 {

@@ -32,6 +32,12 @@ muster_status admin_client_ask(admin_client *client, const char *request,
                                uint64_t timeout_ms, json_t **ret_answer,
                                muster_error *err);
 
+/* The same, of its channels: an array of objects that have a target and a
+ * state. Anything else is MUSTER_PROTOCOL, too. */
+muster_status admin_client_ask_channels(admin_client *client,
+                                        uint64_t timeout_ms,
+                                        json_t **ret_answer, muster_error *err);
+
 /* Waits for pause_ms, between two requests. MUSTER_UNAVAILABLE as soon as the
  * process has gone, or says anything. */
 muster_status admin_client_pause(const admin_client *client, uint64_t pause_ms,

@@ -151,8 +151,8 @@ static exit_code run(arguments *self, const char *path, admin_client *client)
             status = admin_client_pause(client, self->interval_ms, &err);
         }
         if (status == MUSTER_OK) {
-            status = admin_client_ask(client, "channels",
-                                      self->source.timeout_ms, &answer, &err);
+            status = admin_client_ask_channels(client, self->source.timeout_ms,
+                                               &answer, &err);
         }
         if (status != MUSTER_OK) {
             return socket_options_fail(path, status, &err);

@@ -150,8 +150,8 @@ static exit_code explain_process(arguments *self)
     if (code != EXIT_CODE_OK) {
         return code;
     }
-    status = admin_client_ask(client, "channels", self->source.timeout_ms,
-                              &answer, &err);
+    status = admin_client_ask_channels(client, self->source.timeout_ms, &answer,
+                                       &err);
     code = status == MUSTER_OK
                ? explain_all(self, json_object_get(answer, "channels"))
                : socket_options_fail(path, status, &err);

@@ -14,8 +14,8 @@ static muster_status ask(top_tracker *self, muster_error *err)
 {
     json_t *answer = NULL;
     top_snapshot *snapshot = NULL;
-    muster_status status = admin_client_ask(self->client, "channels",
-                                            self->timeout_ms, &answer, err);
+    muster_status status =
+        admin_client_ask_channels(self->client, self->timeout_ms, &answer, err);
 
     if (status == MUSTER_OK) {
         status = top_snapshot_parse(answer, &snapshot, err);
