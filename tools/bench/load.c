@@ -12,6 +12,7 @@
 enum { LATE_NS = 1000 * 1000 };
 
 static const double ns_per_s = 1e9;
+static const double longest_ns = 9e18; /* 285 years, which fit twice */
 
 bool load_is_over(load *self)
 {
@@ -36,8 +37,11 @@ void load_fail(load *self, const muster_error *err)
 
 static uint64_t due_ns(const load *self, uint64_t index)
 {
-    return self->begin_ns +
-           (uint64_t)((double)index / self->plan->rate * ns_per_s);
+    const double wait_ns = (double)index / self->plan->rate * ns_per_s;
+
+    /* A rate may be so low that no number has room for the moment. */
+    return wait_ns < longest_ns ? self->begin_ns + (uint64_t)wait_ns
+                                : LOAD_NO_LIMIT;
 }
 
 /* To deadline_ns, or until something changes; no longer than it takes to notice
@@ -142,12 +146,14 @@ static muster_status init_worker(load *self, unsigned index, muster_error *err)
     return muster_call_queue_create(&worker->queue, err);
 }
 
-/* Those of different workers in turn, so that all have their share. */
+/* Those of different workers in turn, so that all have their share. Some have
+ * one more than others. */
 static void free_slots(load *self)
 {
     const unsigned n_threads = self->plan->n_threads;
+    unsigned n_freed = 0;
 
-    for (unsigned i = 0; i < self->plan->n_at_once; i++) {
+    for (unsigned i = 0; n_freed < self->plan->n_at_once; i++) {
         load_worker *worker = &self->workers[i % n_threads];
 
         if (i / n_threads < worker->n_slots) {
@@ -155,6 +161,7 @@ static void free_slots(load *self)
 
             slot->next_free = self->free;
             self->free = slot;
+            n_freed++;
         }
     }
 }
