@@ -407,9 +407,11 @@ void muster__connection_leave_view(muster__connection *connection)
 
 int64_t muster__connection_in_flight(const muster__connection *connection)
 {
-    return connection->last_slot == NULL
-               ? 0
-               : muster__slot_in_flight(connection->last_slot);
+    int64_t n = connection->last_slot == NULL
+                    ? 0
+                    : muster__slot_in_flight(connection->last_slot);
+
+    return n > 0 ? n : 0; /* the end of a call was seen before its beginning */
 }
 
 void muster__connection_count_calls(muster__connection *connection)

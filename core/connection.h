@@ -54,7 +54,7 @@ void muster__connection_give_up(muster__connection *connection);
  * it does not drain, or has its deadline already. */
 void muster__connection_hurry(muster__connection *connection);
 
-/* Calls in flight on it: exact only at rest. */
+/* Calls in flight on it, none or more: exact only at rest. */
 int64_t muster__connection_in_flight(const muster__connection *connection);
 
 /* Adds the picks of its latest slot to what its subchannel counts; those of the

@@ -3,28 +3,37 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include <channel_internal.h>
+#include <connection.h>
+#include <slot.h>
+
 #include "pool_fixture.h"
 
 static bench b;
 
 /* Of the endpoint with that number; -1 when there is none. */
-static long long calls_of(size_t i)
+static long long number_of(size_t i, const char *key)
 {
     char *text = NULL;
     json_t *dump;
     const json_t *endpoint;
-    long long calls;
+    long long number;
 
     cr_assert_eq(muster_channel_dump_json(b.channel, &text), MUSTER_OK);
     dump = json_loads(text, 0, NULL);
     endpoint = json_array_get(json_object_get(dump, "endpoints"), i);
-    calls =
+    number =
         endpoint == NULL
             ? -1
-            : (long long)json_integer_value(json_object_get(endpoint, "calls"));
+            : (long long)json_integer_value(json_object_get(endpoint, key));
     json_decref(dump);
     free(text);
-    return calls;
+    return number;
+}
+
+static long long calls_of(size_t i)
+{
+    return number_of(i, "calls");
 }
 
 static void make_calls(unsigned n)
@@ -121,5 +130,22 @@ Test(channel_calls, begin_anew_with_an_endpoint_that_comes_back)
     AWAIT(stats_of(&b).ready == 1);
     make_calls(1);
     cr_expect_eq(calls_of(0), 1);
+    bench_close(&b);
+}
+
+/* What a dump amid calls may see: the end of a call, and not its beginning. */
+Test(channel_calls, are_never_fewer_than_none_in_flight)
+{
+    _Atomic uint64_t *cell;
+
+    b = bench_open("torn", 1, NULL);
+    make_calls(1);
+    cell = muster__slot_cell(
+        muster__table_at(&b.channel->table, 0)->connection->last_slot, 0);
+    atomic_fetch_add(cell, MUSTER__COUNT_FINISH);
+    cr_expect_eq(number_of(0, "in_flight"), 0);
+    cr_expect_eq(calls_of(0), 1);
+    cr_expect_eq(stats_of(&b).in_flight, 0);
+    atomic_fetch_sub(cell, MUSTER__COUNT_FINISH);
     bench_close(&b);
 }
