@@ -93,6 +93,20 @@ static void check_token(doctor *self)
     }
 }
 
+/* Where a path should be there may be the token itself. */
+static void report_no_token_file(doctor *self, const char *check,
+                                 const char *path, int error)
+{
+    if (error == ENOENT && strchr(path, '/') == NULL) {
+        doctor_report(self, VERDICT_FAILURE, check, NULL,
+                      "name the file that has the token, not the token",
+                      "there is no such file");
+    } else {
+        doctor_report(self, VERDICT_FAILURE, check, path,
+                      "let this user read it", "%s", strerror(error));
+    }
+}
+
 static void check_token_file(doctor *self)
 {
     static const char name[] = "CONSUL_HTTP_TOKEN_FILE";
@@ -103,8 +117,7 @@ static void check_token_file(doctor *self)
         return;
     }
     if (stat(path, &file) != 0 || access(path, R_OK) != 0) {
-        doctor_report(self, VERDICT_FAILURE, name, path,
-                      "let this user read it", "%s", strerror(errno));
+        report_no_token_file(self, name, path, errno);
     } else if (!S_ISREG(file.st_mode)) {
         doctor_report(self, VERDICT_FAILURE, name, path,
                       "name the file that has the token",
