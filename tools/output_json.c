@@ -2,15 +2,53 @@
 /* Formats json, the whole document, and ndjson, a row a line. */
 #include "output.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* Digits of real numbers: none of ours is known better. */
 #define PRECISION JSON_REAL_PRECISION(6)
+
+/* JSON lets them stand as they are, and a terminal obeys them: 0x7f, and in
+ * UTF-8 0xc2 0x80 to 0xc2 0x9f. They are in strings only. */
+static void write_escaped(FILE *out, const char *text)
+{
+    while (*text != '\0') {
+        const size_t n = strcspn(text, "\x7f\xc2");
+        const unsigned char *at = (const unsigned char *)text + n;
+
+        (void)fwrite(text, 1, n, out);
+        text += n;
+        if (at[0] == 0x7f) {
+            (void)fputs("\\u007f", out);
+            text++;
+        } else if (at[0] == 0xc2 && at[1] <= 0x9f) {
+            (void)fprintf(out, "\\u%04x", (unsigned)at[1]);
+            text += 2;
+        } else if (at[0] == 0xc2) {
+            (void)fwrite(text, 1, 2, out);
+            text += 2;
+        }
+    }
+}
+
+/* False: out of memory. */
+static bool write_line(FILE *out, const json_t *value, size_t flags)
+{
+    char *text = json_dumps(value, flags | PRECISION);
+
+    if (text == NULL) {
+        return false;
+    }
+    write_escaped(out, text);
+    (void)fputc('\n', out);
+    free(text);
+    return true;
+}
 
 bool output_write_json(FILE *out, output *self, const output_report *report)
 {
     (void)self;
-    (void)json_dumpf(report->document, out, JSON_INDENT(2) | PRECISION);
-    (void)fputc('\n', out);
-    return true;
+    return write_line(out, report->document, JSON_INDENT(2));
 }
 
 /* A row with the document's other members in front: it stands for itself. */
@@ -36,13 +74,13 @@ bool output_write_ndjson(FILE *out, output *self, const output_report *report)
     json_array_foreach(rows, index, row)
     {
         json_t *line = line_of(report, row);
+        const bool is_written =
+            line != NULL && write_line(out, line, JSON_COMPACT);
 
-        if (line == NULL) {
+        json_decref(line);
+        if (!is_written) {
             return false;
         }
-        (void)json_dumpf(line, out, JSON_COMPACT | PRECISION);
-        (void)fputc('\n', out);
-        json_decref(line);
     }
     return true;
 }
