@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Relaxed: a child begins with the one thread that stored it. */
@@ -52,11 +53,30 @@ static void put_in_place_of(int old, int new)
     }
 }
 
-void muster__fork_private_add(int fd)
+int muster__fork_private_socket(int domain, int type)
 {
+    int fd;
+
     (void)pthread_mutex_lock(&private_lock);
-    put_in_place_of(0, fd + 1);
+    fd = socket(domain, type, 0);
+    if (fd >= 0) {
+        put_in_place_of(0, fd + 1);
+    }
     (void)pthread_mutex_unlock(&private_lock);
+    return fd;
+}
+
+int muster__fork_private_accept(int fd, int flags)
+{
+    int accepted;
+
+    (void)pthread_mutex_lock(&private_lock);
+    accepted = accept4(fd, NULL, NULL, flags);
+    if (accepted >= 0) {
+        put_in_place_of(0, accepted + 1);
+    }
+    (void)pthread_mutex_unlock(&private_lock);
+    return accepted;
 }
 
 void muster__fork_private_close(int fd)

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <fork.h>
 #include <log_internal.h>
@@ -75,7 +74,7 @@ static muster_status start(const muster__socket_path *path, muster_error *err)
     status = muster__admin_server_start(fd);
     if (status != MUSTER_OK) {
         muster__socket_file_remove();
-        (void)close(fd);
+        muster__fork_private_close(fd);
         return muster_error_set(err, status, "admin socket %s: %s", path->text,
                                 muster_status_text(status));
     }

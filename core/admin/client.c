@@ -180,7 +180,6 @@ muster_status muster__admin_client_create(int fd, muster__admin_client **place)
         free(client);
         return status;
     }
-    muster__fork_private_add(fd);
     client->fd = fd;
     client->place = place;
     *place = client;

@@ -67,17 +67,17 @@ static void let_in(int fd)
     muster__admin_client **place = free_place();
 
     if (!may_ask(fd)) {
-        (void)close(fd);
+        muster__fork_private_close(fd);
         return;
     }
     if (place == NULL) {
         (void)send(fd, full_text, strlen(full_text),
                    MSG_NOSIGNAL | MSG_DONTWAIT);
-        (void)close(fd);
+        muster__fork_private_close(fd);
         return;
     }
     if (muster__admin_client_create(fd, place) != MUSTER_OK) {
-        (void)close(fd);
+        muster__fork_private_close(fd);
     }
 }
 
@@ -98,7 +98,7 @@ static void on_pause_over(void *unused)
 /* One a turn: the loop comes again while somebody waits. */
 static void on_ready(void *unused, int fd, unsigned events)
 {
-    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int client = muster__fork_private_accept(fd, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     (void)unused;
     (void)events;
@@ -128,7 +128,6 @@ muster_status muster__admin_server_start(int fd)
         server.pause = NULL;
         return status;
     }
-    muster__fork_private_add(fd);
     server.fd = fd;
     return MUSTER_OK;
 }

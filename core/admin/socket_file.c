@@ -149,13 +149,14 @@ static muster_status open_new(const char *path, new_socket *made,
     made->address = (struct sockaddr_un){.sun_family = AF_UNIX};
     (void)snprintf(made->address.sun_path, sizeof made->address.sun_path,
                    "%s.%08x", path, (unsigned)(uint32_t)muster__random());
-    made->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    made->fd = muster__fork_private_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
+                                                        SOCK_NONBLOCK);
     if (made->fd < 0) {
         return failed(path, errno, err);
     }
     error = bind_private(made);
     if (error != 0) {
-        (void)close(made->fd);
+        muster__fork_private_close(made->fd);
         if (error != EADDRINUSE) { /* else it is somebody's */
             (void)unlink(made->address.sun_path);
         }
@@ -210,7 +211,7 @@ muster_status muster__socket_file_create(const muster__socket_path *path,
     }
     (void)unlink(made.address.sun_path);
     if (status != MUSTER_OK) {
-        (void)close(made.fd);
+        muster__fork_private_close(made.fd);
         return status;
     }
     remember(path, &made.file);

@@ -2,8 +2,12 @@
 /* In a fork child nothing of the loop is touched. */
 #include "fork.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <muster/log.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +128,50 @@ Test(fork, nothing_is_stuck_in_a_child)
     loop_open();
     cr_expect_eq(answer_of_child(look_stuck), 0);
     loop_close();
+}
+
+/* ---- what is nothing for a child ---- */
+
+static int private_fds[2];
+
+static int look_private(void)
+{
+    int n = 0;
+
+    for (int i = 0; i < 2; i++) {
+        n += fcntl(private_fds[i], F_GETFD) == -1;
+    }
+    return n;
+}
+
+Test(fork, a_child_has_no_socket_that_is_private)
+{
+    const struct sockaddr_un any = {.sun_family = AF_UNIX};
+    struct sockaddr_un address;
+    socklen_t size = sizeof address;
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    muster__fork_init();
+    private_fds[0] = muster__fork_private_socket(
+        AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
+    cr_assert_geq(private_fds[0], 0);
+    cr_assert_eq(bind(private_fds[0], (const struct sockaddr *)&any,
+                      sizeof any.sun_family),
+                 0); /* the kernel names it */
+    cr_assert_eq(listen(private_fds[0], 1), 0);
+    cr_assert_lt(muster__fork_private_accept(private_fds[0], SOCK_CLOEXEC), 0);
+    cr_expect_eq(errno, EAGAIN);
+    cr_assert_eq(
+        getsockname(private_fds[0], (struct sockaddr *)&address, &size), 0);
+    cr_assert_eq(connect(client, (const struct sockaddr *)&address, size), 0);
+    private_fds[1] = muster__fork_private_accept(private_fds[0], SOCK_CLOEXEC);
+    cr_assert_geq(private_fds[1], 0);
+    cr_expect_eq(answer_of_child(look_private), 2);
+    cr_expect_eq(look_private(), 0);
+    muster__fork_private_close(private_fds[1]);
+    muster__fork_private_close(private_fds[0]);
+    cr_expect_eq(look_private(), 2);
+    (void)close(client);
 }
 
 static int n_lines;
