@@ -10,12 +10,16 @@
 
 #include <text.h>
 
+/* Where a path should be there may be the token itself. */
 static muster_status refuse(const muster__consul_token *token,
                             muster_status status, const char *why,
                             muster_error *err)
 {
     return muster_error_set(err, status, "token file %s: %s",
-                            muster__quote(token->file).text, why);
+                            strchr(token->file, '/') == NULL
+                                ? "(not shown: it has no \"/\")"
+                                : muster__quote(token->file).text,
+                            why);
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)

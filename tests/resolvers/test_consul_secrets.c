@@ -79,3 +79,13 @@ Test(consul_secrets, does_not_repeat_what_is_near_a_fault)
     scene_expect_kept("byte 17 of the answer: invalid token");
     cr_assert_null(strstr(watched_get(&scene.watch).message, "secret"));
 }
+
+/* Who mistakes the one variable for the other. */
+Test(consul_secrets, does_not_repeat_a_token_that_stands_for_its_file)
+{
+    muster_log_set(note_log, NULL, MUSTER_LOG_DEBUG);
+    (void)setenv("CONSUL_HTTP_TOKEN_FILE", "secret-4711", 1);
+    scene_begin(lists_the_token, "");
+    scene_expect_error("token file (not shown");
+    cr_assert_null(strstr(watched_get(&scene.watch).message, "secret"));
+}
