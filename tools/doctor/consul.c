@@ -27,6 +27,11 @@ static void check_address(doctor *self)
         doctor_report(self, VERDICT_WARNING, name, NULL,
                       "use CONSUL_HTTP_TOKEN_FILE",
                       "it seems to have a password in it");
+    } else if (strpbrk(value, "?#") != NULL) {
+        doctor_report(self, VERDICT_FAILURE, name, NULL,
+                      "leave out what begins with \"?\" or \"#\"",
+                      "not an address; it is not shown, since it may have a "
+                      "token in it");
     } else if (value[strcspn(value, " \t\r\n")] != '\0' ||
                (scheme_end != NULL && strncmp(value, "http://", 7) != 0 &&
                 strncmp(value, "https://", 8) != 0 &&
