@@ -9,7 +9,7 @@
 #include "../file.h"
 #include "doctor.h"
 
-enum { MAX_SERVERS = 3, MANY_DOMAINS = 6, MANY_DOTS = 5 };
+enum { MAX_SERVERS = 3, MANY_DOMAINS = 6, MANY_DOTS = 5, MAX_DOTS = 15 };
 
 typedef struct content {
     unsigned n_servers;
@@ -54,7 +54,9 @@ static void read_options(content *found, char *words)
     for (char *word = strtok_r(words, " \t", &rest); word != NULL;
          word = strtok_r(NULL, " \t", &rest)) {
         if (strncmp(word, "ndots:", 6) == 0) {
-            found->dots = (unsigned)strtoul(word + 6, NULL, 10);
+            const unsigned long dots = strtoul(word + 6, NULL, 10);
+
+            found->dots = dots < MAX_DOTS ? (unsigned)dots : MAX_DOTS;
         }
     }
 }
