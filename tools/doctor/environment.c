@@ -92,21 +92,21 @@ static void check_plugin_path(doctor *self)
 static void check_admin(doctor *self)
 {
     const char *value = doctor_variable("MUSTER_ADMIN");
-    const char *path = value;
-    const char *slash;
+    const char *path;
     char folder[512];
 
     if (value == NULL) {
         return;
     }
-    path += strncmp(path, "unix:", 5) == 0 ? 5 : 0;
-    slash = strrchr(path, '/');
-    if (slash == NULL) {
-        doctor_report(self, VERDICT_OK, "MUSTER_ADMIN", value, NULL, "set");
+    if (strncmp(value, "unix:/", 6) != 0) {
+        doctor_report(self, VERDICT_WARNING, "MUSTER_ADMIN", value,
+                      "say unix:PATH, and PATH with a \"/\" in front",
+                      "no process makes an admin socket of it");
         return;
     }
-    (void)snprintf(folder, sizeof folder, "%.*s", (int)(slash - path + 1),
-                   path);
+    path = value + strlen("unix:");
+    (void)snprintf(folder, sizeof folder, "%.*s",
+                   (int)(strrchr(path, '/') - path + 1), path);
     if (access(folder, X_OK) != 0) {
         doctor_report(self, VERDICT_WARNING, "MUSTER_ADMIN", value,
                       "make the folder, and let this user search it",
