@@ -67,7 +67,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         read_count(self, text, state);
         return 0;
     case OPTION_INTERVAL:
-        if (!duration_parse(text, &self->interval_ms)) {
+        /* Without a pause it would ask all the time. */
+        if (!duration_parse(text, &self->interval_ms) ||
+            self->interval_ms == 0) {
             argp_error(state, "no time \"%s\": say 5s, 250ms or 1m", text);
         }
         return 0;
