@@ -91,6 +91,24 @@ static bool is_on_its_way(const json_t *endpoint)
             json_is_true(json_object_get(endpoint, "queued")));
 }
 
+/* Picks can get it, and the channel has yet to say that it is READY. */
+static bool is_about_to_be_ready(const json_t *dump)
+{
+    size_t index;
+    const json_t *endpoint;
+
+    if (!is_state(dump, "CONNECTING")) {
+        return false;
+    }
+    json_array_foreach(json_object_get(dump, "endpoints"), index, endpoint)
+    {
+        if (json_is_true(json_object_get(endpoint, "in_view"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_settled(const json_t *dump)
 {
     const json_t *list = json_object_get(dump, "list");
@@ -106,7 +124,7 @@ static bool is_settled(const json_t *dump)
             return false;
         }
     }
-    return true;
+    return !is_about_to_be_ready(dump);
 }
 
 static muster_status dump(muster_channel *channel, json_t **ret_dump)
