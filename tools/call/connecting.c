@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <grpc/support/log.h>
+
 #include <muster/grpc.h>
 
 #include "../file.h"
@@ -69,6 +71,12 @@ void connecting_release(connecting *self)
     free(self->config_text);
 }
 
+/* What C core has to say is in the failures of connections and calls. */
+static void drop_line(gpr_log_func_args *line)
+{
+    (void)line;
+}
+
 muster_status connecting_create_channel(const connecting *self,
                                         const char *target, const char *config,
                                         muster_channel **ret_channel,
@@ -89,6 +97,9 @@ muster_status connecting_create_channel(const connecting *self,
         .struct_size = sizeof grpc_options,
         .tls = self->tls.is_used ? &tls : NULL};
 
+    if (getenv("GRPC_VERBOSITY") == NULL) {
+        gpr_set_log_function(drop_line);
+    }
     return muster_grpc_channel_create(target, &options, &grpc_options,
                                       ret_channel, err);
 }

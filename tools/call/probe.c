@@ -3,9 +3,7 @@
 #include "probe.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include <grpc/support/log.h>
 #include <status_code_name.h>
 
 #include <muster/muster.h>
@@ -61,12 +59,6 @@ static void check(const request *sent, const char *target,
     grpc_byte_buffer_destroy(message);
 }
 
-/* What C core has to say is in the result. */
-static void drop_line(gpr_log_func_args *line)
-{
-    (void)line;
-}
-
 void probe_health(const char *address, const char *authority,
                   const tls_paths *tls, uint64_t timeout_ms,
                   probe_result *ret_result)
@@ -78,9 +70,6 @@ void probe_health(const char *address, const char *authority,
 
     *ret_result = (probe_result){.text = "out of memory"};
     request_init(&sent);
-    if (getenv("GRPC_VERBOSITY") == NULL) {
-        gpr_set_log_function(drop_line);
-    }
     sent.timeout_ms = timeout_ms;
     sent.how.tls = *tls;
     sent.how.tls.authority = authority;
