@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program outside the tree that uses libmuster-grpc: a call that fails. */
+/* A program outside the tree that uses libmuster-grpc: a call that fails, with
+ * a message, which only C core's own functions make. */
 #include <stdio.h>
 
+#include <grpc/byte_buffer.h>
+#include <grpc/slice.h>
 #include <muster/grpc.h>
 
 int main(void)
@@ -10,6 +13,8 @@ int main(void)
     muster_channel *channel;
     muster_call *call;
     muster_error err;
+    grpc_slice text = grpc_slice_from_static_string("hello");
+    grpc_byte_buffer *request = grpc_raw_byte_buffer_create(&text, 1);
 
     if (muster_grpc_channel_create("static:///127.0.0.1:1", NULL, NULL,
                                    &channel, &err) != MUSTER_OK ||
@@ -17,7 +22,8 @@ int main(void)
         (void)fprintf(stderr, "%s\n", err.message);
         return 1;
     }
-    (void)muster_call_unary(call, NULL);
+    (void)muster_call_unary(call, request);
+    grpc_byte_buffer_destroy(request);
     muster_call_get_result(call, &result);
     (void)printf("status %d: %s\n", result.status, result.message);
     muster_call_destroy(call);
