@@ -61,6 +61,16 @@ static json_int_t count(const json_t *endpoints, const char *key)
     return n;
 }
 
+/* Why it has failed, else why its list is not confirmed any more. */
+static json_t *reason_of(const json_t *channel)
+{
+    json_t *reason = json_object_get(channel, "reason");
+
+    return json_is_string(reason)
+               ? reason
+               : json_object_get(json_object_get(channel, "list"), "failure");
+}
+
 static json_t *channel_row(json_t *channel)
 {
     json_t *endpoints = json_object_get(channel, "endpoints");
@@ -72,8 +82,7 @@ static json_t *channel_row(json_t *channel)
                      json_object_get(channel, "policy"), "list",
                      list_text(json_object_get(channel, "list")), "listed",
                      count(endpoints, "listed"), "picked",
-                     count(endpoints, "in_view"), "reason",
-                     json_object_get(channel, "reason"));
+                     count(endpoints, "in_view"), "reason", reason_of(channel));
 }
 
 json_t *channel_rows(const json_t *channels)
