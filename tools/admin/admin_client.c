@@ -286,7 +286,8 @@ muster_status admin_client_ask(admin_client *client, const char *request,
                                uint64_t timeout_ms, json_t **ret_answer,
                                muster_error *err)
 {
-    const uint64_t deadline_ms = now_ms() + timeout_ms;
+    /* The present millisecond has begun already. */
+    const uint64_t deadline_ms = now_ms() + timeout_ms + 1;
     muster_status status = send_line(client, request, deadline_ms, err);
     muster_error read_err;
 
