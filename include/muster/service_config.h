@@ -28,8 +28,9 @@ extern "C" {
  * Then the delay is that percentile ("p50" to "p99.99") of how long the first
  * attempts of calls of the same method took on the channel, in the last 10 to
  * 20 seconds, or 100 calls where those are fewer. Until 100 are known it is
- * hedgingDelay, and without one nothing is hedged. No more hedges are made than
- * the percentile leaves over, and a fifth: with "p95", 6 % of the calls. */
+ * hedgingDelay, and without one nothing is hedged. No more of them are made
+ * than the percentile leaves over, and a fifth: with "p95", 6 % of the calls.
+ */
 
 /* ---- Checking ---- */
 
