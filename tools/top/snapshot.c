@@ -24,10 +24,20 @@ static char *text_of(const json_t *object, const char *key, bool *failed)
     return copy;
 }
 
-/* 0 when there is none. */
+/* 0 when there is none. None is negative, so that differences fit. */
 static int64_t number_of(const json_t *object, const char *key)
 {
-    return json_integer_value(json_object_get(object, key));
+    const int64_t number = json_integer_value(json_object_get(object, key));
+
+    return number > 0 ? number : 0;
+}
+
+/* One of which sums fit, whatever the other side says. */
+static int64_t small_number_of(const json_t *object, const char *key)
+{
+    const int64_t number = number_of(object, key);
+
+    return number < UINT32_MAX ? number : UINT32_MAX;
 }
 
 static bool flag_of(const json_t *object, const char *key)
@@ -77,7 +87,7 @@ static void read_endpoint(const json_t *json, top_endpoint *self, bool *failed)
                        .state = endpoint_state(json, failed),
                        .reason = text_of(json, "last_failure", failed),
                        .weight = number_of(json, "weight"),
-                       .in_flight = number_of(json, "in_flight"),
+                       .in_flight = small_number_of(json, "in_flight"),
                        .calls = number_of(json, "calls"),
                        .backoff_left_ms = number_of(json, "backoff_left_ms"),
                        .rate = TOP_NO_RATE,
