@@ -20,6 +20,7 @@ typedef struct watching {
     uint64_t count; /* of the answers still to come */
     uint64_t sequence;
     json_t *endpoints; /* as last printed; NULL: none yet */
+    json_t *failure;   /* the source's, if that is what it said last */
     exit_code code;    /* of the last failure while there is no list */
 } watching;
 
@@ -218,9 +219,24 @@ static exit_code show(watching *self, const answer *got)
     return code;
 }
 
+/* A source that fails is asked again and again, and may say so each time. */
+static bool is_said_already(watching *self, const answer *got)
+{
+    const bool is_failure = got->type == MUSTER_WATCH_ERROR;
+    const bool is_said =
+        is_failure && json_equal(self->failure, got->message) == 1;
+
+    json_decref(self->failure);
+    self->failure = is_failure ? json_incref(got->message) : NULL;
+    return is_said;
+}
+
 /* EXIT_CODE_OK: go on. */
 static exit_code take(watching *self, const answer *got)
 {
+    if (is_said_already(self, got)) {
+        return EXIT_CODE_OK;
+    }
     self->sequence++;
     if (show(self, got) != EXIT_CODE_OK) {
         return EXIT_CODE_FAILURE;
@@ -285,5 +301,6 @@ exit_code command_watch(int argc, char **argv)
     code = run(&self, source);
     listener_destroy(source);
     json_decref(self.endpoints);
+    json_decref(self.failure);
     return code;
 }
