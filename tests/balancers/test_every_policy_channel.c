@@ -315,37 +315,27 @@ static bool is_right(const churn *c, const every_policy *policy,
     return !has_foreign(c, reached) && n_reached == n_due(policy, n_listed);
 }
 
-/* It stays so: nothing that is not listed is reached again. Who picks by
- * chance, and remembers who was slow, may come by all of the list a sample
- * later. */
-static void expect_to_stay(const churn *c, const every_policy *policy)
-{
-    enum { SAMPLES = 10 };
-    bool reached[N];
-    bool was_right = false;
-
-    for (int i = 0; i < SAMPLES && !was_right; i++) {
-        sample(reached);
-        cr_assert_not(has_foreign(c, reached), "%s: not for long",
-                      policy->name);
-        was_right = is_right(c, policy, reached);
-    }
-    cr_assert(was_right, "%s: not all for long", policy->name);
-}
-
+/* It stays so: two samples in a row. In between an endpoint that was lost and
+ * is listed again may be connecting anew, or a policy of chance come by all but
+ * one; what is not listed is not reached again at all. */
 static void rest(churn *c, const every_policy *policy)
 {
     bool reached[N];
+    bool was_right = false;
+    int n_in_a_row = 0;
     uint64_t give_up_ns;
 
     heal(c);
     give_up_ns = in_ms(LONG_MS);
-    do {
-        sample(reached);
+    while (n_in_a_row < 2) {
         cr_assert_lt(in_ms(0), give_up_ns, "%s: not what is listed",
                      policy->name);
-    } while (!is_right(c, policy, reached));
-    expect_to_stay(c, policy);
+        sample(reached);
+        cr_assert(!was_right || !has_foreign(c, reached), "%s: not for long",
+                  policy->name);
+        n_in_a_row = is_right(c, policy, reached) ? n_in_a_row + 1 : 0;
+        was_right |= n_in_a_row > 0;
+    }
 }
 
 Test(every_policy_channel, reaches_what_is_listed_after_any_changes)
