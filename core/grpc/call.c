@@ -9,6 +9,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/support/alloc.h>
 
+#include "buffers.h"
 #include "call_hedge.h"
 #include "call_pool.h"
 #include "grpc_target.h"
@@ -282,11 +283,8 @@ muster_status muster_call_start_unary(muster_call *call,
     if (call == NULL || queue == NULL || !muster__call_claim(call)) {
         return MUSTER_INVAL;
     }
-    if (request != NULL) {
-        call->own_request =
-            grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)request);
-        call->request = call->own_request;
-    }
+    call->own_request = muster__byte_buffer_copy(request);
+    call->request = call->own_request;
     return muster__call_start(call, queue, tag);
 }
 

@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include <grpc/byte_buffer.h>
 #include <muster/service_config.h>
 
+#include "buffers.h"
 #include "call.h"
 #include "call_hedge.h"
 #include "stream.h"
@@ -85,13 +85,6 @@ const grpc_byte_buffer *muster__call_request(const muster_call *call)
     return stream->is_send_silent ? stream->first.buffer : NULL;
 }
 
-static uint64_t length_of(const grpc_byte_buffer *buffer)
-{
-    return buffer == NULL
-               ? 0
-               : grpc_byte_buffer_length((grpc_byte_buffer *)(uintptr_t)buffer);
-}
-
 /* The words are C core's, whose own limits hold beside. */
 bool muster__call_refuse_request(const muster_call *call, muster_error *err)
 {
@@ -100,7 +93,7 @@ bool muster__call_refuse_request(const muster_call *call, muster_error *err)
     if (call->max_request_bytes == UINT64_MAX) {
         return false;
     }
-    length = length_of(muster__call_request(call));
+    length = muster__byte_buffer_length(muster__call_request(call));
     if (length <= call->max_request_bytes) {
         return false;
     }
@@ -120,7 +113,7 @@ void muster__call_refuse_response(const muster_call *call,
     if (call->max_response_bytes == UINT64_MAX) {
         return;
     }
-    length = length_of(attempt->response);
+    length = muster__byte_buffer_length(attempt->response);
     if (length <= call->max_response_bytes) {
         return;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Picks an endpoint for a call, and places it there. */
+#include "buffers.h"
 #include "call.h"
 #include "call_hedge.h"
 
@@ -142,10 +143,8 @@ static grpc_byte_buffer *copy_request(const muster_call *call)
 {
     const grpc_byte_buffer *request = muster__call_request(call);
 
-    if (request == NULL) {
-        return grpc_raw_byte_buffer_create(NULL, 0);
-    }
-    return grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)request);
+    return request == NULL ? grpc_raw_byte_buffer_create(NULL, 0)
+                           : muster__byte_buffer_copy(request);
 }
 
 static void start_batch(muster__grpc_attempt *attempt)

@@ -5,16 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <grpc/byte_buffer.h>
-
+#include "buffers.h"
 #include "runtime.h"
-
-static grpc_byte_buffer *copy(const grpc_byte_buffer *message)
-{
-    return message == NULL
-               ? NULL
-               : grpc_byte_buffer_copy((grpc_byte_buffer *)(uintptr_t)message);
-}
 
 /* ---- Opening ---- */
 
@@ -48,7 +40,7 @@ void muster__stream_destroy(muster__stream *stream)
 static void take_request(muster__stream *stream,
                          const grpc_byte_buffer *request)
 {
-    stream->first.buffer = copy(request);
+    stream->first.buffer = muster__byte_buffer_copy(request);
     stream->first.is_last = true;
     stream->is_kept = true;
     stream->is_last_asked = true;
@@ -153,8 +145,9 @@ muster_status muster__stream_send(muster_call *call,
     status = may_send_locked(call->stream, is_blocking);
     if (status == MUSTER_OK) {
         take_message_locked(call->stream,
-                            (muster__stream_message){.buffer = copy(message),
-                                                     .is_last = is_last});
+                            (muster__stream_message){
+                                .buffer = muster__byte_buffer_copy(message),
+                                .is_last = is_last});
         call->stream->send_tag = tag;
         muster__stream_start_locked(call->stream);
     }

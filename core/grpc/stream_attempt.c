@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <grpc/byte_buffer.h>
+#include "buffers.h"
 
 static muster__stream *of_step(muster__call_step *step, size_t offset)
 {
@@ -34,11 +34,6 @@ static void refuse_locked(muster__stream *stream, const char *what,
             stream->live, GRPC_STATUS_RESOURCE_EXHAUSTED,
             "a message is larger than max", NULL);
     }
-}
-
-static uint64_t length_of(grpc_byte_buffer *message)
-{
-    return message == NULL ? 0 : grpc_byte_buffer_length(message);
 }
 
 /* ---- Starting ---- */
@@ -82,7 +77,7 @@ static void start_send_locked(muster__stream *stream)
     muster_call *call = stream->call;
     muster__grpc_attempt *attempt = call->attempt;
     const muster__stream_message *message = next_message(stream);
-    const uint64_t length = length_of(message->buffer);
+    const uint64_t length = muster__byte_buffer_length(message->buffer);
     grpc_op ops[2];
     size_t n_ops;
 
@@ -269,7 +264,7 @@ static grpc_byte_buffer *take_message_locked(muster__stream *stream)
 {
     const muster_call *call = stream->call;
     grpc_byte_buffer *message = stream->call->attempt->response;
-    const uint64_t length = length_of(message);
+    const uint64_t length = muster__byte_buffer_length(message);
 
     stream->call->attempt->response = NULL;
     stream->bytes_received += length;
