@@ -13,6 +13,10 @@
 
 enum { N_SERVERS = 4, ALL = (1 << N_SERVERS) - 1, N_IN_FLIGHT = 32 };
 
+/* Calls until the percentile is known, and those in flight by then. They are
+ * not hedged, and of few calls they are the slowest tenth of a percent. */
+enum { N_TO_LEARN = 200 };
+
 static const char policy[] =
     "{\"methodConfig\": [{\"name\": [{}], \"hedgingPolicy\": {"
     "\"maxAttempts\": 2, \"nonFatalStatusCodes\": [\"UNAVAILABLE\"],"
@@ -126,7 +130,7 @@ static uint64_t run(size_t n, uint32_t flags)
 
 Test(hedging, cuts_the_slowest_calls_short)
 {
-    const size_t n = scale(6000, 100000);
+    const size_t n = scale(12000, 100000);
     const double bar = 20;
     uint64_t without_ns;
     uint64_t with_ns;
@@ -135,8 +139,10 @@ Test(hedging, cuts_the_slowest_calls_short)
     begin();
     without_ns = run(n, MUSTER_CALL_NO_RETRY);
     cr_expect_eq(cluster_stats(&world).hedges, 0);
-    with_ns = run(n, 0);
+    (void)run(N_TO_LEARN, 0);
     n_hedges = cluster_stats(&world).hedges;
+    with_ns = run(n, 0);
+    n_hedges = cluster_stats(&world).hedges - n_hedges;
     (void)fprintf(stderr,
                   "%zu calls: p99.9 %.1f ms, hedged %.1f ms; %.2f %% more "
                   "calls\n",
@@ -145,7 +151,8 @@ Test(hedging, cuts_the_slowest_calls_short)
     cr_expect_gt((double)without_ns / (double)with_ns,
                  LIMIT_FACTOR > 1 ? bar / LIMIT_FACTOR : bar);
     cr_expect_leq((double)n_hedges / (double)n, 0.06);
-    cr_expect_leq(count_all("calls"), 2 * n + n_hedges);
+    cr_expect_leq(count_all("calls"),
+                  2 * n + N_TO_LEARN + cluster_stats(&world).hedges);
     cr_expect_eq(cluster_stats(&world).in_flight, 0, "no lease is lost");
     while (count_all("cancelled") < n / 200) {
         /* The delays are not over: half of those delayed, at least, lost. */
