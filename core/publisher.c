@@ -2,6 +2,7 @@
 /* Brings the working view and the policy before the pickers. */
 #include "publisher.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,9 @@ struct muster__build {
     muster__endpoint **endpoints; /* one reference each, n of them */
     muster_backend *ready;
     uint32_t n;
-    uint64_t generation; /* the plane's, when the view was frozen */
+    uint64_t generation;       /* the plane's, when the view was frozen */
+    muster_connectivity state; /* the channel's, likewise */
+    muster_error reason;       /* of the state */
     void *table;
     muster_status status;
     muster_error err;
@@ -115,13 +118,13 @@ static muster__published *published_new(const muster_channel *channel,
     return published;
 }
 
-/* Takes over view and table when it answers true. */
+/* Takes over view and table when it answers true. state is of the same moment
+ * as they are: who sees it finds picks that go with it. */
 static bool publish(muster_channel *channel, muster__view *view,
-                    muster__policy *policy, void *table)
+                    muster__policy *policy, void *table,
+                    muster_connectivity state, const char *reason)
 {
     muster__published *published = published_new(channel, policy, table);
-    const char *reason = NULL;
-    muster_connectivity state = muster__channel_aggregate(channel, &reason);
     int previous;
     muster__publication publication = {
         .view = view,
@@ -157,11 +160,14 @@ static bool publish(muster_channel *channel, muster__view *view,
 static bool publish_now(muster_channel *channel)
 {
     muster__view *view = NULL;
+    const char *reason = NULL;
+    const muster_connectivity state =
+        muster__channel_aggregate(channel, &reason);
 
     if (muster__view_freeze(channel->plane, &view) != MUSTER_OK) {
         return false;
     }
-    if (!publish(channel, view, serving_policy(channel), NULL)) {
+    if (!publish(channel, view, serving_policy(channel), NULL, state, reason)) {
         muster__view_discard(channel->plane, view);
         return false;
     }
@@ -235,7 +241,8 @@ static void build_publish(muster__build *build)
         channel->is_closing) {
         return; /* something newer is out */
     }
-    if (publish(channel, build->view, build->policy, build->table)) {
+    if (publish(channel, build->view, build->policy, build->table, build->state,
+                build->reason.message)) {
         build->view = NULL;
         build->table = NULL;
     } else {
@@ -286,6 +293,7 @@ static muster__build *build_new(muster_channel *channel)
 {
     muster__build *build = calloc(1, sizeof *build);
     uint32_t n = muster__view_size(channel->plane);
+    const char *reason = "";
 
     if (build == NULL) {
         return NULL;
@@ -302,6 +310,9 @@ static muster__build *build_new(muster_channel *channel)
     }
     build->n = n;
     build->generation = muster__plane_generation(channel->plane);
+    build->state = muster__channel_aggregate(channel, &reason);
+    (void)snprintf(build->reason.message, sizeof build->reason.message, "%s",
+                   reason != NULL ? reason : "");
     fill_ready(build);
     return build;
 }

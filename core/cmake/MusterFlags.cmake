@@ -10,16 +10,20 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo)
 endif()
 
-add_library(muster_flags INTERFACE)
-target_include_directories(muster_flags INTERFACE
+# Without a sanitizer: of servers of tests, too, which are not what is tested.
+add_library(muster_plain_flags INTERFACE)
+target_include_directories(muster_plain_flags INTERFACE
   ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/core)
-target_compile_definitions(muster_flags INTERFACE _GNU_SOURCE)
-target_compile_options(muster_flags INTERFACE
+target_compile_definitions(muster_plain_flags INTERFACE _GNU_SOURCE)
+target_compile_options(muster_plain_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes
   -Wmissing-prototypes -Wvla -fno-omit-frame-pointer)
 if(MUSTER_WERROR)
-  target_compile_options(muster_flags INTERFACE -Werror)
+  target_compile_options(muster_plain_flags INTERFACE -Werror)
 endif()
+
+add_library(muster_flags INTERFACE)
+target_link_libraries(muster_flags INTERFACE muster_plain_flags)
 if(MUSTER_SANITIZE)
   # Without no-recover, undefined behaviour would only print.
   target_compile_options(muster_flags INTERFACE

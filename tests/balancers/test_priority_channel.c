@@ -313,6 +313,8 @@ Test(priority_channel, loses_an_endpoint_in_a_panic)
 Test(priority_channel, fails_calls_without_a_panic)
 {
     muster_lease lease = {0};
+    muster_error err = {0};
+    muster_status status;
 
     open_watching("{\"panicThreshold\": 0}", 1);
     tell(abc[0], MUSTER_HEALTH_NOT_SERVING);
@@ -320,7 +322,10 @@ Test(priority_channel, fails_calls_without_a_panic)
     AWAIT(n_connected() == 3);
     tell(abc[2], MUSTER_HEALTH_NOT_SERVING);
     AWAIT(stats().state == MUSTER_TRANSIENT_FAILURE);
-    cr_expect_eq(muster_channel_pick(channel, NULL, &lease, NULL),
-                 MUSTER_UNAVAILABLE);
+    status = muster_channel_pick(channel, NULL, &lease, &err);
+    cr_assert_eq(status, MUSTER_UNAVAILABLE, "%s: %s, endpoint %s",
+                 muster_status_name(status), err.message,
+                 status == MUSTER_OK ? muster_lease_endpoint(&lease)->address
+                                     : "none");
     close_channel();
 }

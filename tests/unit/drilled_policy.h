@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plugin of policies that do what a test says: "drilled", "building",
- * "wanting", "aware", "lazy", "failing", "heedless", "tolerant". One a process.
- */
+ * "patient", "wanting", "aware", "lazy", "failing", "heedless", "tolerant". One
+ * a process. */
 #ifndef MUSTER_TESTS_DRILLED_POLICY_H
 #define MUSTER_TESTS_DRILLED_POLICY_H
 
@@ -188,6 +188,27 @@ static const muster_balancer_class building = {
     .destroy = drilled_destroy,
 };
 
+static muster_verdict patient_pick(void *self, void *table,
+                                   const muster_pick_args *args,
+                                   muster_pick_result *result)
+{
+    return args->n_ready == 0 ? MUSTER_PICK_QUEUE
+                              : drilled_pick(self, table, args, result);
+}
+
+/* It has a table of nothing, too. */
+static const muster_balancer_class patient = {
+    .struct_size = sizeof patient,
+    .flags = MUSTER_BALANCER_PICKS_WHEN_EMPTY,
+    .name = "patient",
+    .create = drilled_create,
+    .update = drilled_update,
+    .build = drilled_build,
+    .pick = patient_pick,
+    .table_destroy = drilled_table_destroy,
+    .destroy = drilled_destroy,
+};
+
 static const muster_balancer_class wanting = {
     .struct_size = sizeof wanting,
     .name = "wanting",
@@ -310,7 +331,7 @@ static const muster_balancer_class tolerant = {
 static const muster_plugin *drill_entry(void)
 {
     static const muster_balancer_class *const classes[] = {
-        &drilled, &building, &wanting,  &aware,
+        &drilled, &building, &patient,  &wanting, &aware,
         &lazy,    &failing,  &heedless, &tolerant};
     static const muster_plugin plugin = {
         .struct_size = sizeof plugin,

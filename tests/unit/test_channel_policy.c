@@ -105,6 +105,30 @@ Test(rules, serve_from_the_old_table_while_lists_change_and_a_build_hangs)
     cr_assert_eq(atomic_load(&drill.n_destroyed), 1);
 }
 
+/* Who sees a state finds picks that go with it. */
+Test(rules, tell_the_state_with_the_table_that_it_goes_with)
+{
+    bench b = bench_open("patient", 0);
+
+    report(2);
+    AWAIT(stats_of(&b).ready == 2);
+    atomic_store(&drill.hangs_in_build, true);
+    muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
+    muster_testkit_transport_disconnect(b.transport, abc[0]);
+    sem_wait(&drill.is_building); /* one of abc[1] */
+    muster_testkit_transport_disconnect(b.transport, abc[1]);
+    AWAIT(counts_of(&b, NULL).connected == 0);
+    (void)stats_of(
+        &b); /* answered by the control thread, which knows by then */
+    sem_post(&drill.may_build);
+    sem_wait(&drill.is_building); /* one of nothing */
+    cr_expect_eq(stats_of(&b).state, MUSTER_READY);
+    atomic_store(&drill.hangs_in_build, false);
+    sem_post(&drill.may_build);
+    AWAIT(stats_of(&b).state == MUSTER_CONNECTING);
+    bench_close(&b);
+}
+
 Test(rules, serve_from_the_old_table_when_a_build_fails)
 {
     bench b = bench_open("building", 0);
