@@ -11,11 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 enum { N_WATCHED = sizeof watched / sizeof watched[0] };
 
 static SCREEN *screen;
-static volatile sig_atomic_t noted;
+static volatile sig_atomic_t noted;      /* to end by */
+static volatile sig_atomic_t is_to_stop; /* by SIGTSTP */
 static struct sigaction former[N_WATCHED];
 static sigset_t former_mask;
 static int attributes[TOP_N_STYLES];
@@ -24,22 +25,27 @@ static int attributes[TOP_N_STYLES];
 
 static void note(int number)
 {
-    noted = number;
+    if (number == SIGTSTP) {
+        is_to_stop = true;
+    } else {
+        noted = number;
+    }
 }
 
+static const struct sigaction noting = {.sa_handler = note};
+
 /* They come in while a key is waited for, and at no other time: so none is
- * missed between looking and waiting. */
+ * missed between looking and waiting. SIGTSTP, too: ncurses' own handler writes
+ * to the terminal wherever it comes, which malloc() and stdio do not allow. */
 static void watch_signals(void)
 {
-    struct sigaction action = {.sa_handler = note};
     sigset_t mask;
 
-    (void)sigemptyset(&action.sa_mask);
     (void)sigemptyset(&mask);
     for (int i = 0; i < N_WATCHED; i++) {
         (void)sigaction(watched[i], NULL, &former[i]);
         if (former[i].sa_handler != SIG_IGN) { /* as nohup has it */
-            (void)sigaction(watched[i], &action, NULL);
+            (void)sigaction(watched[i], &noting, NULL);
         }
         (void)sigaddset(&mask, watched[i]);
     }
@@ -104,6 +110,7 @@ bool top_terminal_open(void)
 {
     (void)setlocale(LC_CTYPE, "");
     noted = 0;
+    is_to_stop = false;
     watch_signals();
     screen = newterm(NULL, stdout, stdin);
     if (screen == NULL) {
@@ -260,6 +267,24 @@ static int await_input(uint64_t wait_ms, bool *ret_has_gone)
     return n;
 }
 
+/* Returns when the shell says that it goes on. */
+static void stop(void)
+{
+    const struct sigaction stopping = {.sa_handler = SIG_DFL};
+    sigset_t mask;
+
+    is_to_stop = false;
+    (void)endwin();
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGTSTP);
+    (void)sigaction(SIGTSTP, &stopping, NULL);
+    (void)raise(SIGTSTP);
+    (void)sigprocmask(SIG_UNBLOCK, &mask, NULL); /* here it stops */
+    (void)sigprocmask(SIG_BLOCK, &mask, NULL);
+    (void)sigaction(SIGTSTP, &noting, NULL);
+    (void)refresh();
+}
+
 top_key top_terminal_key(uint64_t wait_ms)
 {
     bool has_gone = false;
@@ -270,6 +295,10 @@ top_key top_terminal_key(uint64_t wait_ms)
 
         if (noted != 0 || has_gone) {
             return TOP_KEY_END;
+        }
+        if (is_to_stop) {
+            stop();
+            return TOP_KEY_RESIZE; /* it may be another one by now */
         }
         character = getch();
         if (character == ERR && n > 0) {
