@@ -30,14 +30,6 @@ if(MUSTER_SANITIZE)
     -fsanitize=${MUSTER_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(muster_flags INTERFACE -fsanitize=${MUSTER_SANITIZE})
 endif()
-# What makes each program end sooner. clang's run time is within the program.
-if(MUSTER_SANITIZE MATCHES "address" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
-  add_library(muster_leak_roots OBJECT
-    ${PROJECT_SOURCE_DIR}/tests/lanes/leak_roots.c)
-  target_compile_definitions(muster_leak_roots PRIVATE _GNU_SOURCE)
-  target_link_libraries(muster_flags INTERFACE
-    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:$<TARGET_OBJECTS:muster_leak_roots>>)
-endif()
 if(MUSTER_FUZZ)
   target_compile_options(muster_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
