@@ -18,24 +18,28 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 /* In /proc/net/tcp and tcp6. */
 enum { ESTABLISHED = 1 };
 
-static size_t count_entries(const char *path)
+/* Those that is_left_out (NULL: none are) says nothing against. */
+static size_t count_entries(const char *path,
+                            bool (*is_left_out)(const char *name))
 {
     DIR *folder = opendir(path);
+    const struct dirent *entry;
     size_t n = 0;
 
     if (folder == NULL) {
         cluster_die("cannot read %s", path);
     }
-    while (readdir(folder) != NULL) {
-        n++;
+    while ((entry = readdir(folder)) != NULL) {
+        n += entry->d_name[0] != '.' &&
+             (is_left_out == NULL || !is_left_out(entry->d_name));
     }
     (void)closedir(folder);
-    return n - 2; /* "." and ".." */
+    return n;
 }
 
 size_t usage_descriptors(void)
 {
-    return count_entries("/proc/self/fd") - 1; /* of the folder itself */
+    return count_entries("/proc/self/fd", NULL) - 1; /* of the folder itself */
 }
 
 /* By its name. One that has just ended has none. */
@@ -64,18 +68,7 @@ static bool is_of_core(const char *task)
 
 size_t usage_threads(void)
 {
-    DIR *folder = opendir("/proc/self/task");
-    const struct dirent *task;
-    size_t n = 0;
-
-    if (folder == NULL) {
-        cluster_die("cannot read /proc/self/task");
-    }
-    while ((task = readdir(folder)) != NULL) {
-        n += task->d_name[0] != '.' && !is_of_core(task->d_name);
-    }
-    (void)closedir(folder);
-    return n;
+    return count_entries("/proc/self/task", is_of_core);
 }
 
 size_t usage_bytes(void)
