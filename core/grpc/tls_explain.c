@@ -56,7 +56,7 @@ const char *muster__tls_explain(const muster_grpc_tls_options *options,
     } else if (has(reason, "wrong version number")) {
         (void)snprintf(text, size, "%s: the server does not speak TLS", reason);
     } else if (has(reason, "Socket closed") ||
-               has(reason, "Connection reset")) {
+               has(reason, "Connection reset") || has(reason, "Broken pipe")) {
         (void)snprintf(text, size, "%s: %s", reason,
                        after_the_handshake(options));
     } else if (has(reason, "empty address list")) {
