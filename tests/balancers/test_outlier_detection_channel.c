@@ -71,10 +71,11 @@ static bool dump_has(const char *text)
     return has;
 }
 
-/* By a sweep: it goes out of the view, comes back, and keeps its connection. */
+/* By a sweep: it goes out of the view, comes back, and keeps its connection.
+ * Out for long enough that this thread sees it, and lets it fail no more. */
 Test(outlier_channel, ejects_by_percentage_and_takes_back)
 {
-    open_channel("{\"interval\": \"0.05s\", \"baseEjectionTime\": \"0.2s\", "
+    open_channel("{\"interval\": \"0.05s\", \"baseEjectionTime\": \"1s\", "
                  "\"failurePercentageEjection\": {\"threshold\": 50, "
                  "\"minimumHosts\": 3, \"requestVolume\": 2}}");
     AWAIT((place(abc[1]), stats().ready == 2));

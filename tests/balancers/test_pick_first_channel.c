@@ -52,6 +52,7 @@ static muster_status try_fast(void)
 Test(pick_first_channel, connects_the_first_and_no_other)
 {
     open_channel();
+    muster_testkit_transport_set_inline(transport, 1); /* no 250 ms go by */
     script_report_addresses(TARGET, abc, 3);
     cr_assert_str_eq(place(), abc[0]);
     cr_assert_eq(stats().connections_created, 1);
@@ -199,6 +200,7 @@ Test(pick_first_channel, asks_for_no_health)
         .service_config = "{\"healthCheckConfig\": {\"serviceName\": \"a\"}}"};
 
     open_with(options);
+    muster_testkit_transport_set_inline(transport, 1); /* no 250 ms go by */
     script_report_addresses(TARGET, abc, 2);
     cr_assert_str_eq(place(), abc[0]);
     cr_expect_eq(muster_testkit_transport_count_watches(transport, NULL, NULL),

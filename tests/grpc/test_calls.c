@@ -10,6 +10,7 @@
 
 #include "backend.h"
 #include "calling.h"
+#include "loopback_port.h"
 
 static const char *const id_flags[][3] = {
     {"--id", "a", NULL}, {"--id", "b", NULL}, {"--id", "c", NULL}};
@@ -285,18 +286,17 @@ Test(grpc_calls, fail_fast_with_the_reason_when_nothing_listens)
 Test(grpc_calls, wait_for_a_server_that_starts_late)
 {
     backend server;
+    loopback_port port;
     muster_channel *channel;
-    int port;
 
-    cr_assert(backend_start(&server, NULL));
-    port = server.port;
-    backend_kill(&server);
-    channel = open_channel("static:///127.0.0.1:%d", port);
+    cr_assert(loopback_port_take(&port, AF_INET));
+    channel = open_channel("static:///127.0.0.1:%d", port.number);
     cr_expect_eq(ask(channel, "", NULL, NULL), GRPC_STATUS_UNAVAILABLE);
-    cr_assert(backend_start_on(&server, port));
+    cr_assert(backend_start_on(&server, port.number));
     cr_expect_eq(ask(channel, "", &patient, NULL), GRPC_STATUS_OK);
     muster_channel_destroy(channel);
     backend_kill(&server);
+    loopback_port_release(&port);
 }
 
 /* ---- cancelling ---- */

@@ -134,7 +134,7 @@ Test(echo_connections, are_not_pinged_without_leave_while_nothing_is_called)
 {
     static const char *const flags[] = {"--keepalive-time-ms", "20", NULL};
     const grpc_arg argument = core_number(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    grpc_metadata slow = core_header("x-delay-ms", "200");
+    grpc_metadata slow = core_header("x-delay-ms", "1000");
     core_call made;
 
     start(flags, &argument, 1);

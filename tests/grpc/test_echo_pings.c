@@ -28,13 +28,22 @@ static int connect_to(int port)
     return fd;
 }
 
-static void send_all(int fd, const char *bytes, size_t size)
+/* In one go: a server that has had enough closes, and takes no more. */
+static void send_pings(int fd)
 {
+    char bytes[sizeof opening - 1 + N_PINGS * sizeof ping];
+    size_t size = sizeof opening - 1;
+
+    memcpy(bytes, opening, size);
+    for (int i = 0; i < N_PINGS; i++) {
+        memcpy(bytes + size, ping, sizeof ping);
+        size += sizeof ping;
+    }
     cr_assert_eq(send(fd, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
 }
 
-/* Pings in one go, and reads until all are answered, or, when they are too
- * many, until the server closes. */
+/* Pings, and reads until all are answered, or, when they are too many, until
+ * the server closes. */
 static h2_frames ping_server(const char *const *flags, bool are_too_many)
 {
     backend server;
@@ -46,10 +55,7 @@ static h2_frames ping_server(const char *const *flags, bool are_too_many)
     cr_assert(backend_start(&server, flags));
     fd = connect_to(server.port);
     h2_frames_init(&answers, false);
-    send_all(fd, opening, sizeof opening - 1);
-    for (int i = 0; i < N_PINGS; i++) {
-        send_all(fd, ping, sizeof ping);
-    }
+    send_pings(fd);
     do {
         length = read(fd, buffer, sizeof buffer);
         if (length > 0) {

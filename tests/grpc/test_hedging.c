@@ -32,10 +32,12 @@ static muster_call_queue *queue;
 static void begin_with(size_t n, size_t n_slow, const char *config,
                        const muster_grpc_options *options)
 {
-    static const char *const slow[] = {"--delay-ms", "4000", NULL};
+    static const char *const slow[] = {"--end-with-parent", "--delay-ms",
+                                       "4000", NULL};
+    static const char *const fast[] = {"--end-with-parent", NULL};
 
     for (size_t i = 0; i < n; i++) {
-        cr_assert(backend_start(&servers[i], i < n_slow ? slow : NULL));
+        cr_assert(backend_start(&servers[i], i < n_slow ? slow : fast));
     }
     channel = open_retrying(servers, n, config, options);
     queue = make_queue();
@@ -99,7 +101,29 @@ static uint64_t count_all(size_t n, const char *name)
     return sum;
 }
 
+/* Until so many have come to the first n servers, and none has ended. */
+static void await_calls(size_t n, uint64_t n_calls)
+{
+    const uint64_t give_up_ns = now_ns() + 30000 * MILLISECOND;
+    muster_call_event event;
+
+    while (count_all(n, "calls") < n_calls) {
+        cr_assert_lt(now_ns(), give_up_ns);
+        cr_assert_eq(
+            muster_call_queue_next(queue, now_ns() + MILLISECOND, &event),
+            MUSTER_TIMEOUT);
+    }
+}
+
 #define NO_HEADERS HEADERS(NULL)
+
+static void expect_success(void)
+{
+    muster_call *call = start(0, NO_HEADERS);
+
+    cr_expect_eq(end_of(call).status, GRPC_STATUS_OK);
+    muster_call_destroy(call);
+}
 
 /* ---- slow servers ---- */
 
@@ -110,10 +134,7 @@ Test(grpc_hedging, asks_another_endpoint_after_the_delay)
 
     begin(2, 1, QUICK_HEDGES);
     for (int i = 0; i < N; i++) {
-        muster_call *call = start(0, NO_HEADERS);
-
-        cr_expect_eq(end_of(call).status, GRPC_STATUS_OK);
-        muster_call_destroy(call);
+        expect_success();
     }
     n_slow = backend_count(&servers[0], "calls");
     cr_expect_gt(n_slow, 0);
@@ -137,15 +158,26 @@ Test(grpc_hedging, blocking_calls_need_no_other_thread)
     finish();
 }
 
+/* The fast one does not answer before the others have their calls: what is
+ * cancelled on its way may never come. */
 Test(grpc_hedging, asks_all_at_once_without_a_delay)
 {
+    muster_call *call;
+
     begin(3, 2, AT_ONCE);
-    expect(NO_HEADERS, GRPC_STATUS_OK, 3);
+    backend_freeze(&servers[2]);
+    call = start(0, NO_HEADERS);
+    await_calls(2, 2);
+    backend_thaw(&servers[2]);
+    cr_expect_eq(end_of(call).status, GRPC_STATUS_OK);
+    cr_expect_eq(result_of(call).n_attempts, 3);
+    muster_call_destroy(call);
     for (size_t i = 0; i < 3; i++) {
-        cr_expect(backend_await_count(&servers[i], "calls", 1));
+        cr_expect_eq(backend_count(&servers[i], "calls"), 1);
     }
     cr_expect(backend_await_count(&servers[0], "cancelled", 1));
     cr_expect(backend_await_count(&servers[1], "cancelled", 1));
+    expect(NO_HEADERS, GRPC_STATUS_OK, 3); /* nor does it wait for an answer */
     finish();
 }
 
@@ -163,7 +195,7 @@ Test(grpc_hedging, does_not_hedge_what_is_fast)
 Test(grpc_hedging, asks_the_only_endpoint_again)
 {
     begin(1, 0, HEDGING("3", "0.01s", ""));
-    expect(HEADERS("x-delay-ms", "300"), GRPC_STATUS_OK, 3);
+    expect(HEADERS("x-delay-ms", "2000"), GRPC_STATUS_OK, 3);
     cr_expect_eq(backend_count(&servers[0], "calls"), 3);
     cr_expect_eq(backend_count(&servers[0], "retries"), 2);
     finish();
@@ -174,7 +206,7 @@ Test(grpc_hedging, makes_no_more_than_max_attempts)
     muster_call *call;
 
     begin(3, 3, HEDGING("2", "0.001s", ""));
-    call = start(now_ns() + 300 * MILLISECOND, NO_HEADERS);
+    call = start(now_ns() + 2000 * MILLISECOND, NO_HEADERS);
     cr_expect_eq(end_of(call).status, GRPC_STATUS_DEADLINE_EXCEEDED);
     cr_expect_eq(result_of(call).n_attempts, 2);
     muster_call_destroy(call);
@@ -299,17 +331,17 @@ Test(grpc_hedging, is_throttled)
     finish();
 }
 
-/* Nor are those that are due by time. */
+/* Nor are those that are due by time, which the first call does not take. */
 Test(grpc_hedging, is_throttled_when_the_delay_is_over)
 {
     muster_call *call;
 
     begin(2, 2,
-          HEDGING("3", "0.2s",
+          HEDGING("3", "2s",
                   ", 'retryThrottling': {'maxTokens': 2, 'tokenRatio': 0.1}"));
     expect(HEADERS("x-status", "14", "x-delay-ms", "0"),
            GRPC_STATUS_UNAVAILABLE, 1);
-    call = start(now_ns() + 1000 * MILLISECOND, NO_HEADERS);
+    call = start(now_ns() + 3000 * MILLISECOND, NO_HEADERS);
     cr_expect_eq(end_of(call).status, GRPC_STATUS_DEADLINE_EXCEEDED);
     cr_expect_eq(result_of(call).n_attempts, 1);
     muster_call_destroy(call);
@@ -323,7 +355,7 @@ Test(grpc_hedging, ends_at_the_deadline)
     muster_call *call;
 
     begin(2, 2, QUICK_HEDGES);
-    call = start(now_ns() + 300 * MILLISECOND, NO_HEADERS);
+    call = start(now_ns() + 2000 * MILLISECOND, NO_HEADERS);
     cr_expect_eq(end_of(call).status, GRPC_STATUS_DEADLINE_EXCEEDED);
     cr_expect_eq(result_of(call).n_attempts, 3);
     muster_call_destroy(call);
@@ -333,18 +365,10 @@ Test(grpc_hedging, ends_at_the_deadline)
 Test(grpc_hedging, is_cancelled_with_all_attempts)
 {
     muster_call *call;
-    uint64_t n = 0;
 
     begin(2, 2, AT_ONCE);
     call = start(0, NO_HEADERS);
-    while (n < 3) {
-        muster_call_event event;
-
-        cr_assert_eq(
-            muster_call_queue_next(queue, now_ns() + MILLISECOND, &event),
-            MUSTER_TIMEOUT);
-        n = count_all(2, "calls");
-    }
+    await_calls(2, 3);
     muster_call_cancel(call);
     cr_expect_eq(end_of(call).status, GRPC_STATUS_CANCELLED);
     while (count_all(2, "cancelled") != 3) {
@@ -512,19 +536,13 @@ Test(grpc_hedging, does_not_begin_before_the_percentile_is_known)
 Test(grpc_hedging, begins_at_the_percentile_of_latency)
 {
     begin(2, 0, BY_PERCENTILE);
-    for (int i = 0; i < 204; i++) {
-        muster_call *call;
-
-        if (i == 200) {
-            cr_assert(backend_tell(&servers[0], "delay 4000"));
-        }
-        call = start(0, NO_HEADERS);
-        cr_expect_eq(end_of(call).status, GRPC_STATUS_OK);
-        muster_call_destroy(call);
+    for (int i = 0; i < 200; i++) {
+        expect_success();
     }
+    cr_assert(backend_tell(&servers[0], "delay 4000"));
+    do { /* until it hears of one for which the other server was faster */
+        expect_success();
+    } while (backend_count(&servers[0], "cancelled") == 0);
     cr_expect_gt(stats_of(channel).hedges, 0);
-    while (backend_count(&servers[0], "cancelled") == 0) {
-        /* Not yet; the other server was faster. */
-    }
     finish();
 }

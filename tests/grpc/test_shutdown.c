@@ -70,7 +70,7 @@ static muster_shutdown_numbers shut_down(const char *delay_ms,
 Test(grpc_shutdown, lets_a_call_end)
 {
     caller self;
-    const muster_shutdown_numbers numbers = shut_down("300", 60000, &self);
+    const muster_shutdown_numbers numbers = shut_down("2000", 60000, &self);
 
     cr_expect_eq(self.n_good, 1);
     cr_expect_eq(numbers.finished, 1);

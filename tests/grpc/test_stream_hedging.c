@@ -255,7 +255,7 @@ Test(grpc_stream_hedging, ends_at_the_deadline)
     begin(AT_ONCE);
     backend_freeze(&servers[0]);
     backend_freeze(&servers[1]);
-    call = start(NULL, now_ns() + 200 * MILLISECOND);
+    call = start(NULL, now_ns() + 1000 * MILLISECOND);
     receive_message(call);
     expect_no_message(call);
     cr_expect_eq(await_end(queue, call).status, GRPC_STATUS_DEADLINE_EXCEEDED);

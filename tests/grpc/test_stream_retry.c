@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "loopback_port.h"
 #include "retrying.h"
 
 TestSuite(grpc_stream_retry, .timeout = 110);
@@ -304,8 +305,8 @@ static void let_pass(caller *self, int n)
 Test(grpc_stream_retry, is_none_of_streams_whose_connections_grow_old)
 {
     static const char *const flags[] = {"--max-connection-age-ms", "50",
-                                        "--max-connection-age-grace-ms", "1000",
-                                        NULL};
+                                        "--max-connection-age-grace-ms",
+                                        "30000", NULL};
     caller self = {0};
     pthread_t thread;
 
@@ -328,19 +329,24 @@ Test(grpc_stream_retry, is_none_of_streams_whose_connections_grow_old)
 Test(grpc_stream_retry, loses_only_what_was_on_the_wire_to_servers_that_die)
 {
     enum { N_DEATHS = 6 };
+    loopback_port ports[2]; /* kept while nobody listens there */
     caller self = {0};
     pthread_t thread;
 
-    begin(2, "{}", NULL);
+    for (int i = 0; i < 2; i++) {
+        cr_assert(loopback_port_take(&ports[i], AF_INET));
+        cr_assert(backend_start_on(&servers[i], ports[i].number));
+    }
+    channel = open_retrying(servers, 2, "{}", NULL);
+    queue = make_queue();
     cr_assert_eq(pthread_create(&thread, NULL, keep_calling, &self), 0);
     for (int i = 0; i < N_DEATHS; i++) {
         backend *server = &servers[i % 2];
-        const int port = server->port;
 
         let_pass(&self, 100);
         backend_kill(server);
         let_pass(&self, 100);
-        cr_assert(backend_start_on(server, port));
+        cr_assert(backend_start_on(server, ports[i % 2].number));
     }
     atomic_store(&self.is_stopped, true);
     (void)pthread_join(thread, NULL);
@@ -348,4 +354,6 @@ Test(grpc_stream_retry, loses_only_what_was_on_the_wire_to_servers_that_die)
                   self.n_bad + self.n_good, self.message);
     cr_expect_eq(self.n_wrong, 0);
     finish(NULL, 2);
+    loopback_port_release(&ports[0]);
+    loopback_port_release(&ports[1]);
 }

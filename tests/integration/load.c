@@ -25,6 +25,8 @@ struct load {
     pthread_t threads[MAX_CALLERS];
     size_t n_threads;
     atomic_bool is_ending;
+    atomic_size_t n_callers;
+    _Atomic uint64_t ended_by[MAX_CALLERS]; /* by each that blocks */
     _Atomic uint64_t n_ended;
     _Atomic uint64_t n_failed;
     _Atomic uint64_t awaited; /* n_ended that somebody waits for */
@@ -150,6 +152,7 @@ static void *run_blocking(void *arg)
 {
     load *self = arg;
     grpc_byte_buffer *request = make_request();
+    const size_t number = atomic_fetch_add(&self->n_callers, 1);
 
     while (!atomic_load(&self->is_ending)) {
         const uint64_t begun_ns = now_ns();
@@ -159,6 +162,7 @@ static void *run_blocking(void *arg)
             cluster_die("a call could not be made");
         }
         record(self, call, begun_ns);
+        atomic_fetch_add(&self->ended_by[number], 1);
     }
     grpc_byte_buffer_destroy(request);
     return NULL;
@@ -212,6 +216,33 @@ bool load_await(load *self, uint64_t n)
     }
     pthread_mutex_unlock(&self->mutex);
     return atomic_load(&self->n_ended) >= n;
+}
+
+typedef struct settling {
+    const load *load;
+    uint64_t before[MAX_CALLERS];
+} settling;
+
+static bool have_all_ended_one(void *arg)
+{
+    const settling *self = arg;
+
+    for (size_t i = 0; i < self->load->n_threads; i++) {
+        if (atomic_load(&self->load->ended_by[i]) == self->before[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool load_settle(load *self)
+{
+    settling begun = {.load = self};
+
+    for (size_t i = 0; i < self->n_threads; i++) {
+        begun.before[i] = atomic_load(&self->ended_by[i]);
+    }
+    return eventually(have_all_ended_one, &begun);
 }
 
 uint64_t load_ended(const load *self)

@@ -22,6 +22,10 @@ load *load_start_blocking(muster_channel *channel, size_t n_callers);
 /* Waits until n calls have ended in all; false after 120 s. */
 bool load_await(load *self, uint64_t n);
 
+/* Waits until each blocking caller has ended a call more: those that were in
+ * flight have ended, and are counted. False after 20 s. */
+bool load_settle(load *self);
+
 uint64_t load_ended(const load *self);
 uint64_t load_failed(const load *self);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cluster.h"
+#include "limit.h"
 #include "load.h"
 #include "scale.h"
 #include "stream.h"
@@ -91,7 +92,7 @@ static bool exit_once(uint64_t *slowest_ns)
         (void)fprintf(stderr, "wait status 0x%x\n", (unsigned)status);
         return false;
     }
-    return text[0] == '\0' && taken_ns < EXIT_MS * 1000000u;
+    return text[0] == '\0' && taken_ns < limit_ns(EXIT_MS);
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 
 #include "child.h"
 #include "cluster.h"
+#include "limit.h"
 #include "load.h"
 #include "scale.h"
 #include "stream.h"
@@ -70,7 +71,7 @@ static bool fork_once(child_world *world, uint64_t *slowest_ns)
                       (unsigned)status);
         return false;
     }
-    return taken_ns < CHILD_MS * 1000000u;
+    return taken_ns < limit_ns(CHILD_MS);
 }
 
 /* True when all children behaved. */

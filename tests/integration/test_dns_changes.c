@@ -10,6 +10,7 @@
 #include "cluster.h"
 #include "core_caller.h"
 #include "dns_cluster.h"
+#include "limit.h"
 #include "load.h"
 #include "scale.h"
 #include "timings.h"
@@ -19,7 +20,7 @@ enum {
     N_SERVERS = 4,
     N_LISTED = 2, /* at first; and one more after each second change */
     N_CALLERS = 8,
-    LIMIT_MS = DNS_CLUSTER_TTL_S * 1000 + 300
+    LIMIT_MS = DNS_CLUSTER_TTL_S * 1000 + 300 * LIMIT_FACTOR
 };
 
 #define LIMIT_NS (LIMIT_MS * UINT64_C(1000000))

@@ -10,13 +10,14 @@
 
 #include "cluster.h"
 #include "dns_cluster.h"
+#include "limit.h"
 #include "load.h"
 #include "scale.h"
 #include "timings.h"
 
 enum { N_SERVERS = 4, ALL = (1 << N_SERVERS) - 1, N_CALLERS = 4 };
 enum { N_NAMES = 20, TIMEOUT_MS = 2000, SOON_MS = 200, ONCE_MS = 1000 };
-enum { FOLLOWED_MS = DNS_CLUSTER_TTL_S * 1000 + 300 };
+enum { FOLLOWED_MS = DNS_CLUSTER_TTL_S * 1000 + 300 * LIMIT_FACTOR };
 
 #define MS_NS UINT64_C(1000000)
 
@@ -158,7 +159,7 @@ static void init(world *self, const death *kind)
     uint64_t first_ns;
 
     memset(self, 0, sizeof *self);
-    self->lists.limit_ns = SOON_MS * MS_NS;
+    self->lists.limit_ns = limit_ns(SOON_MS);
     self->changes.limit_ns = FOLLOWED_MS * MS_NS;
     dns_cluster_init(&self->cluster, N_SERVERS, true);
     start_knots(self);

@@ -48,18 +48,13 @@ static count count_calls(const world *self)
     return n;
 }
 
-/* Calls that were under way at a change have ended, and some more. */
-static void settle(world *self)
-{
-    cr_assert(load_await(self->calls, load_ended(self->calls) + 2 * N_CALLERS));
-}
-
+/* Those that were under way at a change are over before. */
 static count count_during_calls(world *self)
 {
     count n;
     count before;
 
-    settle(self);
+    cr_assert(load_settle(self->calls));
     before = count_calls(self);
     cr_assert(load_await(self->calls, load_ended(self->calls) + N_CALLS));
     n = count_calls(self);

@@ -317,7 +317,7 @@ static void expect_failed_calls(scene *self)
     const int port = self->cluster.servers[VICTIM].port;
 
     cr_expect(eventually(is_drained, &self->cluster)); /* they have ended, */
-    go_on(self->calls, N_CALLERS * 10);                /* and are counted */
+    cr_assert(load_settle(self->calls));               /* and are counted */
     cr_expect_gt(load_failed(self->calls), 0);
     cr_expect_eq(load_failed(self->calls), load_failed_on(self->calls, port),
                  "%lu calls failed, %lu of them on the frozen server",

@@ -47,7 +47,7 @@ static void kill_and_restart(cluster *c, load *calls)
     backend_kill(victim);
     cr_expect(cluster_await_ready(c, N_SERVERS - 1));
     cr_expect(eventually(is_drained, c)); /* those on it have ended, */
-    go_on(calls, N_CALLERS * 10);         /* and are counted */
+    cr_assert(load_settle(calls));        /* and are counted */
     n_failed = load_failed(calls);
     cr_expect_eq(n_failed, load_failed_on(calls, port),
                  "%lu calls failed, %lu of them on the killed server", n_failed,

@@ -92,7 +92,7 @@ Test(priorities, use_the_spares_only_while_no_better_one_is_ready)
     go_on(calls);
     cr_expect_eq(answered_by_spares(&c, calls), 0, "one of the best is left");
     fail_over_and_back(&c, calls);
-    cr_assert(load_await(calls, load_ended(calls) + N_CALLERS * 2));
+    cr_assert(load_settle(calls));
     n_spare = answered_by_spares(&c, calls);
     go_on(calls);
     cr_expect_eq(answered_by_spares(&c, calls), n_spare, "after the return");

@@ -148,7 +148,7 @@ Test(consul_acl, hints_at_a_missing_token)
 {
     watch_service("");
     expect_list("");
-    for (int i = 0; i < 1000 && !atomic_load(&has_hint); i++) {
+    for (int i = 0; i < WAIT_MS && !atomic_load(&has_hint); i++) {
         (void)poll(NULL, 0, 1); /* it is logged just after */
     }
     cr_assert(atomic_load(&has_hint));

@@ -163,18 +163,21 @@ Test(consul_names, looks_the_name_up_again_when_connecting_fails)
     cr_assert_geq(atomic_load(&n_lookups), 2);
 }
 
-static uint64_t close_silent(void)
+static uint64_t close_watch(void)
 {
-    uint64_t start_ns;
+    uint64_t start_ns = watched_now_ns();
     uint64_t ended_ns;
 
-    watch_at(&watch, "silent.test");
-    (void)poll(NULL, 0, 200);
-    start_ns = watched_now_ns();
     muster_watch_destroy(watch.watch);
     ended_ns = watched_now_ns();
     watch.watch = NULL;
     return ended_ns - start_ns;
+}
+
+static void watch_silent(void)
+{
+    watch_at(&watch, "silent.test");
+    (void)poll(NULL, 0, 200);
 }
 
 /* libcurl by itself would wait for its thread, every time; other programs take
@@ -186,8 +189,10 @@ Test(consul_names, ends_at_once_while_its_name_is_looked_up)
     watch_at(&other, "127.0.0.1");
     expect_list(&other, "10.0.0.1:80");
     for (int i = 0; i < 5; i++) {
-        uint64_t took_ns = close_silent();
+        uint64_t took_ns;
 
+        watch_silent();
+        took_ns = close_watch();
         shortest_ns = took_ns < shortest_ns ? took_ns : shortest_ns;
     }
     printf("consul: closed while its name does not resolve: %.2f ms\n",
@@ -195,16 +200,32 @@ Test(consul_names, ends_at_once_while_its_name_is_looked_up)
     cr_assert_lt(shortest_ns, 10000000U);
 }
 
+/* How long the other's change to 10.0.0.TO takes to be seen. */
+static uint64_t change_other(int to)
+{
+    uint64_t start_ns = watched_now_ns();
+    char address[32];
+
+    atomic_store(&generation, to);
+    (void)snprintf(address, sizeof address, "10.0.0.%d:80", to);
+    expect_list(&other, address);
+    return watched_get(&other).list_ns - start_ns;
+}
+
+/* The shortest of three, each beside a lookup of its own. */
 Test(consul_names, delays_nobody_while_a_name_is_looked_up)
 {
-    uint64_t start_ns;
+    uint64_t shortest_ns = UINT64_MAX;
 
     watch_at(&other, "127.0.0.1");
-    watch_at(&watch, "silent.test");
+    watch_silent();
     expect_list(&other, "10.0.0.1:80");
-    (void)poll(NULL, 0, 200);
-    start_ns = watched_now_ns();
-    atomic_store(&generation, 2);
-    expect_list(&other, "10.0.0.2:80");
-    cr_assert_lt(watched_get(&other).list_ns - start_ns, 500000000U);
+    for (int to = 2; to < 5; to++) {
+        uint64_t took_ns = change_other(to);
+
+        shortest_ns = took_ns < shortest_ns ? took_ns : shortest_ns;
+        (void)close_watch();
+        watch_silent();
+    }
+    cr_assert_lt(shortest_ns, 500000000U);
 }

@@ -58,16 +58,22 @@ static void tear_down(void)
 TestSuite(consul_refused, .init = set_up, .fini = tear_down, .timeout = 60);
 
 /* The core says so of the last list. Answers how long the next one takes, which
- * is asked for at once when it comes to that. */
+ * is asked for at once when it comes to that. While the server is asked, which
+ * is when there are more descriptors to watch, time stands still. */
 static uint64_t answer_list(muster_status status)
 {
     uint64_t start_ms = muster_testkit_resolver_now_ms(kit);
     uint64_t before = muster_testkit_resolver_get(kit)->n_reports;
+    uint64_t n_idle;
 
     muster_testkit_resolver_applied(
         kit, muster_testkit_resolver_get(kit)->sequence, status);
+    n_idle = muster_testkit_resolver_get(kit)->n_watches;
     for (int i = 0; i < STEPS_MAX; i++) {
         (void)muster_testkit_resolver_poll(kit, POLL_MS);
+        if (muster_testkit_resolver_get(kit)->n_watches > n_idle) {
+            (void)muster_testkit_resolver_await(kit, before + 1, BLOCKED_MS);
+        }
         if (muster_testkit_resolver_get(kit)->n_reports > before) {
             break;
         }

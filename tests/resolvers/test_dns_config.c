@@ -8,7 +8,7 @@
 
 #define NAME "web.test"
 #define CONFIG_NAME "_grpc_config." NAME
-#define QUICK "ttl_min=100ms&timeout=150ms&tries=1&jitter=0"
+#define QUICK "ttl_min=100ms&tries=1&jitter=0"
 
 #define CHOICE(policy)                                                         \
     "grpc_config=[{\"serviceConfig\":{\"loadBalancingPolicy\":\"" policy "\"}" \

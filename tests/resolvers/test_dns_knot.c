@@ -69,13 +69,13 @@ Test(dns_knot, shows_a_change_within_its_time_to_live)
     open_watch(NAME);
     (void)expect_list("10.0.0.1:443");
     set_addresses("10.0.0.1", "10.0.0.9", 1);
-    begin_ns = dns_now_ns();
-    cr_expect_lt(expect_list("10.0.0.1:443 10.0.0.9:443")->time_ns - begin_ns,
-                 UINT64_C(1900000000));
+    begin_ns = dns_now_ns(); /* it may have been seen by now */
+    cr_expect_lt(expect_list("10.0.0.1:443 10.0.0.9:443")->time_ns,
+                 begin_ns + UINT64_C(1900000000));
     set_addresses("10.0.0.9", NULL, 1);
     begin_ns = dns_now_ns();
-    cr_expect_lt(expect_list("10.0.0.9:443")->time_ns - begin_ns,
-                 UINT64_C(1900000000));
+    cr_expect_lt(expect_list("10.0.0.9:443")->time_ns,
+                 begin_ns + UINT64_C(1900000000));
     cr_expect_eq(dns_watch_count(watch, MUSTER_WATCH_ERROR), 0);
 }
 
@@ -143,8 +143,8 @@ Test(dns_knot, serves_the_last_list_while_the_server_is_stopped)
     cr_expect_str_eq(
         dns_watch_await(watch, MUSTER_WATCH_ERROR, zone.address)->list,
         "10.0.0.1:443");
-    back_ns = dns_now_ns();
     cr_assert(knot_restart(&zone));
+    back_ns = dns_now_ns();
     expect_fresh(back_ns);
 }
 

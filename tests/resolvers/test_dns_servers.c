@@ -7,7 +7,7 @@
 #include "limit.h"
 
 #define NAME "web.test"
-#define QUICK "ttl_min=100ms&timeout=200ms&tries=1&jitter=0"
+#define QUICK "ttl_min=100ms&tries=1&jitter=0"
 
 static dns_server *first;
 static dns_server *second;
@@ -80,7 +80,7 @@ Test(dns_servers, that_are_dead_are_asked_last_for_a_while)
 {
     dns_server_pause(first);
     dns_zone_addresses(second, NAME, "10.0.0.2", 0);
-    open_watch(NAME "?" QUICK);
+    open_watch(NAME "?" QUICK "&timeout=1s");
     expect_list("10.0.0.2:443");
     dns_server_forget(first);
     cr_assert(dns_server_await(second, NAME, DNS_TYPE_A, 10, DNS_WAIT_MS));
@@ -96,21 +96,21 @@ Test(dns_servers, that_are_dead_are_known_to_all_names)
 
     dns_server_pause(first);
     dns_zone_addresses(second, NAME, "10.0.0.2", 60);
-    open_watch(NAME "?timeout=1s");
+    open_watch(NAME "?timeout=3s");
     expect_list("10.0.0.2:443");
     dns_server_forget(first);
     begin_ns = dns_now_ns();
     for (int i = 0; i < 10; i++) {
         (void)snprintf(name, sizeof name, "other%d.test", i);
         dns_zone_addresses(second, name, "10.0.0.3", 60);
-        (void)strncat(name, "?timeout=1s", sizeof name - strlen(name) - 1);
+        (void)strncat(name, "?timeout=3s", sizeof name - strlen(name) - 1);
         others[i] = open_both(name);
     }
     for (int i = 0; i < 10; i++) {
         (void)dns_watch_await(others[i], MUSTER_WATCH_LIST, "10.0.0.3:443");
         dns_watch_close(others[i]);
     }
-    cr_expect_lt(dns_now_ns() - begin_ns, UINT64_C(900000000));
+    cr_expect_lt(dns_now_ns() - begin_ns, UINT64_C(2900000000));
     cr_expect_eq(dns_server_count(first, NULL, 0), 0);
 }
 
@@ -118,7 +118,7 @@ Test(dns_servers, that_are_dead_are_asked_when_no_other_answers)
 {
     dns_server_pause(first);
     dns_zone_addresses(second, NAME, "10.0.0.2", 0);
-    open_watch(NAME "?" QUICK);
+    open_watch(NAME "?" QUICK "&timeout=500ms");
     expect_list("10.0.0.2:443");
     dns_zone_addresses(first, NAME, "10.0.0.1", 0);
     dns_server_resume(first);
@@ -179,7 +179,7 @@ Test(dns_servers, that_were_silent_are_asked_before_a_name_is_gone)
 {
     dns_server_pause(first);
     dns_zone_addresses(second, NAME, "10.0.0.1", 0);
-    open_watch(NAME "?" QUICK "&hold_nxdomain=100ms");
+    open_watch(NAME "?" QUICK "&timeout=500ms&hold_nxdomain=100ms");
     expect_list("10.0.0.1:443");
     dns_zone_addresses(first, NAME, "10.0.0.2", 0);
     dns_server_resume(first);
@@ -225,7 +225,7 @@ Test(dns_servers, that_fail_leave_it_unknown)
 {
     dns_zone_nothing(first, NAME, 60);
     dns_zone_failure(second, NAME, DNS_RCODE_SERVFAIL);
-    open_watch(NAME "?timeout=200ms");
+    open_watch(NAME); /* were it silent, it would have no say */
     (void)expect_error(dns_server_address(second));
     cr_expect_eq(dns_watch_count(watch, MUSTER_WATCH_LIST), 0);
 }
@@ -248,7 +248,8 @@ static void expect_fresh_within_5_s(uint64_t back_ns, const char *list)
 {
     const dns_event *event = dns_watch_await(watch, MUSTER_WATCH_FRESH, list);
 
-    cr_expect_lt(event->time_ns - back_ns, UINT64_C(5000000000));
+    /* It may be noticed before the test knows that it is back. */
+    cr_expect_lt(event->time_ns, back_ns + UINT64_C(5000000000));
 }
 
 Test(dns_servers, are_used_again_after_they_refused_connections)
@@ -273,7 +274,7 @@ Test(dns_servers, are_used_again_after_they_were_silent)
     uint64_t back_ns;
 
     dns_zone_addresses(first, NAME, "10.0.0.1", 0);
-    open_first(NAME "?" QUICK);
+    open_first(NAME "?" QUICK "&timeout=200ms");
     expect_list("10.0.0.1:443");
     dns_server_pause(first);
     dns_server_forget(first);

@@ -7,7 +7,7 @@
 #include "dns_zone.h"
 
 #define NAME "_grpc._tcp.web.test"
-#define QUICK "ttl_min=100ms&timeout=150ms&tries=1&jitter=0"
+#define QUICK "ttl_min=100ms&tries=1&jitter=0"
 #define COUNT(records) (sizeof(records) / sizeof *(records))
 
 static dns_server *server;

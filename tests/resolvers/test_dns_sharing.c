@@ -6,7 +6,7 @@
 #include "dns_zone.h"
 
 #define NAME "web.test"
-#define QUICK "ttl_min=100ms&timeout=200ms&tries=1&jitter=0"
+#define QUICK "ttl_min=100ms&tries=1&jitter=0"
 
 enum { WATCHES = 20 };
 

@@ -8,7 +8,7 @@
 
 const muster_plugin *muster_builtin_dns(void);
 
-enum { WAIT_MS = 30 };
+enum { WAIT_MS = 100 };
 
 static dns_server *server;
 static muster_testkit_resolver *kit;

@@ -124,7 +124,13 @@ bool backend_start_on(backend *ret_backend, int port)
     const char *const flags[] = {"--port", text, NULL};
 
     (void)snprintf(text, sizeof text, "%d", port);
-    return backend_start(ret_backend, flags);
+    for (int i = 0; i < PATIENCE_MS; i += 100) {
+        if (backend_start(ret_backend, flags)) {
+            return true;
+        }
+        (void)poll(NULL, 0, 100);
+    }
+    return false;
 }
 
 bool backend_await_call(backend *server)

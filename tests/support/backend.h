@@ -21,7 +21,8 @@ typedef struct backend {
  * echo/README.md and in the server's --help. */
 bool backend_start(backend *ret_backend, const char *const *flags);
 
-/* The same on a given port, which must be free. */
+/* The same on a given port. When somebody else has it, waits until it is free.
+ */
 bool backend_start_on(backend *ret_backend, int port);
 
 /* Waits until a call has come to a server with --tell-calls. False when it has

@@ -13,13 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 30000, MAX_TEXT = 2048, FIRST_FD = 3 };
+enum { PATIENCE_MS = 30000, MAX_TEXT = 2048, FIRST_FD = 3, TAKEN_SIZE = 64 };
 
 /* ---- the program's side ---- */
 
-/* Says on reports which process the program is, then each change of it. */
+/* Says on reports how it found the terminal, which process the program is, then
+ * each change of it. */
 static void be_the_shell(char *const argv[], int reports)
 {
+    struct termios found;
     pid_t program;
     int status = 0;
 
@@ -29,6 +31,8 @@ static void be_the_shell(char *const argv[], int reports)
     (void)close_range(FIRST_FD + 1, ~0u, 0); /* what others wait to be closed */
     (void)signal(SIGTTOU, SIG_IGN);
     (void)write(STDOUT_FILENO, "before\r\n", 8);
+    (void)tcgetattr(STDIN_FILENO, &found);
+    (void)write(reports, &found, sizeof found);
     program = fork();
     if (program == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -96,7 +100,9 @@ bool pseudo_terminal_start(pseudo_terminal *self, char *const argv[], int rows,
     }
     (void)close(reports[1]);
     self->reports = reports[0];
-    if (self->shell < 0 || tcgetattr(self->fd, &self->before) != 0 ||
+    if (self->shell < 0 ||
+        read(self->reports, &self->before, sizeof self->before) !=
+            sizeof self->before ||
         read(self->reports, &self->program, sizeof self->program) !=
             sizeof self->program) {
         perror("pseudo_terminal_start");
@@ -129,11 +135,12 @@ static void count_colours(pseudo_terminal *self)
     }
 }
 
-/* Takes some of what the program wrote. False: nothing came. */
+/* Takes some of what the program wrote: little, so that no screen is passed
+ * over when several of them wait to be taken. False: nothing came. */
 static bool take(pseudo_terminal *self, int wait_ms)
 {
     struct pollfd ready = {.fd = self->fd, .events = POLLIN};
-    char bytes[4096];
+    char bytes[TAKEN_SIZE];
     ssize_t n;
 
     if (poll(&ready, 1, wait_ms) <= 0) {
@@ -243,7 +250,7 @@ int pseudo_terminal_wait(pseudo_terminal *self)
     return status;
 }
 
-bool pseudo_terminal_is_restored(const pseudo_terminal *self)
+static bool is_restored(const pseudo_terminal *self)
 {
     struct termios now;
 
@@ -252,6 +259,17 @@ bool pseudo_terminal_is_restored(const pseudo_terminal *self)
            now.c_iflag == self->before.c_iflag &&
            now.c_oflag == self->before.c_oflag && !self->is_alternate &&
            !self->is_cursor_hidden && pseudo_terminal_has(self, "before");
+}
+
+/* The kernel may take its time to hand over what was written to the last. */
+bool pseudo_terminal_is_restored(pseudo_terminal *self)
+{
+    long long deadline = now_ms() + PATIENCE_MS;
+
+    while (!is_restored(self) && now_ms() <= deadline) {
+        (void)take(self, 100);
+    }
+    return is_restored(self);
 }
 
 void pseudo_terminal_print(const pseudo_terminal *self, FILE *out)

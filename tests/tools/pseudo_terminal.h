@@ -49,8 +49,9 @@ void pseudo_terminal_resize(pseudo_terminal *self, int rows, int columns);
  * half a minute. */
 int pseudo_terminal_wait(pseudo_terminal *self);
 
-/* Whether the terminal is as the program found it. */
-bool pseudo_terminal_is_restored(const pseudo_terminal *self);
+/* Whether the terminal is as the program found it, which is stopped or has
+ * ended. False takes half a minute. */
+bool pseudo_terminal_is_restored(pseudo_terminal *self);
 
 /* The screen, row by row. */
 void pseudo_terminal_print(const pseudo_terminal *self, FILE *out);

@@ -4,6 +4,7 @@
 #include <muster/testkit.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ typedef struct builder {
     muster_testkit_balancer_raw raw;
     muster_backend ready[N_ENDPOINTS]; /* all that there are, ever */
     atomic_bool must_end;
-    unsigned n_built;
+    atomic_uint n_built;
 } builder;
 
 /* One that is in no list any more at times does no harm. */
@@ -48,7 +49,7 @@ static void *build(void *arg)
             MUSTER_OK) {
             (void)self->raw.policy->pick(self->raw.self, table, &pick, &result);
             self->raw.policy->table_destroy(self->raw.self, table);
-            self->n_built++;
+            atomic_fetch_add(&self->n_built, 1);
         }
     }
     return NULL;
@@ -106,7 +107,8 @@ static bool drive(const muster_balancer_class *policy, const char *config)
     muster_testkit_balancer *kit = NULL;
     pthread_t thread;
 
-    of = (builder){.n_built = 0};
+    atomic_store(&of.must_end, false);
+    atomic_store(&of.n_built, 0);
     if (!create(policy, config, &kit)) {
         return false;
     }
@@ -114,12 +116,15 @@ static bool drive(const muster_balancer_class *policy, const char *config)
     if (pthread_create(&thread, NULL, build, &of) != 0) {
         return false;
     }
+    while (atomic_load(&of.n_built) == 0) { /* beside it from here on */
+        (void)sched_yield();
+    }
     change(kit);
     atomic_store(&of.must_end, true);
     (void)pthread_join(thread, NULL);
     muster_testkit_balancer_destroy(kit);
-    printf("%s: %u tables\n", policy->name, of.n_built);
-    return of.n_built > 0;
+    printf("%s: %u tables\n", policy->name, atomic_load(&of.n_built));
+    return true;
 }
 
 int main(void)

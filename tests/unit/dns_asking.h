@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { ASK_TIMEOUT_MS = 2000, MAX_ASKED = 4096 };
+enum { ASK_TIMEOUT_MS = 20000, MAX_ASKED = 4096 };
 
 typedef struct asked {
     int status; /* ARES_SUCCESS... */

@@ -52,8 +52,8 @@ Test(rules, counts_a_failed_endpoint_as_failed_until_it_is_ready)
     muster_testkit_transport_set_failure(b.transport, abc[0], "refused");
     report(1);
     AWAIT(stats_of(&b).state == MUSTER_TRANSIENT_FAILURE);
-    muster_testkit_transport_set_failure(b.transport, abc[0], NULL);
     muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
+    muster_testkit_transport_set_failure(b.transport, abc[0], NULL);
     AWAIT(counts_of(&b, abc[0]).connecting == 1);
     cr_assert_eq(stats_of(&b).state, MUSTER_TRANSIENT_FAILURE);
     cr_assert_eq(try_pick(&b, 0, NULL), MUSTER_UNAVAILABLE);

@@ -243,6 +243,7 @@ Test(dns_server, drops)
     put(&(dns_rule){.action = DNS_DROP});
     cr_assert_eq(status_of(0), ARES_ETIMEOUT);
     cr_assert_eq(status_of(ARES_FLAG_USEVC), ARES_ETIMEOUT);
+    cr_assert(dns_server_await(server, NAME, DNS_TYPE_A, 2, WAIT_MS));
     cr_assert_eq(dns_server_count(server, NAME, DNS_TYPE_A), 2);
 }
 
@@ -366,7 +367,7 @@ Test(dns_server, delays_one_and_answers_others_meanwhile)
 {
     const int fd = open_udp();
 
-    put(&(dns_rule){.name = "slow.test", .delay_ms = 200});
+    put(&(dns_rule){.name = "slow.test", .delay_ms = 1500});
     send_query(fd, 1, "slow.test");
     cr_assert(dns_server_await(server, "slow.test", 0, 1, WAIT_MS));
     send_query(fd, 2, "quick.test");
@@ -434,6 +435,7 @@ Test(dns_server, is_silent_while_paused)
     answer_with("10.0.0.5");
     dns_server_pause(server);
     cr_assert_eq(status_of(0), ARES_ETIMEOUT);
+    cr_assert(dns_server_await(server, NAME, 0, 1, WAIT_MS));
     cr_assert_eq(dns_server_count(server, NAME, 0), 1);
     dns_server_resume(server);
     cr_assert_eq(ask_for(ns_t_a)->n, 1);

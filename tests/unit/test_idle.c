@@ -4,11 +4,11 @@
 #include "state_fixture.h"
 
 #include <sched.h>
+#include <semaphore.h>
 
 #include "timing.h"
 
-/* Scaled, the timeout is 200 ms. */
-enum { HOUR_MS = 3600000, DIVISOR = 18000 };
+enum { HOUR_MS = 3600000, DIVISOR = 18000, SCALED_MS = HOUR_MS / DIVISOR };
 
 TestSuite(idle, .timeout = 60);
 
@@ -22,14 +22,6 @@ static bench bench_open_idling(void)
     b = bench_open_with(&options);
     muster_testkit_transport_set_delay(b.transport, 0);
     return b;
-}
-
-/* Even if the machine was too busy to come here in time. */
-static void report_awake(const bench *b, size_t n)
-{
-    muster_channel_connect(b->channel);
-    report(n);
-    await_state(b, MUSTER_READY);
 }
 
 static muster_call_info patient_call(void)
@@ -46,6 +38,55 @@ static void pick(const bench *b, muster_lease *ret_lease)
 
     cr_assert_eq(muster_channel_pick_wait(b->channel, &call, ret_lease, &err),
                  MUSTER_OK, "%s", err.message);
+}
+
+/* ---- awake, however busy the machine is ---- */
+
+/* A call that waits for the list, and then is in flight. */
+typedef struct keeper {
+    muster_lease lease;
+    sem_t is_served;
+} keeper;
+
+static void on_served(void *arg, muster_status status, muster_lease *lease,
+                      const muster_error *err)
+{
+    keeper *self = arg;
+
+    (void)err;
+    cr_assert_eq(status, MUSTER_OK);
+    self->lease = *lease;
+    sem_post(&self->is_served);
+}
+
+static void keep_awake(keeper *self, const bench *b)
+{
+    const muster_call_info call = patient_call();
+
+    self->lease = (muster_lease){0};
+    sem_init(&self->is_served, 0, 0);
+    cr_assert_eq(
+        muster_channel_pick_async(b->channel, &call, on_served, self, NULL),
+        MUSTER_OK);
+    settle(b); /* had it just become IDLE, its resolver has stopped: */
+    settle(b); /* what is reported now goes to the next one */
+}
+
+static muster_lease lease_of(keeper *self)
+{
+    while (sem_wait(&self->is_served) != 0) {
+    }
+    return self->lease;
+}
+
+/* READY, with a list of n; until the lease is finished it cannot be IDLE. */
+static muster_lease report_awake(const bench *b, size_t n)
+{
+    keeper self;
+
+    keep_awake(&self, b);
+    report(n);
+    return lease_of(&self);
 }
 
 static int all_are_destroyed(void *arg,
@@ -72,8 +113,9 @@ static void await_no_resolver(void)
 Test(idle, gives_resolver_and_connections_up)
 {
     bench b = bench_open_idling();
+    muster_lease lease = report_awake(&b, 2);
 
-    report_awake(&b, 2);
+    muster_lease_finish(&lease, NULL);
     await_state(&b, MUSTER_IDLE);
     await_no_connection(&b);
     await_no_resolver();
@@ -121,28 +163,49 @@ Test(idle, ends_with_a_pick_which_waits_for_the_new_list)
     bench_close(&b);
 }
 
+/* It may be IDLE again when that is seen: so a watcher looks. */
+static void expect_to_wake(bench *b, void (*wake)(const bench *b))
+{
+    recorder self = RECORDER;
+    muster_lease lease;
+
+    await_state(b, MUSTER_IDLE);
+    await_no_resolver();
+    watch_flags(&self, b, MUSTER_STATE_CHANNEL);
+    wake(b);
+    await_told(&self, "channel IDLE>CONNECTING");
+    lease = report_awake(b, 1);
+    muster_lease_finish(&lease, NULL);
+    muster_state_watcher_destroy(self.watcher);
+}
+
+static void wish_to_connect(const bench *b)
+{
+    muster_channel_connect(b->channel);
+}
+
 Test(idle, ends_with_a_wish_to_connect)
 {
     bench b = bench_open_idling();
 
-    await_state(&b, MUSTER_IDLE);
-    await_no_resolver();
-    report_awake(&b, 1);
+    expect_to_wake(&b, wish_to_connect);
     bench_close(&b);
+}
+
+static void pick_without_waiting(const bench *b)
+{
+    muster_lease lease = {0};
+    muster_error err;
+
+    cr_expect_eq(muster_channel_pick(b->channel, NULL, &lease, &err),
+                 MUSTER_QUEUED);
 }
 
 Test(idle, pick_that_does_not_wait_is_queued_and_wakes)
 {
     bench b = bench_open_idling();
-    muster_lease lease = {0};
-    muster_error err;
 
-    await_state(&b, MUSTER_IDLE);
-    await_no_resolver();
-    cr_expect_eq(muster_channel_pick(b.channel, NULL, &lease, &err),
-                 MUSTER_QUEUED);
-    report(1);
-    await_state(&b, MUSTER_READY);
+    expect_to_wake(&b, pick_without_waiting);
     bench_close(&b);
 }
 
@@ -158,31 +221,46 @@ static bool was_idle_within_ms(const bench *b, uint64_t ms)
 Test(idle, waits_for_calls_in_flight)
 {
     bench b = bench_open_idling();
-    muster_lease lease = {0};
+    muster_lease lease = report_awake(&b, 1);
 
-    report_awake(&b, 1);
-    pick(&b, &lease);
     cr_expect_not(was_idle_within_ms(&b, 700));
     muster_lease_finish(&lease, NULL);
     await_state(&b, MUSTER_IDLE);
     bench_close(&b);
 }
 
+/* For as long as several timeouts, from when lease is finished on. No pick
+ * succeeds once the channel was IDLE: its list is gone. False: this thread was
+ * held off for so long that it may have been. */
+static bool pick_all_the_time(const bench *b, muster_lease lease)
+{
+    const uint64_t end_ns = in_ms(4 * SCALED_MS);
+    uint64_t former_ns = 0;
+    uint64_t now_ns = in_ms(0);
+    bool is_steady = true;
+
+    muster_lease_finish(&lease, NULL);
+    while (is_steady && now_ns < end_ns) {
+        muster_error err = {.code = MUSTER_OK};
+        muster_status status =
+            muster_channel_pick(b->channel, NULL, &lease, &err);
+
+        muster_lease_finish(&lease, NULL);
+        former_ns = now_ns;
+        now_ns = in_ms(0);
+        is_steady = now_ns - former_ns < SCALED_MS / 2 * UINT64_C(1000000);
+        cr_assert(status == MUSTER_OK || !is_steady, "%s", err.message);
+    }
+    return is_steady;
+}
+
 /* None of them is in flight for long: only that they were made can tell. */
 Test(idle, is_put_off_by_picks)
 {
     bench b = bench_open_idling();
-    const uint64_t end_ns = in_ms(800);
-    muster_lease lease = {0};
-    muster_error err;
 
-    report_awake(&b, 1);
-    while (in_ms(0) < end_ns) {
-        cr_assert_eq(muster_channel_pick(b.channel, NULL, &lease, &err),
-                     MUSTER_OK, "%s", err.message);
-        muster_lease_finish(&lease, NULL);
+    while (!pick_all_the_time(&b, report_awake(&b, 1))) {
     }
-    cr_expect_eq(script_instances(TARGET), 1);
     await_state(&b, MUSTER_IDLE);
     bench_close(&b);
 }
@@ -191,10 +269,8 @@ Test(idle, is_told_to_watchers)
 {
     bench b = bench_open_idling();
     recorder self = RECORDER;
-    muster_lease lease = {0};
+    muster_lease lease = report_awake(&b, 1);
 
-    report_awake(&b, 1);
-    pick(&b, &lease);
     watch(&self, &b);
     expect_told(&self, 2, "channel READY>READY\n" ADDRESS " READY>READY\n");
     muster_lease_finish(&lease, NULL);
@@ -249,11 +325,13 @@ Test(idle, comes_though_states_are_watched)
 {
     bench b = bench_open_idling();
     recorder self = RECORDER;
+    muster_lease lease;
     pthread_t thread;
 
     watch(&self, &b);
     cr_assert_eq(pthread_create(&thread, NULL, await_failure_in_thread, &b), 0);
-    report_awake(&b, 1);
+    lease = report_awake(&b, 1);
+    muster_lease_finish(&lease, NULL);
     await_state(&b, MUSTER_IDLE);
     await_no_resolver();
     bench_close(&b);
@@ -268,7 +346,9 @@ Test(idle, channel_closes_at_any_time)
         bench b = bench_open_idling();
 
         if (i % 2 == 0) {
-            report_awake(&b, 2);
+            muster_lease lease = report_awake(&b, 2);
+
+            muster_lease_finish(&lease, NULL);
         }
         (void)was_idle_within_ms(&b, i * 10);
         if (i % 3 == 0) {
@@ -280,12 +360,18 @@ Test(idle, channel_closes_at_any_time)
 
 /* ---- said by a service config ---- */
 
+/* READY with it, and nothing in flight. */
 static void report_config(const bench *b, const char *config)
 {
     const muster_endpoint endpoint = {.address = ADDRESS};
+    muster_lease lease;
+    keeper self;
 
-    muster_channel_connect(b->channel);
+    muster_testkit_transport_set_delay(b->transport, 0);
+    keep_awake(&self, b);
     script_report_config(TARGET, &endpoint, 1, config);
+    lease = lease_of(&self);
+    muster_lease_finish(&lease, NULL);
 }
 
 Test(idle, timeout_may_be_the_resolvers)

@@ -175,9 +175,12 @@ Test(resolution_hostile, replaces_an_instance_that_stopped_by_itself)
 Test(resolution_hostile, counts_reports_after_stopping_by_itself)
 {
     const muster_resolver_env *env = start("drill:///a");
+    const muster_resolver_host *host = env->host;
+    void *ctx = env->ctx;
+    const muster_update update = update_of(NULL, 0);
 
-    env->host->stopped(env->ctx);
-    cr_expect_eq(muster_report(env, NULL, 0), MUSTER_CLOSED);
+    host->stopped(ctx); /* from here on env may be gone */
+    cr_expect_eq(host->report(ctx, &update, NULL), MUSTER_CLOSED);
     AWAIT(told.n_failed == 1);
     AWAIT(told.stats.late_reports <= 1);
     recorder_end(&told);

@@ -174,11 +174,15 @@ Test(watch, takes_a_refresh_just_before_its_end)
 
 Test(watch, can_be_destroyed_inside_its_callback)
 {
-    viewer self = {.destroys = true};
+    viewer self = {.destroys = true, .blocks = true};
 
     watch_drill(&self, "drill:///a");
     cr_assert_eq(drill_report("1"), MUSTER_OK);
+    /* While the resolver is there: it goes with the watch. */
     cr_assert_eq(drill_report("2"), MUSTER_OK);
+    drill_lock();
+    self.blocks = false;
+    drill_unlock();
     AWAIT(drill.n_frees == 1);
     drill_settle();
     cr_expect_eq(self.n_lists, 1);
