@@ -174,7 +174,7 @@ bool muster__call_is_too_large(const muster__grpc_attempt *attempt);
  * lease is the attempt's. */
 void muster__call_attempt_create(muster__grpc_attempt *attempt,
                                  muster_lease lease, uint32_t n_before);
-void muster__call_attempt_start(muster__grpc_attempt *attempt);
+void muster__call_attempt_start(muster__grpc_attempt *attempt, uint64_t now_ns);
 
 /* Whether the status, which is there, is the server's. */
 bool muster__call_is_from_server(const muster__grpc_attempt *attempt);

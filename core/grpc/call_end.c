@@ -246,7 +246,8 @@ bool muster__call_settle(muster__call_step *step, bool is_ok,
 
     (void)is_ok;
     muster__call_attempt_take(attempt);
-    if (muster__call_may_be_placed_again(attempt, is_cancelled(call))) {
+    if (muster__call_may_be_placed_again(attempt, false) &&
+        !is_cancelled(call)) {
         place_again(call, now_ns);
         return false;
     }

@@ -169,7 +169,7 @@ void muster__call_hedge_place(muster_call *call, muster_lease lease,
     }
     pthread_mutex_unlock(&call->mutex);
     if (attempt != NULL) {
-        muster__call_attempt_start(attempt);
+        muster__call_attempt_start(attempt, now_ns);
     } else {
         muster__call_give_back(call, lease);
     }
@@ -372,7 +372,7 @@ bool muster__call_hedge_settle(muster__grpc_attempt *attempt,
     next_ns = call->hedge->next_ns;
     pthread_mutex_unlock(&call->mutex);
     if (what.begun != NULL) {
-        muster__call_attempt_start(what.begun);
+        muster__call_attempt_start(what.begun, now_ns);
     } else if (what.outcome == IS_PARKED) {
         muster__call_pick_at(call, next_ns);
     }
@@ -485,13 +485,14 @@ void muster__call_hedge_due(muster__call_timer *timer)
 {
     muster__call_hedge *hedge = (muster__call_hedge *)timer;
     muster_call *call = hedge->call;
+    const uint64_t now_ns = muster__grpc_now_ns();
     muster__grpc_attempt *begun;
 
     pthread_mutex_lock(&call->mutex);
-    begun = due_locked(hedge, muster__grpc_now_ns());
+    begun = due_locked(hedge, now_ns);
     pthread_mutex_unlock(&call->mutex);
     if (begun != NULL) {
-        muster__call_attempt_start(begun);
+        muster__call_attempt_start(begun, now_ns);
     }
     muster__call_unref(call);
 }

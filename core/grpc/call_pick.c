@@ -213,9 +213,9 @@ void muster__call_attempt_create(muster__grpc_attempt *attempt,
     take_request(attempt);
 }
 
-void muster__call_attempt_start(muster__grpc_attempt *attempt)
+void muster__call_attempt_start(muster__grpc_attempt *attempt, uint64_t now_ns)
 {
-    attempt->started_ns = muster__grpc_now_ns();
+    attempt->started_ns = now_ns;
     muster__grpc_connection_link(attempt->connection, &attempt->placed);
     if (attempt->is_racing) {
         muster__stream_race_start(attempt);
@@ -271,7 +271,7 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
     if (is_retry) {
         (void)muster_channel_retry_note(call->channel, MUSTER_RETRY_MADE);
     }
-    muster__call_attempt_start(attempt);
+    muster__call_attempt_start(attempt, now_ns);
 }
 
 /* The config came with the list that the pick waited for. When it forbids the
