@@ -51,7 +51,7 @@ void muster__connection_leave_view(muster__connection *connection);
 void muster__connection_give_up(muster__connection *connection);
 
 /* Its endpoint goes: it is to have drained by the drain deadline. Nothing when
- * it does not drain, or has its deadline already. */
+ * it does not drain, or its deadline runs; one that is over begins anew. */
 void muster__connection_hurry(muster__connection *connection);
 
 /* Calls in flight on it, none or more: exact only at rest. */

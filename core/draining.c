@@ -15,6 +15,7 @@ void muster__draining_add(muster__connection *connection)
     }
     connection->drain_deadline_ms = muster__now_ms() + deadline_ms;
     connection->previous_draining = channel->draining_last;
+    connection->next_draining = NULL; /* it may have been in the list before */
     if (channel->draining_last != NULL) {
         channel->draining_last->next_draining = connection;
     } else {
