@@ -30,13 +30,18 @@ if(MUSTER_SANITIZE)
     -fsanitize=${MUSTER_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(muster_flags INTERFACE -fsanitize=${MUSTER_SANITIZE})
 endif()
-# What makes each program end sooner. clang's run time is within the program.
+# What makes each program begin and end sooner. clang's run time is within the
+# program.
 if(MUSTER_SANITIZE MATCHES "address" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
   add_library(muster_quick_leak_check OBJECT
     ${PROJECT_SOURCE_DIR}/tests/lanes/quick_leak_check.c)
   target_link_libraries(muster_quick_leak_check PRIVATE muster_plain_flags)
   target_link_libraries(muster_flags INTERFACE
     $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:$<TARGET_OBJECTS:muster_quick_leak_check>>)
+  # The sanitizers describe each global and each check by a record of addresses:
+  # in a program that may be anywhere, 900 pages to relocate at each start.
+  target_link_options(muster_flags INTERFACE
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-no-pie>)
 endif()
 if(MUSTER_FUZZ)
   target_compile_options(muster_flags INTERFACE -fsanitize=fuzzer-no-link)
