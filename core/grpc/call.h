@@ -171,7 +171,7 @@ bool muster__call_is_too_large(const muster__grpc_attempt *attempt);
 /* What the call is placed with, in this order. Cancelling finds it after the
  * first, which belongs under the call's mutex; the other does not, because the
  * user's credentials may be called there. n_before: attempts made already. The
- * lease is the attempt's. */
+ * lease is the attempt's, and its latency counts from now_ns on. */
 void muster__call_attempt_create(muster__grpc_attempt *attempt,
                                  muster_lease lease, uint32_t n_before);
 void muster__call_attempt_start(muster__grpc_attempt *attempt, uint64_t now_ns);
@@ -180,11 +180,11 @@ void muster__call_attempt_start(muster__grpc_attempt *attempt, uint64_t now_ns);
 bool muster__call_is_from_server(const muster__grpc_attempt *attempt);
 
 /* The parts of an end: what C core answered is read; whether the attempt counts
- * as none; C core's words that must not reach a caller are replaced; the
- * message for the caller (NULL: none), for free(3); the lease goes back. */
+ * as none, unless the call was cancelled; C core's words that must not reach a
+ * caller are replaced; the message for the caller (NULL: none), for free(3);
+ * the lease goes back. */
 void muster__call_attempt_take(muster__grpc_attempt *attempt);
-bool muster__call_may_be_placed_again(const muster__grpc_attempt *attempt,
-                                      bool is_cancelled);
+bool muster__call_may_be_placed_again(const muster__grpc_attempt *attempt);
 void muster__call_translate(muster__grpc_attempt *attempt);
 char *muster__call_message_of(const muster__grpc_attempt *attempt);
 void muster__call_finish_lease(muster__grpc_attempt *attempt, uint64_t now_ns);

@@ -89,12 +89,11 @@ void muster__call_translate(muster__grpc_attempt *attempt)
     }
 }
 
-bool muster__call_may_be_placed_again(const muster__grpc_attempt *attempt,
-                                      bool is_cancelled)
+bool muster__call_may_be_placed_again(const muster__grpc_attempt *attempt)
 {
     muster_call *call = attempt->call;
 
-    if (is_cancelled || attempt->is_from_server ||
+    if (attempt->is_from_server ||
         !muster__call_never_left(attempt->status, attempt->details)) {
         return false;
     }
@@ -246,8 +245,7 @@ bool muster__call_settle(muster__call_step *step, bool is_ok,
 
     (void)is_ok;
     muster__call_attempt_take(attempt);
-    if (muster__call_may_be_placed_again(attempt, false) &&
-        !is_cancelled(call)) {
+    if (muster__call_may_be_placed_again(attempt) && !is_cancelled(call)) {
         place_again(call, now_ns);
         return false;
     }

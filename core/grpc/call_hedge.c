@@ -339,7 +339,7 @@ static change end_locked(muster__call_hedge *hedge,
     if (hedge->is_decided) {
         return lose_locked(hedge, attempt, now_ns);
     }
-    if (muster__call_may_be_placed_again(attempt, call->is_cancelled)) {
+    if (!call->is_cancelled && muster__call_may_be_placed_again(attempt)) {
         return place_again_locked(hedge, attempt, now_ns);
     }
     muster__call_translate(attempt);

@@ -9,7 +9,6 @@
  * dl_iterate_phdr(3) */
 #include <dlfcn.h>
 #include <link.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef int (*module_callback)(struct dl_phdr_info *, size_t, void *);
