@@ -80,10 +80,27 @@ size_t usage_bytes(void)
 #endif
 }
 
+enum { MAX_SEEN = 256 };
+
 typedef struct sight {
     size_t n;
-    uint64_t fingerprint;
+    unsigned remotes[MAX_SEEN];
 } sight;
+
+/* The table may name one connection twice: it is read in pieces, while others
+ * come and go. */
+static void note(sight *seen, unsigned remote)
+{
+    for (size_t i = 0; i < seen->n; i++) {
+        if (seen->remotes[i] == remote) {
+            return;
+        }
+    }
+    if (seen->n == MAX_SEEN) {
+        cluster_die("more than %d connections to one server", MAX_SEEN);
+    }
+    seen->remotes[seen->n++] = remote;
+}
 
 static void look_into(const char *path, int port, sight *seen)
 {
@@ -100,8 +117,7 @@ static void look_into(const char *path, int port, sight *seen)
         if (sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%x %x", &local,
                    &remote, &state) == 3 &&
             local == (unsigned)port && state == ESTABLISHED) {
-            seen->n++;
-            seen->fingerprint += (uint64_t)remote * remote * remote;
+            note(seen, remote);
         }
     }
     (void)fclose(table);
@@ -124,5 +140,12 @@ size_t usage_connections(int port)
 
 uint64_t usage_fingerprint(int port)
 {
-    return look_at(port).fingerprint;
+    const sight seen = look_at(port);
+    uint64_t fingerprint = 0;
+
+    for (size_t i = 0; i < seen.n; i++) {
+        fingerprint +=
+            (uint64_t)seen.remotes[i] * seen.remotes[i] * seen.remotes[i];
+    }
+    return fingerprint;
 }
