@@ -5,6 +5,7 @@
 #include "grpc_config.h"
 #include "grpc_connection.h"
 #include "grpc_settings.h"
+#include "poller.h"
 #include "runtime.h"
 #include "sized.h"
 #include "tls_options.h"
@@ -83,6 +84,9 @@ grpc_channel *muster_lease_grpc_channel(const muster_lease *lease)
         return NULL;
     }
     connection = muster_lease_connection(lease);
-    return connection == NULL ? NULL
-                              : muster__grpc_connection_channel(connection);
+    if (connection == NULL) {
+        return NULL;
+    }
+    muster__grpc_poller_came();
+    return muster__grpc_connection_channel(connection);
 }

@@ -24,7 +24,7 @@
  * thread which looks between two calls sees that they go on. Relaxed: a late
  * look costs a tick, nothing else hangs on it. */
 static _Atomic uint64_t traffic;
-#define TRAFFIC_ENTER ((UINT64_C(1) << 32) + 1)
+#define TRAFFIC_CAME (UINT64_C(1) << 32)
 
 /* Calls that may begin while the thread polls before it is sent away: a call
  * now and then is served as well by it, a burst better without. */
@@ -60,14 +60,24 @@ static void kick(uint32_t n_came)
     }
 }
 
-void muster__grpc_poller_enter(void)
+static void add(uint64_t added)
 {
-    const uint64_t before = atomic_fetch_add_explicit(&traffic, TRAFFIC_ENTER,
-                                                      memory_order_relaxed);
+    const uint64_t before =
+        atomic_fetch_add_explicit(&traffic, added, memory_order_relaxed);
 
     if (atomic_load_explicit(&is_polling, memory_order_relaxed)) {
         kick((uint32_t)(before >> 32));
     }
+}
+
+void muster__grpc_poller_enter(void)
+{
+    add(TRAFFIC_CAME + 1);
+}
+
+void muster__grpc_poller_came(void)
+{
+    add(TRAFFIC_CAME);
 }
 
 void muster__grpc_poller_leave(void)

@@ -22,6 +22,9 @@ muster_status muster__grpc_poller_start(void);
 void muster__grpc_poller_enter(void);
 void muster__grpc_poller_leave(void);
 
+/* A call begins that is polled for out of muster's sight. Thread: any. */
+void muster__grpc_poller_came(void);
+
 /* While at least one is held the thread looks after the descriptors; else it
  * sleeps. Thread: any. */
 void muster__grpc_poller_hold(void);

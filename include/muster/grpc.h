@@ -145,9 +145,11 @@ MUSTER_API muster_status muster_grpc_channel_create(
  * muster_call does not: create calls on it, and finish the lease after the last
  * of them has ended. They must be fail-fast, and neither a drain deadline nor
  * the end of a grace period cancels them, nor do they heed the service config.
- * Borrowed until the lease is finished: never to be destroyed. The lease must
- * be of a channel that muster_grpc_channel_create() made. NULL for a lease of
- * all zero. Thread: any. */
+ * Who makes them waits for them in a completion queue: for some 50 ms from now
+ * on muster's own thread leaves C core's descriptors to that. Borrowed until
+ * the lease is finished: never to be destroyed. The lease must be of a channel
+ * that muster_grpc_channel_create() made. NULL for a lease of all zero. Thread:
+ * any. */
 MUSTER_API grpc_channel *muster_lease_grpc_channel(const muster_lease *lease);
 
 /* ---- Calls ---- */
