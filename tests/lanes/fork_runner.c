@@ -281,9 +281,9 @@ static size_t jobs_at_once(void)
  */
 static void close_stdin(void)
 {
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int nothing = open("/dev/null", O_RDONLY);
 
-    if (nothing >= 0) {
+    if (nothing > STDIN_FILENO) {
         (void)dup2(nothing, STDIN_FILENO);
         (void)close(nothing);
     }
