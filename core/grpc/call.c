@@ -9,7 +9,6 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/support/alloc.h>
 
-#include "buffers.h"
 #include "call_hedge.h"
 #include "call_pool.h"
 #include "grpc_target.h"
@@ -191,7 +190,7 @@ static void destroy(muster_call *call)
     }
     muster__call_hedge_destroy(call->hedge);
     muster__stream_destroy(call->stream);
-    grpc_byte_buffer_destroy(call->own_request);
+    muster__grpc_request_fini(&call->request);
     (void)pthread_mutex_destroy(&call->mutex);
     free(call->header_text);
     free(call->message);
@@ -264,7 +263,7 @@ muster_status muster_call_unary(muster_call *call,
     if (status != MUSTER_OK) {
         return status;
     }
-    call->request = request;
+    muster__grpc_request_borrow(&call->request, request);
     status = muster__call_start(call, queue, NULL);
     if (status == MUSTER_OK) {
         status = muster_call_queue_next(queue, MUSTER_FOREVER, &event);
@@ -283,8 +282,9 @@ muster_status muster_call_start_unary(muster_call *call,
     if (call == NULL || queue == NULL || !muster__call_claim(call)) {
         return MUSTER_INVAL;
     }
-    call->own_request = muster__byte_buffer_copy(request);
-    call->request = call->own_request;
+    if (!muster__grpc_request_keep(&call->request, request)) {
+        return MUSTER_NOMEM;
+    }
     return muster__call_start(call, queue, tag);
 }
 

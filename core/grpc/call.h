@@ -14,6 +14,7 @@
 
 #include "call_timers.h"
 #include "grpc_connection.h"
+#include "grpc_request.h"
 #include "retry/retry.h"
 
 /* What an event of a call queue is about: the tag of what C core is asked to do
@@ -64,8 +65,7 @@ struct muster_call {
     uint64_t max_request_bytes;
     uint64_t max_response_bytes;
 
-    const grpc_byte_buffer *request;
-    grpc_byte_buffer *own_request; /* a copy that request points to, or NULL */
+    muster__grpc_request request;
     muster_call_queue *queue;
     void *tag;
     uint64_t started_ns;
@@ -108,11 +108,6 @@ muster_status muster__call_start(muster_call *call, muster_call_queue *queue,
  * timeout when it is the shorter one, waiting when the call says nothing of it,
  * limits of messages. Thread: the one that moves the call along. */
 void muster__call_configure(muster_call *call);
-
-/* What is sent whole: of a stream, what it was opened with, until that has been
- * sent. NULL: nothing, or an empty message. Thread: the one that moves the call
- * along. */
-const grpc_byte_buffer *muster__call_request(const muster_call *call);
 
 /* Whether the request is over the limit; says so in *err. */
 bool muster__call_refuse_request(const muster_call *call, muster_error *err);

@@ -75,14 +75,16 @@ void muster__call_configure(muster_call *call)
     take_retrying(call, &config);
 }
 
-const grpc_byte_buffer *muster__call_request(const muster_call *call)
+static uint64_t request_length(const muster_call *call)
 {
     const muster__stream *stream = call->stream;
 
     if (stream == NULL) {
-        return call->request;
+        return call->request.length;
     }
-    return stream->is_send_silent ? stream->first.buffer : NULL;
+    return stream->is_send_silent
+               ? muster__byte_buffer_length(stream->first.buffer)
+               : 0;
 }
 
 /* The words are C core's, whose own limits hold beside. */
@@ -93,7 +95,7 @@ bool muster__call_refuse_request(const muster_call *call, muster_error *err)
     if (call->max_request_bytes == UINT64_MAX) {
         return false;
     }
-    length = muster__byte_buffer_length(muster__call_request(call));
+    length = request_length(call);
     if (length <= call->max_request_bytes) {
         return false;
     }

@@ -139,12 +139,18 @@ static muster_call_info info_of(muster_call *call)
     return info;
 }
 
-static grpc_byte_buffer *copy_request(const muster_call *call)
+/* What is sent whole: of a stream, what it was opened with, until that has been
+ * sent. */
+static grpc_byte_buffer *give_request(const muster_call *call)
 {
-    const grpc_byte_buffer *request = muster__call_request(call);
+    const muster__stream *stream = call->stream;
 
-    return request == NULL ? grpc_raw_byte_buffer_create(NULL, 0)
-                           : muster__byte_buffer_copy(request);
+    if (stream == NULL) {
+        return muster__grpc_request_give(&call->request);
+    }
+    return stream->is_send_silent && stream->first.buffer != NULL
+               ? muster__byte_buffer_copy(stream->first.buffer)
+               : grpc_raw_byte_buffer_create(NULL, 0);
 }
 
 static void start_batch(muster__grpc_attempt *attempt)
@@ -196,7 +202,7 @@ static void take_request(muster__grpc_attempt *attempt)
     const muster_call *call = attempt->call;
 
     if (call->stream == NULL || attempt->is_racing) {
-        attempt->request = copy_request(call);
+        attempt->request = give_request(call);
         attempt->request_bytes = grpc_byte_buffer_length(attempt->request);
     }
 }
