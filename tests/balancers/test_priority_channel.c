@@ -101,10 +101,20 @@ static void caller_stop(caller *self)
 
 /* ---- failing over ---- */
 
+static bool is_lost(const char *address)
+{
+    muster_testkit_transport_counts counts;
+
+    (void)muster_testkit_transport_disconnect(transport, address);
+    muster_testkit_transport_get_counts(transport, address, &counts);
+    return counts.connecting == 0 && counts.connected == 0;
+}
+
+/* Also one that is being made, and was before it was to fail. */
 static void lose(const char *address)
 {
     set_failure(address, "refused");
-    (void)muster_testkit_transport_disconnect(transport, address);
+    AWAIT(is_lost(address));
 }
 
 static bool is_third(void)
