@@ -7,21 +7,20 @@
 #include <time.h>
 
 #include "loop.h"
+#include "signal_mask.h"
 
 muster_status muster__thread_start(const char *name, void *(*fn)(void *arg),
                                    void *arg, pthread_t *ret_thread)
 {
-    sigset_t all;
     sigset_t before;
     pthread_t thread;
     int error;
 
     /* A thread inherits the mask of its creator: no signal can come in
      * between. */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    muster__block_signals(&before);
     error = pthread_create(&thread, NULL, fn, arg);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    muster__restore_signals(&before);
     if (error != 0) {
         return error == ENOMEM ? MUSTER_NOMEM : MUSTER_UNAVAILABLE;
     }

@@ -8,9 +8,10 @@
 
 #include <muster/status.h>
 
-/* Runs fn(arg) on a new thread that blocks all signals, so that the program's
- * handlers never run on it. name has at most 15 characters. The caller joins
- * *ret_thread. Thread: any. MUSTER_NOMEM, MUSTER_UNAVAILABLE (no thread). */
+/* Runs fn(arg) on a new thread that blocks signals, so that the program's
+ * handlers never run on it, but for what it causes itself (signal_mask.h). name
+ * has at most 15 characters. The caller joins *ret_thread. Thread: any.
+ * MUSTER_NOMEM, MUSTER_UNAVAILABLE (no thread). */
 muster_status muster__thread_start(const char *name, void *(*fn)(void *arg),
                                    void *arg, pthread_t *ret_thread);
 

@@ -4,13 +4,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include <grpc/support/time.h>
 
 #include "poller.h"
+#include "signal_mask.h"
 
 static pthread_mutex_t start_mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool is_started;       /* guarded by start_mutex */
@@ -55,14 +55,12 @@ bool muster__grpc_on_control_thread(void)
 muster_status muster__grpc_thread_create(const char *name, void *(*run)(void *),
                                          void *arg, pthread_t *ret_thread)
 {
-    sigset_t all;
-    sigset_t old;
+    sigset_t before;
     int failed;
 
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+    muster__block_signals(&before);
     failed = pthread_create(ret_thread, NULL, run, arg);
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    muster__restore_signals(&before);
     if (failed != 0) {
         return MUSTER_NOMEM;
     }
@@ -125,19 +123,6 @@ static muster_status start_watches(void)
     return muster__grpc_thread("muster-watch", poll_watches);
 }
 
-/* C core's own threads inherit the mask of the thread that starts them, so the
- * program's signal handlers do not run on them either. */
-static void init_grpc(void)
-{
-    sigset_t all;
-    sigset_t old;
-
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    grpc_init();
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
 static muster_status start_locked(void)
 {
     if (!has_fork_handler) {
@@ -147,7 +132,7 @@ static muster_status start_locked(void)
         return MUSTER_NOMEM;
     }
     if (lame_channel == NULL) {
-        init_grpc();
+        grpc_init();
         lame_channel = grpc_lame_client_channel_create(
             "muster", GRPC_STATUS_UNAVAILABLE, "never connected");
     }
@@ -164,6 +149,19 @@ static muster_status start_locked(void)
     return muster__grpc_poller_start();
 }
 
+/* C core's own threads, which it begins now, inherit the mask of this one, so
+ * the program's signal handlers do not run on them either. */
+static muster_status start_blocked(void)
+{
+    muster_status status;
+    sigset_t before;
+
+    muster__block_signals(&before);
+    status = start_locked();
+    muster__restore_signals(&before);
+    return status;
+}
+
 muster_status muster__grpc_start(muster_error *err)
 {
     muster_status status = MUSTER_OK;
@@ -174,7 +172,7 @@ muster_status muster__grpc_start(muster_error *err)
     }
     pthread_mutex_lock(&start_mutex);
     if (!is_started) {
-        status = start_locked();
+        status = start_blocked();
         is_started = status == MUSTER_OK;
     }
     pthread_mutex_unlock(&start_mutex);

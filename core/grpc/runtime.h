@@ -28,8 +28,8 @@ grpc_completion_queue *muster__grpc_watch_queue(void);
  * after muster__grpc_start(). Thread: any. */
 grpc_channel *muster__grpc_lame_channel(void);
 
-/* Starts a thread with all signals blocked, to be joined or detached. Thread:
- * any. MUSTER_NOMEM. */
+/* Starts a thread with signals blocked (signal_mask.h), to be joined or
+ * detached. Thread: any. MUSTER_NOMEM. */
 muster_status muster__grpc_thread_create(const char *name, void *(*run)(void *),
                                          void *arg, pthread_t *ret_thread);
 

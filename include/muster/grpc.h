@@ -290,13 +290,14 @@ MUSTER_API muster_status muster_call_queue_create(muster_call_queue **ret_queue,
 typedef void (*muster_call_event_fn)(void *arg, const muster_call_event *event);
 
 /* A queue whose events fn gets, on threads of the queue's own (n_threads, 1 024
- * at most; 0: one), which have all signals blocked and are not there in a child
- * of fork(). Events of one call come one after the other, those of different
- * calls also at once when there are several threads. fn may call whatever takes
- * a call or a queue, and may block, which holds up events. *ret_queue is the
- * caller's, until muster_call_queue_destroy(), which waits until fn has been
- * told all; called by fn, it does not wait, and the threads end when they have
- * told all. MUSTER_INVAL, MUSTER_NOMEM, MUSTER_FORKED. */
+ * at most; 0: one), which block signals, but for those that they cause
+ * (SIGSEGV), and are not there in a child of fork(). Events of one call come
+ * one after the other, those of different calls also at once when there are
+ * several threads. fn may call whatever takes a call or a queue, and may block,
+ * which holds up events. *ret_queue is the caller's, until
+ * muster_call_queue_destroy(), which waits until fn has been told all; called
+ * by fn, it does not wait, and the threads end when they have told all.
+ * MUSTER_INVAL, MUSTER_NOMEM, MUSTER_FORKED. */
 MUSTER_API muster_status muster_call_queue_create_callback(
     uint32_t n_threads, muster_call_event_fn fn, void *arg,
     muster_call_queue **ret_queue, muster_error *err);

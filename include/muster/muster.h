@@ -8,6 +8,8 @@
  * "Thread: any" functions may be called from any thread, control included, and
  * from several at once; never from a signal handler. Callbacks run on the
  * control thread; blocking functions called there return MUSTER_WOULD_DEADLOCK.
+ * muster's threads and C core's leave signals to the program's, but for those
+ * that they cause themselves (SIGSEGV, SIGABRT).
  *
  * Fork. In a child of fork() every function returns MUSTER_FORKED, or does
  * nothing, and destroying leaks on purpose; the parent is not disturbed. */

@@ -412,6 +412,7 @@ Test(resolver_runner, blocks_signals_on_the_thread_of_an_instance)
     AWAIT(n_ticks == 1);
     cr_expect(sigismember(&mask_of_thread, SIGTERM));
     cr_expect(sigismember(&mask_of_thread, SIGPROF));
+    cr_expect_not(sigismember(&mask_of_thread, SIGSEGV)); /* its own */
     recorder_end(&told);
 }
 
