@@ -79,12 +79,9 @@ static uint64_t request_length(const muster_call *call)
 {
     const muster__stream *stream = call->stream;
 
-    if (stream == NULL) {
-        return call->request.length;
-    }
-    return stream->is_send_silent
-               ? muster__byte_buffer_length(stream->first.buffer)
-               : 0;
+    return stream == NULL
+               ? call->request.length
+               : muster__byte_buffer_length(muster__stream_request(stream));
 }
 
 /* The words are C core's, whose own limits hold beside. */

@@ -143,14 +143,14 @@ static muster_call_info info_of(muster_call *call)
  * sent. */
 static grpc_byte_buffer *give_request(const muster_call *call)
 {
-    const muster__stream *stream = call->stream;
+    const grpc_byte_buffer *request;
 
-    if (stream == NULL) {
+    if (call->stream == NULL) {
         return muster__grpc_request_give(&call->request);
     }
-    return stream->is_send_silent && stream->first.buffer != NULL
-               ? muster__byte_buffer_copy(stream->first.buffer)
-               : grpc_raw_byte_buffer_create(NULL, 0);
+    request = muster__stream_request(call->stream);
+    return request != NULL ? muster__byte_buffer_copy(request)
+                           : grpc_raw_byte_buffer_create(NULL, 0);
 }
 
 static void start_batch(muster__grpc_attempt *attempt)

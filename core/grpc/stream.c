@@ -49,6 +49,11 @@ static void take_request(muster__stream *stream,
     stream->n_asked = 1;
 }
 
+const grpc_byte_buffer *muster__stream_request(const muster__stream *stream)
+{
+    return stream->is_send_silent ? stream->first.buffer : NULL;
+}
+
 /* The stream is there before the call starts, whose thread is not ours any more
  * from then on. */
 muster_status muster__stream_start(muster_call *call,

@@ -109,6 +109,10 @@ muster_status muster__stream_receive(muster_call *call, void *tag,
 
 void muster__stream_destroy(muster__stream *stream);
 
+/* What the client sends whole, of a stream that was started so, as long as it
+ * is kept; NULL: nothing. The stream's. Thread: that of an attempt. */
+const grpc_byte_buffer *muster__stream_request(const muster__stream *stream);
+
 /* Places it: the attempt has a call of C core's and a lease. Do not touch the
  * call afterwards. */
 void muster__stream_begin(muster__grpc_attempt *attempt);
