@@ -3,6 +3,7 @@
  * ones. */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,6 +231,7 @@ typedef struct load {
     atomic_bool is_ending;
     _Atomic uint64_t n_calls;
     _Atomic uint64_t n_failed;
+    sem_t has_called; /* posted once */
 } load;
 
 static void *call_all_the_time(void *arg)
@@ -243,20 +245,25 @@ static void *call_all_the_time(void *arg)
             (void)fprintf(stderr, "%s\n", answer);
             atomic_fetch_add(&self->n_failed, 1);
         }
-        atomic_fetch_add(&self->n_calls, 1);
+        if (atomic_fetch_add(&self->n_calls, 1) == 0) {
+            (void)sem_post(&self->has_called);
+        }
         free(answer);
     }
     return NULL;
 }
 
+/* Returns when a call was made. */
 static void load_begin(load *self)
 {
     memset(self, 0, sizeof *self);
+    cr_assert_eq(sem_init(&self->has_called, 0, 0), 0);
     for (int i = 0; i < N_CALLERS; i++) {
         cr_assert_eq(
             pthread_create(&self->threads[i], NULL, call_all_the_time, self),
             0);
     }
+    (void)sem_wait(&self->has_called);
 }
 
 static void load_end(load *self)
@@ -265,6 +272,7 @@ static void load_end(load *self)
     for (int i = 0; i < N_CALLERS; i++) {
         (void)pthread_join(self->threads[i], NULL);
     }
+    (void)sem_destroy(&self->has_called);
     cr_expect_gt(atomic_load(&self->n_calls), 0);
     cr_expect_eq(atomic_load(&self->n_failed), 0);
 }
