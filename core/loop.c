@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "exit.h"
 #include "fork.h"
 #include "log_internal.h"
 #include "loop_internal.h"
@@ -269,6 +270,7 @@ muster_status muster__loop_acquire(muster_error *err)
 {
     muster_status status = MUSTER_OK;
 
+    muster__exit_prepare();
     muster__fork_init();
     if (muster__is_forked()) {
         return muster_error_set(err, MUSTER_FORKED, "%s",

@@ -9,6 +9,7 @@
 
 #include <grpc/support/time.h>
 
+#include "openssl_exit.h"
 #include "poller.h"
 #include "signal_mask.h"
 
@@ -132,6 +133,7 @@ static muster_status start_locked(void)
         return MUSTER_NOMEM;
     }
     if (lame_channel == NULL) {
+        muster__openssl_survives_exit();
         grpc_init();
         lame_channel = grpc_lame_client_channel_create(
             "muster", GRPC_STATUS_UNAVAILABLE, "never connected");

@@ -11,6 +11,11 @@
  * muster's threads and C core's leave signals to the program's, but for those
  * that they cause themselves (SIGSEGV, SIGABRT).
  *
+ * Exit. exit() needs nothing before it; all threads go on until the process has
+ * ended. For that, muster has OpenSSL, where it is loaded, not free anything at
+ * exit() (OPENSSL_INIT_NO_ATEXIT of OPENSSL_init_crypto(3ssl)), unless somebody
+ * initialized it before libmuster was loaded.
+ *
  * Fork. In a child of fork() every function returns MUSTER_FORKED, or does
  * nothing, and destroying leaks on purpose; the parent is not disturbed. */
 

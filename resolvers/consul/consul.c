@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl_exit.h>
 #include <text.h>
 
 #include "instance.h"
@@ -283,9 +284,11 @@ static const muster_resolver_class socket_class = {
 static muster_status consul_init(const muster_plugin_host *host, void *ctx,
                                  void **ret_shared, muster_error *err)
 {
-    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     muster__consul_scope *scope;
+    CURLcode code;
 
+    muster__openssl_survives_exit();
+    code = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (code != CURLE_OK) {
         return muster_error_set(err, MUSTER_UNAVAILABLE, "libcurl: %s",
                                 curl_easy_strerror(code));

@@ -5,8 +5,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <muster/grpc.h>
 #include <muster/muster.h>
@@ -163,38 +161,4 @@ Test(grpc_churn, loses_only_what_was_on_the_wire_to_servers_that_die)
         backend_kill(&servers[i]);
         loopback_port_release(&ports[i]);
     }
-}
-
-/* The child of this test's, which is another program, exits in the middle of
- * calls on several threads. What it prints, or dies of, comes back. */
-static int exit_in_the_middle(const char *address, char *ret_said, size_t size)
-{
-    char command[512];
-    FILE *stream;
-    size_t length;
-
-    (void)snprintf(command, sizeof command,
-                   "ASAN_OPTIONS=detect_leaks=0 exec %s %s 2>&1",
-                   MUSTER_EXIT_PROGRAM, address);
-    stream = popen(command, "re");
-    cr_assert_not_null(stream);
-    length = fread(ret_said, 1, size - 1, stream);
-    ret_said[length] = '\0';
-    return pclose(stream);
-}
-
-Test(grpc_exit, is_safe_and_quiet_in_the_middle_of_calls)
-{
-    backend server;
-    char said[512];
-
-    cr_assert(backend_start(&server, NULL));
-    for (int i = 0; i < 20; i++) {
-        int status = exit_in_the_middle(server.address, said, sizeof said);
-
-        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d: %s",
-                  status, said);
-        cr_expect_str_empty(said);
-    }
-    backend_kill(&server);
 }

@@ -264,3 +264,44 @@ Test(consul_tls, knows_that_the_agent_is_gone)
     cr_assert_eq(watched_get(&watch).status, MUSTER_REFUSED, "%s",
                  watched_get(&watch).message);
 }
+
+enum { TOLD = 42, NOT_TOLD = 43 };
+
+static bool is_exiting;
+
+/* With OpenSSL's own clean-up behind it, as the destructor of a static C++
+ * object may have. */
+static void watch_at_exit(void)
+{
+    char target[TEXT_SIZE];
+    muster_error err;
+    bool is_told;
+
+    if (!is_exiting) {
+        return;
+    }
+    watched_end(&watch);
+    (void)snprintf(target, sizeof target, "consul://%s/web?tls=on",
+                   agent.address);
+    is_told = watched_begin(&watch, target, &err) &&
+              watched_await_list(&watch, "10.0.0.1:80", WAIT_MS);
+    end();
+    _exit(is_told ? TOLD : NOT_TOLD);
+}
+
+static void watch_at_exit_first(void)
+{
+    cr_assert_eq(atexit(watch_at_exit), 0);
+    make_folder();
+}
+
+Test(consul_tls, goes_on_during_exit, .init = watch_at_exit_first,
+     .exit_code = TOLD)
+{
+    start("server", "");
+    set_file("CONSUL_CACERT", "ca");
+    watch_service();
+    expect_list("10.0.0.1:80");
+    is_exiting = true;
+    exit(EXIT_SUCCESS);
+}
