@@ -40,12 +40,20 @@ static bool read_mask(const char *task, char ret_name[32], uint64_t *ret_mask)
     return is_read;
 }
 
+static int n_tasks;
+static int n_changing;
+
 static void expect_mask(const char *task)
 {
     char name[32] = "";
     uint64_t mask;
 
     if (!read_mask(task, name, &mask)) {
+        return;
+    }
+    n_tasks++;
+    if (is_in(mask, SIGTERM) && is_in(mask, SIGSEGV)) {
+        n_changing++; /* glibc blocks all while it begins, and ends */
         return;
     }
     cr_expect(is_in(mask, SIGTERM), "%s", name);
@@ -55,25 +63,32 @@ static void expect_mask(const char *task)
     cr_expect_not(is_in(mask, SIGABRT), "%s", name);
 }
 
-Test(grpc_signals, leaves_to_threads_only_what_they_cause)
+static void expect_masks(void)
 {
     DIR *tasks = opendir("/proc/self/task");
     const struct dirent *task;
+
+    n_tasks = n_changing = 0;
+    while ((task = readdir(tasks)) != NULL) {
+        if (task->d_name[0] != '.' && atoi(task->d_name) != getpid()) {
+            expect_mask(task->d_name);
+        }
+    }
+    (void)closedir(tasks);
+}
+
+Test(grpc_signals, leaves_to_threads_only_what_they_cause)
+{
     muster_channel *channel;
     backend server;
-    int n_tasks = 0;
 
     cr_assert(backend_start(&server, NULL));
     channel = open_channel("static:///%s", server.address);
     cr_assert_eq(ask(channel, "x", &patient, NULL), GRPC_STATUS_OK);
-    while ((task = readdir(tasks)) != NULL) {
-        if (task->d_name[0] != '.' && atoi(task->d_name) != getpid()) {
-            n_tasks++;
-            expect_mask(task->d_name);
-        }
-    }
+    do {
+        expect_masks();
+    } while (n_changing > 0);
     cr_expect_gt(n_tasks, 3);
-    (void)closedir(tasks);
     muster_channel_destroy(channel);
     backend_kill(&server);
 }

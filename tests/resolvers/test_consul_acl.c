@@ -23,7 +23,12 @@
 
 const muster_plugin *muster_builtin_consul(void);
 
-enum { WAIT_MS = 10000, TARGET_SIZE = 512, POLICY_SIZE = 256 };
+enum {
+    WAIT_MS = 10000,
+    TARGET_SIZE = 512,
+    TEXT_SIZE = 1024,
+    POLICY_SIZE = 256
+};
 
 static consul agent;
 static watched watch;
@@ -40,6 +45,14 @@ static void on_log(void *arg, muster_log_level level, const char *message)
     }
 }
 
+static void put(const char *path, const char *body)
+{
+    char said[TEXT_SIZE] = "";
+
+    cr_assert(consul_request(&agent, "PUT", path, body, said, sizeof said),
+              "%s: %s", path, said);
+}
+
 static void add_token(const char *secret, const char *accessor,
                       const char *name, const char *rules)
 {
@@ -47,12 +60,12 @@ static void add_token(const char *secret, const char *accessor,
 
     (void)snprintf(body, sizeof body, "{\"Name\": \"%s\", \"Rules\": \"%s\"}",
                    name, rules);
-    cr_assert(consul_request(&agent, "PUT", "/v1/acl/policy", body, NULL, 0));
+    put("/v1/acl/policy", body);
     (void)snprintf(body, sizeof body,
                    "{\"SecretID\": \"%s\", \"AccessorID\": \"%s\", "
                    "\"Policies\": [{\"Name\": \"%s\"}]}",
                    secret, accessor, name);
-    cr_assert(consul_request(&agent, "PUT", "/v1/acl/token", body, NULL, 0));
+    put("/v1/acl/token", body);
 }
 
 static void begin(void)

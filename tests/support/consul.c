@@ -232,6 +232,14 @@ static time_t now_s(void)
     return now.tv_sec;
 }
 
+/* A server begins with the ACLs of before 1.4, and has policies when it has
+ * seen that all servers know them. */
+static bool has_policies(const consul *self)
+{
+    return self->options.token == NULL ||
+           consul_request(self, "GET", "/v1/acl/policies", NULL, NULL, 0);
+}
+
 /* It is in its own catalog: there is a leader, and it is this very agent. */
 static bool serves(const consul *self)
 {
@@ -246,7 +254,7 @@ static bool serves(const consul *self)
                strstr(text, quoted) != NULL &&
                consul_request(self, "GET", "/v1/catalog/nodes", NULL, text,
                               ANSWER_SIZE) &&
-               strstr(text, quoted) != NULL;
+               strstr(text, quoted) != NULL && has_policies(self);
     free(text);
     return is_there;
 }
