@@ -4,14 +4,9 @@
 
 #include "openssl_exit.h"
 
-/* When muster is loaded: what a program does with OpenSSL itself comes later.
- */
-__attribute__((constructor)) static void on_load(void)
-{
-    muster__openssl_survives_exit();
-}
-
-void muster__exit_prepare(void)
+/* Also when muster is loaded: what a program does with OpenSSL itself comes
+ * later. */
+__attribute__((constructor)) void muster__exit_prepare(void)
 {
     muster__openssl_survives_exit();
 }

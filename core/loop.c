@@ -252,6 +252,7 @@ static muster_status start_locked(muster_error *err)
         goto fail;
     }
     muster__admin_prepare();
+    muster__exit_prepare();
     status = muster__thread_start("muster", control_main, NULL, &thread);
     if (status != MUSTER_OK) {
         muster__watchdog_stop();
@@ -270,7 +271,6 @@ muster_status muster__loop_acquire(muster_error *err)
 {
     muster_status status = MUSTER_OK;
 
-    muster__exit_prepare();
     muster__fork_init();
     if (muster__is_forked()) {
         return muster_error_set(err, MUSTER_FORKED, "%s",

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that C core makes on the connections of leases. */
 #include <criterion/criterion.h>
-#include <dirent.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <grpc/support/time.h>
@@ -10,6 +8,7 @@
 #include "backend.h"
 #include "calling.h"
 #include "core_call.h"
+#include "thread_status.h"
 
 enum { N_CALLS = 1000 };
 
@@ -32,39 +31,17 @@ static void call_once(muster_channel *channel, grpc_completion_queue *queue)
     core_call_fini(&made);
 }
 
-/* How often the thread has slept, when it is the one named; else 0. */
-static unsigned long sleeps_of(const char *task, const char *name)
+static uint64_t sleeps_of_poller(void)
 {
-    unsigned long n_sleeps = 0;
-    char path[64];
-    char line[128];
-    char found[32] = "";
-    FILE *file;
+    thread_status threads[THREAD_STATUS_MAX];
+    const size_t n = thread_status_list(threads);
+    uint64_t n_sleeps = 0;
 
-    (void)snprintf(path, sizeof path, "/proc/self/task/%.20s/status", task);
-    file = fopen(path, "re");
-    if (file == NULL) {
-        return 0; /* it has ended */
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(threads[i].name, "muster-poll") == 0) {
+            n_sleeps += threads[i].n_sleeps;
+        }
     }
-    while (fgets(line, sizeof line, file) != NULL) {
-        (void)sscanf(line, "Name: %31s", found);
-        (void)sscanf(line, "voluntary_ctxt_switches: %lu", &n_sleeps);
-    }
-    (void)fclose(file);
-    return strcmp(found, name) == 0 ? n_sleeps : 0;
-}
-
-static unsigned long sleeps_of_poller(void)
-{
-    DIR *folder = opendir("/proc/self/task");
-    const struct dirent *task;
-    unsigned long n_sleeps = 0;
-
-    cr_assert_not_null(folder);
-    while ((task = readdir(folder)) != NULL) {
-        n_sleeps += sleeps_of(task->d_name, "muster-poll");
-    }
-    (void)closedir(folder);
     cr_assert_gt(n_sleeps, 0);
     return n_sleeps;
 }
@@ -75,7 +52,7 @@ Test(leases, are_polled_for_by_those_who_wait)
 {
     grpc_completion_queue *queue;
     muster_channel *channel;
-    unsigned long n_sleeps;
+    uint64_t n_sleeps;
     backend server;
 
     cr_assert(backend_start(&server, NULL));

@@ -87,14 +87,20 @@ static void set_file(const char *variable, const char *name)
     (void)setenv(variable, path, 1);
 }
 
-static void watch_service(void)
+static bool begin_watch(muster_error *err)
 {
     char target[TEXT_SIZE];
-    muster_error err;
 
     (void)snprintf(target, sizeof target, "consul://%s/web?tls=on",
                    agent.address);
-    cr_assert(watched_begin(&watch, target, &err), "%s", err.message);
+    return watched_begin(&watch, target, err);
+}
+
+static void watch_service(void)
+{
+    muster_error err;
+
+    cr_assert(begin_watch(&err), "%s", err.message);
 }
 
 static void expect_list(const char *addresses)
@@ -273,7 +279,6 @@ static bool is_exiting;
  * object may have. */
 static void watch_at_exit(void)
 {
-    char target[TEXT_SIZE];
     muster_error err;
     bool is_told;
 
@@ -281,10 +286,8 @@ static void watch_at_exit(void)
         return;
     }
     watched_end(&watch);
-    (void)snprintf(target, sizeof target, "consul://%s/web?tls=on",
-                   agent.address);
-    is_told = watched_begin(&watch, target, &err) &&
-              watched_await_list(&watch, "10.0.0.1:80", WAIT_MS);
+    is_told =
+        begin_watch(&err) && watched_await_list(&watch, "10.0.0.1:80", WAIT_MS);
     end();
     _exit(is_told ? TOLD : NOT_TOLD);
 }

@@ -2,7 +2,6 @@
 /* The control thread: its life, tasks and calls. */
 #include "loop_fixture.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -12,6 +11,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "thread_status.h"
 
 TestSuite(loop, .timeout = 30);
 
@@ -280,66 +281,17 @@ Test(loop, a_call_on_the_control_thread_runs_at_once)
 
 /* ---- a good guest in the process ---- */
 
-/* Calls look on /proc/self/task/N/status of every thread but this one. */
-static int for_each_other_thread(void (*look)(const char *text))
+static void expect_blocks_what_others_send(const thread_status *thread)
 {
-    DIR *tasks = opendir("/proc/self/task");
-    struct dirent *entry;
-    int n = 0;
+    static const int own[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
+                              SIGTRAP, SIGABRT, SIGSYS};
+    uint64_t blocked = thread->blocked | thread_status_never_blocked();
 
-    cr_assert_not_null(tasks);
-    while ((entry = readdir(tasks)) != NULL) {
-        char path[300];
-        char text[4096];
-        FILE *file;
-        size_t size;
-
-        if (entry->d_name[0] == '.' || atoi(entry->d_name) == (int)gettid()) {
-            continue;
-        }
-        (void)snprintf(path, sizeof path, "/proc/self/task/%s/status",
-                       entry->d_name);
-        file = fopen(path, "r");
-        cr_assert_not_null(file);
-        size = fread(text, 1, sizeof text - 1, file);
-        text[size] = '\0';
-        (void)fclose(file);
-        look(text);
-        n++;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        cr_expect_not(blocked & thread_status_bit(own[i]), "%d", own[i]);
+        blocked |= thread_status_bit(own[i]);
     }
-    (void)closedir(tasks);
-    return n;
-}
-
-static int n_muster_threads;
-static int n_beginning;
-
-static uint64_t bit_of(int signal_number)
-{
-    return UINT64_C(1) << (signal_number - 1);
-}
-
-static void expect_blocks_what_others_send(const char *text)
-{
-    /* SIGKILL and SIGSTOP cannot be blocked; glibc keeps 32 and 33. */
-    const uint64_t kept =
-        bit_of(SIGKILL) | bit_of(SIGSTOP) | bit_of(32) | bit_of(33);
-    const uint64_t own = bit_of(SIGSEGV) | bit_of(SIGBUS) | bit_of(SIGFPE) |
-                         bit_of(SIGILL) | bit_of(SIGTRAP) | bit_of(SIGABRT) |
-                         bit_of(SIGSYS);
-    uint64_t blocked;
-
-    if (strncmp(text, "Name:\tmuster", strlen("Name:\tmuster")) != 0 ||
-        strstr(text, "SigBlk:\t") == NULL) {
-        return;
-    }
-    n_muster_threads++;
-    blocked = strtoull(strstr(text, "SigBlk:\t") + 8, NULL, 16);
-    if ((blocked | kept) == UINT64_MAX) {
-        n_beginning++; /* glibc blocks all until it runs */
-        return;
-    }
-    cr_expect_eq(blocked | kept, ~own, "blocked %" PRIx64, blocked);
+    cr_expect_eq(blocked, UINT64_MAX, "blocked only %" PRIx64, blocked);
 }
 
 static void queue_gate(void *arg)
@@ -350,15 +302,21 @@ static void queue_gate(void *arg)
 Test(loop, every_thread_has_our_name_and_blocks_what_others_send)
 {
     static gate at;
+    thread_status threads[THREAD_STATUS_MAX];
+    size_t n_muster_threads = 0;
+    size_t n;
 
     gate_init(&at);
     loop_open();
     on_control(queue_gate, &at);
     wait_for(&at.is_in);
-    do {
-        n_muster_threads = n_beginning = 0;
-        (void)for_each_other_thread(expect_blocks_what_others_send);
-    } while (n_beginning > 0);
+    n = thread_status_list_settled(threads);
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(threads[i].name, "muster", strlen("muster")) == 0) {
+            n_muster_threads++;
+            expect_blocks_what_others_send(&threads[i]);
+        }
+    }
     cr_expect_geq(n_muster_threads, 3); /* control, watchdog, worker */
     sem_post(&at.may_leave);
     loop_close();
