@@ -58,6 +58,16 @@ static bool has_call(void *unused)
     return backend_count(&server, "calls") == 1;
 }
 
+/* C core knows of the loss; it may have reconnected. Its calls end a moment
+ * before, and another one made then fails, too. */
+static bool has_lost_first(void *unused)
+{
+    (void)unused;
+    return grpc_channel_check_connectivity_state(client.channel, 0) !=
+               GRPC_CHANNEL_READY ||
+           backend_count(&server, "accepted") > 1;
+}
+
 /* ---- By flags ---- */
 
 Test(echo_faults, delay_every_answer)
@@ -244,6 +254,7 @@ Test(echo_faults, reset_the_connection_with_all_of_its_calls)
         cr_expect_eq(calls[i].status, GRPC_STATUS_UNAVAILABLE);
         core_call_fini(&calls[i]);
     }
+    cr_assert(core_client_await_condition(&client, has_lost_first, NULL));
     cr_expect_eq(core_client_ask(&client), GRPC_STATUS_OK);
     cr_expect_eq(backend_count(&server, "accepted"), 2);
     end();
