@@ -13,7 +13,13 @@
 
 #define TARGET "maglev"
 
-enum { LONG_MS = 60000, N = 1000, MAX_BUSY_MS = 5, MAX_TABLES_PER_S = 20 };
+enum {
+    LONG_MS = 60000,
+    N = 1000,
+    MAX_BUSY_MS = 5,
+    MAX_TABLES_PER_S = 20,
+    MAX_ROUNDS = 3
+};
 
 const muster_plugin *muster_builtin_maglev(void);
 
@@ -90,6 +96,7 @@ static void begin_to_look(void *arg)
     cr_assert_eq(muster__timer_create(look_how_busy, NULL, &busy.timer),
                  MUSTER_OK);
     busy.last_ns = thread_ns();
+    atomic_store(&busy.most_ns, 0);
     look_how_busy(NULL);
 }
 
@@ -174,11 +181,20 @@ static bool has_all(void)
 }
 
 /* A busy machine may take more than the second. */
-Test(maglev_channel, builds_few_tables_for_a_thousand_that_become_ready)
+static void expect_few_tables(uint64_t took_ms)
+{
+    cr_expect_leq(atomic_load(&n_builds),
+                  took_ms < 1200 ? MAX_TABLES_PER_S
+                                 : took_ms * MAX_TABLES_PER_S / 1000);
+}
+
+/* How long the control thread was busy at a time, at most. */
+static uint64_t build_tables_ns(void)
 {
     uint64_t start_ns;
     uint64_t took_ms;
 
+    atomic_store(&n_builds, 0);
     open_channel();
     muster_testkit_transport_set_delay(transport, MUSTER_FOREVER);
     report();
@@ -192,9 +208,21 @@ Test(maglev_channel, builds_few_tables_for_a_thousand_that_become_ready)
     cr_log_info("%u tables for %d endpoints in %u ms, busy for %.2f ms",
                 atomic_load(&n_builds), (int)N, (unsigned)took_ms,
                 (double)atomic_load(&busy.most_ns) / 1e6);
-    cr_assert_leq(atomic_load(&n_builds),
-                  took_ms < 1200 ? MAX_TABLES_PER_S
-                                 : took_ms * MAX_TABLES_PER_S / 1000);
-    cr_assert_lt(atomic_load(&busy.most_ns), limit_ns(MAX_BUSY_MS));
+    expect_few_tables(took_ms);
     close_channel();
+    return atomic_load(&busy.most_ns);
+}
+
+/* What a host takes from a virtual machine's processor counts as the thread's
+ * time, now and then 5 ms at once, so that one round says little. What muster
+ * does is in each of them. */
+Test(maglev_channel, builds_few_tables_for_a_thousand_that_become_ready)
+{
+    int n_rounds = 1;
+
+    while (build_tables_ns() >= limit_ns(MAX_BUSY_MS)) {
+        cr_assert_lt(n_rounds, MAX_ROUNDS, "too busy in each of %d rounds",
+                     n_rounds);
+        n_rounds++;
+    }
 }
