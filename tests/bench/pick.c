@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long a pick with its finish takes: pick [--json] [--quick]
  *
- * Wall time by picks of one thread, best of many short rounds, threads
- * pinned; beside it a
- * mutex and liburcu in the same run. The unit to compare machines by is an
- * atomic add and subtract that nobody else touches. */
+ * Wall time by picks of one thread, best of many short rounds, threads pinned;
+ * beside it a mutex and liburcu in the same run. The unit to compare machines
+ * by is an atomic add and subtract that nobody else touches. */
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 
 #include "figure.h"
 #include "picker.h"
+#include "pin.h"
 
 enum { MAX_THREADS = 4, N_ROUNDS = 25 };
 
@@ -41,21 +40,12 @@ static double now_ns(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-static void pin(int cpu)
-{
-    cpu_set_t cpus;
-
-    CPU_ZERO(&cpus);
-    CPU_SET((size_t)cpu, &cpus);
-    (void)pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
-}
-
 static void *run_thread_main(void *arg)
 {
     run_thread *thread = arg;
     run_state *state = thread->state;
 
-    pin(thread->cpu);
+    pin_to(thread->cpu);
     state->class_->run(state->self, 1000); /* first use, caches */
     (void)pthread_barrier_wait(&state->barrier);
     thread->began_ns = now_ns();
@@ -155,7 +145,7 @@ int main(int argc, char **argv)
     static const uint32_t sizes[] = {2, 10, 64, 256, 1000, 100000};
 
     figure_init(&argc, argv);
-    pin(0);
+    pin_to(0);
     figure_print("atomic_pair_ns", atomic_pair_ns(), "ns");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         for (int n_threads = 1; n_threads <= MAX_THREADS; n_threads *= 2) {
