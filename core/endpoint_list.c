@@ -32,26 +32,26 @@ struct source {
     bool is_identity_only;
 };
 
-static void read_endpoint(const struct source *source, size_t i,
-                          muster_endpoint *ret_endpoint)
+/* Endpoint i: where it lies, or in *room what is to be read of it. */
+static const muster_endpoint *read_endpoint(const struct source *source,
+                                            size_t i, muster_endpoint *room)
 {
     const char *from = source->base + i * source->stride;
-    muster_endpoint endpoint = {0};
+    const bool is_whole = source->stride >= sizeof *room;
 
-    /* memcpy, as the plugin's array may be of another layout's size. */
-    if (source->stride >= sizeof endpoint) {
-        memcpy(&endpoint, from, sizeof endpoint);
-    } else {
-        memcpy(&endpoint, from, source->stride);
+    if (is_whole && !source->is_identity_only) {
+        return (const muster_endpoint *)(const void *)from;
     }
+    memset(room, 0, sizeof *room); /* what an older layout does not have */
+    memcpy(room, from, is_whole ? sizeof *room : source->stride);
     if (source->is_identity_only) {
-        endpoint.zone = NULL;
-        endpoint.attributes = NULL;
-        endpoint.n_attributes = 0;
-        endpoint.weight = 0;
-        endpoint.priority = 0;
+        room->zone = NULL;
+        room->attributes = NULL;
+        room->n_attributes = 0;
+        room->weight = 0;
+        room->priority = 0;
     }
-    *ret_endpoint = endpoint;
+    return room;
 }
 
 static uint64_t address_room(const char *address)
@@ -415,15 +415,15 @@ static muster_status copy(const struct source *source, muster__list **ret_list,
     struct sizes sizes = {0, 0, 0};
     struct arena arena;
     muster__list *list;
-    muster_endpoint endpoint;
+    muster_endpoint room;
     muster_error why;
 
     if (check_source(source, err) != MUSTER_OK) {
         return MUSTER_INVAL;
     }
     for (size_t i = 0; i < source->n; i++) {
-        read_endpoint(source, i, &endpoint);
-        if (measure_endpoint(&endpoint, &sizes, &why) != MUSTER_OK) {
+        if (measure_endpoint(read_endpoint(source, i, &room), &sizes, &why) !=
+            MUSTER_OK) {
             return fail_at(i, &why, err);
         }
     }
@@ -432,9 +432,9 @@ static muster_status copy(const struct source *source, muster__list **ret_list,
                                 "out of memory for %zu endpoints", source->n);
     }
     for (size_t i = 0; i < source->n; i++) {
-        read_endpoint(source, i, &endpoint);
-        if (fill_endpoint(&arena, &endpoint, &list->endpoints[i],
-                          &list->hashes[i], &why) != MUSTER_OK) {
+        if (fill_endpoint(&arena, read_endpoint(source, i, &room),
+                          &list->endpoints[i], &list->hashes[i],
+                          &why) != MUSTER_OK) {
             muster__list_destroy(list);
             return fail_at(i, &why, err);
         }

@@ -34,12 +34,15 @@ void muster__priorities_fini(muster__priorities *priorities)
     memset(priorities, 0, sizeof *priorities);
 }
 
-/* The place of priority, or where it would be. */
+/* The place of priority, or where it would be. Most lists have only one. */
 static uint32_t find(const muster__priorities *priorities, uint32_t priority)
 {
     uint32_t low = 0;
     uint32_t high = priorities->n;
 
+    if (high > 0 && priorities->items[0].priority == priority) {
+        return 0;
+    }
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (priorities->items[middle].priority < priority) {

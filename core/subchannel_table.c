@@ -78,13 +78,6 @@ muster_status muster__table_reserve(muster__subchannel_table *table, uint32_t n,
     return reserve_indices(table, limit);
 }
 
-muster__subchannel *muster__table_at(const muster__subchannel_table *table,
-                                     uint32_t number)
-{
-    return &table->chunks[number / MUSTER__TABLE_CHUNK]
-                         [number % MUSTER__TABLE_CHUNK];
-}
-
 muster__subchannel *muster__table_add(muster__subchannel_table *table,
                                       muster__endpoint *endpoint)
 {

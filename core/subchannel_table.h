@@ -38,8 +38,12 @@ muster__subchannel *muster__table_add(muster__subchannel_table *table,
 void muster__table_remove(muster__subchannel_table *table,
                           muster__subchannel *subchannel);
 
-muster__subchannel *muster__table_at(const muster__subchannel_table *table,
-                                     uint32_t number);
+static inline muster__subchannel *
+muster__table_at(const muster__subchannel_table *table, uint32_t number)
+{
+    return &table->chunks[number / MUSTER__TABLE_CHUNK]
+                         [number % MUSTER__TABLE_CHUNK];
+}
 
 /* The subchannel with that backend id; NULL when it is gone. */
 muster__subchannel *muster__table_by_id(const muster__subchannel_table *table,
