@@ -32,6 +32,16 @@ static bool has_call(void *unused)
     return backend_count(&server, "calls") == 1;
 }
 
+/* C core knows of the loss; it may have reconnected. Its calls end a moment
+ * before, and another one made then fails, too. */
+static bool has_lost_first(void *unused)
+{
+    (void)unused;
+    return grpc_channel_check_connectivity_state(client.channel, 0) !=
+               GRPC_CHANNEL_READY ||
+           h2_relay_n_connections(relay) > 1;
+}
+
 TestSuite(h2_relay, .init = set_up, .fini = tear_down);
 
 Test(h2_relay, passes_calls_on_and_counts_their_frames)
@@ -84,6 +94,7 @@ Test(h2_relay, resets_a_connection_with_its_calls)
     cr_expect(core_client_await_calls(&client, 1));
     cr_expect_eq(made.status, GRPC_STATUS_UNAVAILABLE);
     core_call_fini(&made);
+    cr_assert(core_client_await_condition(&client, has_lost_first, NULL));
     cr_expect_eq(core_client_ask(&client), GRPC_STATUS_OK);
     cr_expect_eq(h2_relay_n_connections(relay), 2);
     cr_expect_eq(h2_relay_n_open(relay), 1);
