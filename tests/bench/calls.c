@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench_calls: unary calls from end to end over echo servers, muster beside C
- * core's own round_robin. Alternating pairs of runs, each run a process of its
- * own; the median of the pairs' ratios, and where 90 % of resampled medians
- * lie. */
+ * core's own round_robin or beside bare channels, one an address. Alternating
+ * pairs of runs, each run a process of its own; the median of the pairs'
+ * ratios, and where 90 % of resampled medians lie. */
 #include <argp.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,6 +21,8 @@ typedef struct settings {
     int n_servers;
     double run_s;
     const char *only; /* "blocking.8", or NULL */
+    const char *ours; /* names of sides */
+    const char *theirs;
     /* In the processes that run: */
     const char *side;
     const char *addresses;
@@ -28,7 +30,11 @@ typedef struct settings {
     int n_callers;
 } settings;
 
-static settings chosen = {.n_pairs = 15, .n_servers = 8, .run_s = 3};
+static settings chosen = {.n_pairs = 15,
+                          .n_servers = 8,
+                          .run_s = 3,
+                          .ours = "muster",
+                          .theirs = "round_robin"};
 
 typedef struct shape {
     const char *mode;
@@ -45,8 +51,25 @@ typedef struct series {
     double ratios[MAX_PAIRS];
 } series;
 
+static const struct {
+    const char *name;
+    const load_side *side;
+} sides[] = {{"muster", &load_muster},
+             {"round_robin", &load_round_robin},
+             {"bare", &load_bare}};
+
 static series speed;
 static series cpu;
+
+static const load_side *find_side(const char *name)
+{
+    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
+        if (strcmp(sides[i].name, name) == 0) {
+            return sides[i].side;
+        }
+    }
+    return NULL;
+}
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
@@ -62,6 +85,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case 'o':
         chosen.only = text;
+        break;
+    case 'u':
+        chosen.ours = text;
+        break;
+    case 't':
+        chosen.theirs = text;
         break;
     case 'r':
         chosen.side = text;
@@ -81,6 +110,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
             argp_error(state, "1 to %d pairs, 1 to %d servers", MAX_PAIRS,
                        MAX_SERVERS);
         }
+        if (find_side(chosen.ours) == NULL ||
+            find_side(chosen.theirs) == NULL) {
+            argp_error(state, "the sides are muster, round_robin and bare");
+        }
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -93,6 +126,9 @@ static const struct argp_option flags[] = {
     {"seconds", 's', "S", 0, "of each run (3)", 0},
     {"servers", 'b', "N", 0, "echo servers (8)", 0},
     {"only", 'o', "MODE.CALLERS", 0, "blocking.1, .8, .32 or async.32", 0},
+    {"ours", 'u', "SIDE", 0, "muster, round_robin or bare (muster)", 0},
+    {"theirs", 't', "SIDE", 0, "the side that it is divided by (round_robin)",
+     0},
     {"run", 'r', "SIDE", OPTION_HIDDEN, "", 0},
     {"addresses", 'a', "LIST", OPTION_HIDDEN, "", 0},
     {"mode", 'm', "MODE", OPTION_HIDDEN, "", 0},
@@ -103,11 +139,11 @@ static const struct argp_option flags[] = {
 
 static int run_side(void)
 {
-    const load_side *side =
-        strcmp(chosen.side, "muster") == 0 ? &load_muster : &load_core;
+    const load_side *side = find_side(chosen.side);
     load_result result;
 
-    if (!load_run(side, chosen.addresses, strcmp(chosen.mode, "blocking") == 0,
+    if (side == NULL ||
+        !load_run(side, chosen.addresses, strcmp(chosen.mode, "blocking") == 0,
                   chosen.n_callers, chosen.run_s / 6, chosen.run_s, &result)) {
         (void)fprintf(stderr, "a call through %s failed\n", chosen.side);
         return 1;
@@ -198,7 +234,7 @@ static void print(const char *kind, const char *unit, const shape *of,
 
     (void)snprintf(name, sizeof name, "%s.%s.%d", kind, of->mode,
                    of->n_callers);
-    figure_print_beside(name, median(numbers->ours, n), unit, "round_robin",
+    figure_print_beside(name, median(numbers->ours, n), unit, chosen.theirs,
                         median(numbers->theirs, n));
     bootstrap(numbers->ratios, n, &low, &high);
     (void)snprintf(name, sizeof name, "%s_ratio.%s.%d", kind, of->mode,
@@ -220,11 +256,11 @@ static void run_shape(const char *addresses, const shape *of)
         load_result theirs;
 
         if (ours_first) {
-            ours = run_in_process("muster", addresses, of);
+            ours = run_in_process(chosen.ours, addresses, of);
         }
-        theirs = run_in_process("core", addresses, of);
+        theirs = run_in_process(chosen.theirs, addresses, of);
         if (!ours_first) {
-            ours = run_in_process("muster", addresses, of);
+            ours = run_in_process(chosen.ours, addresses, of);
         }
         if (i >= 0) {
             add(&speed, i, ours.calls_per_s, theirs.calls_per_s);

@@ -23,7 +23,8 @@ typedef struct load_side {
 } load_side;
 
 extern const load_side load_muster;
-extern const load_side load_core;
+extern const load_side load_round_robin;
+extern const load_side load_bare;
 
 typedef struct load_result {
     double calls_per_s;
