@@ -29,6 +29,7 @@ struct load {
     _Atomic uint64_t ended_by[MAX_CALLERS]; /* by each that blocks */
     _Atomic uint64_t n_ended;
     _Atomic uint64_t n_failed;
+    _Atomic uint64_t n_cut;   /* of those, amid an answer */
     _Atomic uint64_t awaited; /* n_ended that somebody waits for */
     pthread_mutex_t mutex;    /* of the condition alone */
     pthread_cond_t has_ended;
@@ -79,6 +80,11 @@ static size_t failed_port(const char *peer, const char *message)
     return port % N_PORTS;
 }
 
+static bool is_cut(const muster_call_result *result)
+{
+    return result->initial_metadata->count > 0 || result->response != NULL;
+}
+
 /* begun_ns is before the call was made, 0: not known. */
 static void record(load *self, muster_call *call, uint64_t begun_ns)
 {
@@ -90,13 +96,15 @@ static void record(load *self, muster_call *call, uint64_t begun_ns)
         atomic_fetch_add(&self->answered[port_of(peer)], 1);
         sightings_note(&self->seen, peer, result.initial_metadata, begun_ns);
     } else {
+        atomic_fetch_add(&self->n_cut, is_cut(&result) ? 1 : 0);
         atomic_fetch_add(&self->failed[failed_port(peer, result.message)], 1);
         if (atomic_fetch_add(&self->n_failed, 1) < MAX_SHOWN) {
             (void)fprintf(stderr,
                           "a call failed: status %d, peer %s, "
-                          "%u attempts, %.3f ms: %s\n",
+                          "%u attempts, %.3f ms%s: %s\n",
                           (int)result.status, peer == NULL ? "none" : peer,
                           result.n_attempts, (double)result.latency_ns / 1e6,
+                          is_cut(&result) ? ", amid its answer" : "",
                           result.message);
         }
     }
@@ -253,6 +261,11 @@ uint64_t load_ended(const load *self)
 uint64_t load_failed(const load *self)
 {
     return atomic_load(&self->n_failed);
+}
+
+uint64_t load_cut(const load *self)
+{
+    return atomic_load(&self->n_cut);
 }
 
 uint64_t load_answered_by(const load *self, int port)
