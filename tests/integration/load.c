@@ -29,7 +29,6 @@ struct load {
     _Atomic uint64_t ended_by[MAX_CALLERS]; /* by each that blocks */
     _Atomic uint64_t n_ended;
     _Atomic uint64_t n_failed;
-    _Atomic uint64_t n_cut;   /* of those, amid an answer */
     _Atomic uint64_t awaited; /* n_ended that somebody waits for */
     pthread_mutex_t mutex;    /* of the condition alone */
     pthread_cond_t has_ended;
@@ -80,6 +79,7 @@ static size_t failed_port(const char *peer, const char *message)
     return port % N_PORTS;
 }
 
+/* gRFC A6: then it is not tried again. */
 static bool is_cut(const muster_call_result *result)
 {
     return result->initial_metadata->count > 0 || result->response != NULL;
@@ -96,7 +96,6 @@ static void record(load *self, muster_call *call, uint64_t begun_ns)
         atomic_fetch_add(&self->answered[port_of(peer)], 1);
         sightings_note(&self->seen, peer, result.initial_metadata, begun_ns);
     } else {
-        atomic_fetch_add(&self->n_cut, is_cut(&result) ? 1 : 0);
         atomic_fetch_add(&self->failed[failed_port(peer, result.message)], 1);
         if (atomic_fetch_add(&self->n_failed, 1) < MAX_SHOWN) {
             (void)fprintf(stderr,
@@ -261,11 +260,6 @@ uint64_t load_ended(const load *self)
 uint64_t load_failed(const load *self)
 {
     return atomic_load(&self->n_failed);
-}
-
-uint64_t load_cut(const load *self)
-{
-    return atomic_load(&self->n_cut);
 }
 
 uint64_t load_answered_by(const load *self, int port)

@@ -28,8 +28,6 @@ bool load_settle(load *self);
 
 uint64_t load_ended(const load *self);
 uint64_t load_failed(const load *self);
-/* Those of the failed of whose answer a part had come. */
-uint64_t load_cut(const load *self);
 
 /* Of the server that listens on port: calls that ended well on it, calls that
  * failed and had it as their peer. */
