@@ -90,6 +90,14 @@ muster_channel_stats stats_of(muster_channel *channel)
     return stats;
 }
 
+void hear_nothing(muster_call_queue *queue)
+{
+    muster_call_event event;
+
+    cr_assert_eq(muster_call_queue_next(queue, now_ns() + MILLISECOND, &event),
+                 MUSTER_TIMEOUT);
+}
+
 void await_parked(muster_channel *channel, uint64_t n)
 {
     while (stats_of(channel).parked != n) {

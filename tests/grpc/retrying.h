@@ -35,6 +35,9 @@ muster_call *make_call_waiting(muster_channel *channel,
 
 muster_channel_stats stats_of(muster_channel *channel);
 
+/* Polls for a millisecond, in which no event comes. */
+void hear_nothing(muster_call_queue *queue);
+
 /* Waits until so many picks are parked. */
 void await_parked(muster_channel *channel, uint64_t n);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two threads that race on purpose. One writes surely after the other: what two
  * write at the very same moment ThreadSanitizer may miss. Relaxed, so that the
- * later one knows that it is, and yet nothing orders the two.
- */
+ * later one knows that it is, and yet nothing orders the two. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
