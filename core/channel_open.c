@@ -292,12 +292,29 @@ static void abandon(muster_channel *channel)
     }
 }
 
+/* Before any plugin is called: while one is stuck, the creator may give up and
+ * free what is behind transport_arg. */
+static void take_transport(muster_channel *channel)
+{
+    const muster_channel_options *options = &channel->options;
+
+    if (options->transport != NULL && options->transport->ref != NULL) {
+        options->transport->ref(options->transport_arg);
+        channel->has_transport_ref = true;
+    }
+}
+
 static void open_on_control(muster__request *request)
 {
     opening *open = (opening *)request;
     muster_channel *channel = open->channel;
-    const muster_channel_options *options = &channel->options;
 
+    if (!muster__request_is_wanted(request)) {
+        open->status = MUSTER_CANCELLED;
+        muster__channel_discard(channel);
+        return;
+    }
+    take_transport(channel);
     open->status = make_parts(channel);
     if (open->status == MUSTER_OK) {
         open->status = take_authority(open);
@@ -316,10 +333,6 @@ static void open_on_control(muster__request *request)
     if (open->status != MUSTER_OK) {
         abandon(channel);
         return;
-    }
-    if (options->transport != NULL && options->transport->ref != NULL) {
-        options->transport->ref(options->transport_arg);
-        channel->has_transport_ref = true;
     }
     muster__shutdown_enrol(channel);
     muster__idle_start(channel);

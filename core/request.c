@@ -78,6 +78,16 @@ muster_status muster__request_run(muster__request *request, muster_error *err)
     return MUSTER_OK;
 }
 
+bool muster__request_is_wanted(muster__request *request)
+{
+    bool is_wanted;
+
+    pthread_mutex_lock(&request->lock);
+    is_wanted = !request->is_abandoned;
+    pthread_mutex_unlock(&request->lock);
+    return is_wanted;
+}
+
 void muster__request_fini(muster__request *request)
 {
     (void)pthread_cond_destroy(&request->changed);

@@ -34,6 +34,11 @@ muster_status muster__request_init(muster__request *request,
  */
 muster_status muster__request_run(muster__request *request, muster_error *err);
 
+/* False when the asker has gone before fn began: what it lent may be gone, too.
+ * Asked first thing in fn: if true, the asker stays until a plugin called from
+ * fn gets stuck. Thread: control. */
+bool muster__request_is_wanted(muster__request *request);
+
 /* After MUSTER_OK, or when it was never run. */
 void muster__request_fini(muster__request *request);
 

@@ -96,7 +96,9 @@ typedef struct muster_lease {
  * resolve and connect. Thread: any. options may be NULL and is copied, but for
  * transport_arg. *ret_channel is the caller's, until muster_channel_destroy().
  * MUSTER_INVAL, MUSTER_NOTFOUND (scheme or policy), MUSTER_ABI (their plugin),
- * MUSTER_NOMEM, MUSTER_FORKED; err (may be NULL) says why. */
+ * MUSTER_NOMEM, MUSTER_FORKED; MUSTER_TIMEOUT when a plugin has held the
+ * control thread for 5 s: there is no channel then. err (may be NULL) says why.
+ */
 MUSTER_API muster_status
 muster_channel_create(const char *target, const muster_channel_options *options,
                       muster_channel **ret_channel, muster_error *err);
