@@ -41,6 +41,7 @@ struct muster__grpc_connection {
     bool has_moved;    /* has left the IDLE that it was born in */
     bool is_watched;   /* on_watch() is still to come */
     bool is_lingering; /* destroyed, and waits for its attempt's end */
+    bool is_cancelled; /* whatever is placed on it yet is, too */
     grpc_completion_queue_functor watch;
     muster__grpc_probe probe;
     grpc_channel *diagnosis; /* probed after the connection's own; or NULL */
@@ -466,6 +467,16 @@ static void destroy(void *arg)
     unref_and_unlock(connection);
 }
 
+static void cancel_locked(muster__grpc_placed *placed)
+{
+    if (placed->peer == NULL) {
+        placed->peer = muster__grpc_peer_of(placed->call);
+    }
+    (void)grpc_call_cancel_with_status(
+        placed->call, GRPC_STATUS_UNAVAILABLE,
+        "the connection was given up and the time to drain is over", NULL);
+}
+
 static void cancel(void *arg)
 {
     muster__grpc_connection *connection = check(arg);
@@ -474,14 +485,10 @@ static void cancel(void *arg)
         return;
     }
     pthread_mutex_lock(&connection->mutex);
+    connection->is_cancelled = true;
     for (muster__grpc_placed *placed = connection->calls.next;
          placed != &connection->calls; placed = placed->next) {
-        if (placed->peer == NULL) {
-            placed->peer = muster__grpc_peer_of(placed->call);
-        }
-        (void)grpc_call_cancel_with_status(
-            placed->call, GRPC_STATUS_UNAVAILABLE,
-            "the connection was given up and the time to drain is over", NULL);
+        cancel_locked(placed);
     }
     pthread_mutex_unlock(&connection->mutex);
 }
@@ -531,6 +538,9 @@ void muster__grpc_connection_link(muster__grpc_connection *connection,
     placed->previous = &connection->calls;
     placed->next->previous = placed;
     connection->calls.next = placed;
+    if (connection->is_cancelled) {
+        cancel_locked(placed); /* its lease is from before */
+    }
     pthread_mutex_unlock(&connection->mutex);
 }
 
@@ -543,12 +553,20 @@ void muster__grpc_connection_unlink(muster__grpc_connection *connection,
     pthread_mutex_unlock(&connection->mutex);
 }
 
+/* The first that any channel does on the control thread, before a callback of
+ * the user's can begin a call there. */
+static void ref(void *arg)
+{
+    muster__grpc_mark_control_thread();
+    muster__grpc_config_ref(arg);
+}
+
 const muster_transport_class muster__grpc_transport = {
     .struct_size = sizeof(muster_transport_class),
     .name = "grpc",
     .create = create,
     .destroy = destroy,
-    .ref = muster__grpc_config_ref,
+    .ref = ref,
     .unref = muster__grpc_config_unref,
     .cancel = cancel,
     .set_health_service = set_health_service,

@@ -120,7 +120,9 @@ typedef struct muster_transport_class {
     void (*unref)(void *arg);
 
     /* May. Thread: control. The drain deadline passed, or the grace period of a
-     * shutdown: cancel the calls. May be told again. */
+     * shutdown: cancel the calls, and those that come to the connection yet,
+     * with leases from before: no call is picked for it any more. May be told
+     * again. */
     void (*cancel)(void *connection);
 
     /* May, for transports that watch health. Thread: control; must not block.

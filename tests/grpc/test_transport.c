@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <arpa/inet.h>
+#include <grpc/support/alloc.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -309,19 +310,22 @@ Test(grpc_transport, survives_churn_of_hundreds)
     backend_kill(&server);
 }
 
-/* One empty call by hand, polled for as muster's calls are. Whether it reached
- * a transport. */
-static bool call_once(grpc_channel *channel, grpc_completion_queue *queue)
+static grpc_call *make_call(grpc_channel *channel, grpc_completion_queue *queue)
 {
-    const gpr_timespec forever = gpr_inf_future(GPR_CLOCK_MONOTONIC);
-    grpc_call *call = grpc_channel_create_call(
+    return grpc_channel_create_call(
         channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
-        grpc_slice_from_static_string("/echo.Echo/Unary"), NULL, forever, NULL);
+        grpc_slice_from_static_string("/echo.Echo/Unary"), NULL,
+        gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+}
+
+/* How the call ends, without a message; whether it never left. */
+static grpc_status_code end_of(grpc_call *call, grpc_completion_queue *queue,
+                               bool *ret_never_left)
+{
     grpc_metadata_array metadata[2];
     grpc_byte_buffer *response = NULL;
     grpc_status_code status;
     grpc_slice details = grpc_empty_slice();
-    bool never_left;
     grpc_op ops[5];
 
     memset(ops, 0, sizeof ops);
@@ -339,13 +343,25 @@ static bool call_once(grpc_channel *channel, grpc_completion_queue *queue)
     ops[4].data.recv_status_on_client.status_details = &details;
     (void)grpc_call_start_batch(call, ops, 5, call, NULL);
     muster__grpc_poller_enter();
-    (void)grpc_completion_queue_next(queue, forever, NULL);
+    (void)grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_MONOTONIC),
+                                     NULL);
     muster__grpc_poller_leave();
-    never_left = muster__call_never_left(status, details);
+    *ret_never_left = muster__call_never_left(status, details);
     grpc_metadata_array_destroy(&metadata[0]);
     grpc_metadata_array_destroy(&metadata[1]);
     grpc_byte_buffer_destroy(response);
     grpc_slice_unref(details);
+    return status;
+}
+
+/* One empty call by hand, polled for as muster's calls are. Whether it reached
+ * a transport. */
+static bool call_once(grpc_channel *channel, grpc_completion_queue *queue)
+{
+    grpc_call *call = make_call(channel, queue);
+    bool never_left;
+
+    (void)end_of(call, queue, &never_left);
     grpc_call_unref(call);
     return never_left;
 }
@@ -464,6 +480,36 @@ Test(grpc_transport, tells_calls_that_left_from_those_that_did_not)
     cr_expect(call_once(channel, queue));
     muster__grpc_transport.destroy(connection);
     muster__grpc_config_unref(config);
+    grpc_completion_queue_shutdown(queue);
+    grpc_completion_queue_destroy(queue);
+}
+
+/* Its lease is from before. */
+Test(grpc_transport, cancels_a_call_that_comes_after_cancelling)
+{
+    muster__grpc_config *config = make_config();
+    grpc_completion_queue *queue = grpc_completion_queue_create_for_next(NULL);
+    muster__grpc_placed placed = {0};
+    bool never_left;
+    backend server;
+    host h;
+    void *connection;
+
+    cr_assert(backend_start(&server, NULL));
+    host_init(&h);
+    connection = connect_to(config, &h, server.address, 5000);
+    cr_assert_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
+    muster__grpc_transport.cancel(connection);
+    placed.call = make_call(muster__grpc_connection_channel(connection), queue);
+    muster__grpc_connection_link(connection, &placed);
+    cr_expect_eq(end_of(placed.call, queue, &never_left),
+                 GRPC_STATUS_UNAVAILABLE);
+    muster__grpc_connection_unlink(connection, &placed);
+    gpr_free(placed.peer);
+    grpc_call_unref(placed.call);
+    muster__grpc_transport.destroy(connection);
+    muster__grpc_config_unref(config);
+    backend_kill(&server);
     grpc_completion_queue_shutdown(queue);
     grpc_completion_queue_destroy(queue);
 }
