@@ -14,6 +14,7 @@ typedef enum exit_code {
     EXIT_CODE_SOURCE = 4,       /* unreachable, failing, or timed out */
     EXIT_CODE_DATA = 5,         /* the source answered something invalid */
     EXIT_CODE_PLUGIN = 6,       /* a plugin cannot be loaded */
+    EXIT_CODE_STALE = 7,        /* the list is kept, not confirmed */
     EXIT_CODE_THRESHOLD = 8,    /* measured, and not as it is to be */
     EXIT_CODE_GRPC_STATUS = 64 /* and the status of a call, as grpcurl has it */
 } exit_code;

@@ -22,13 +22,18 @@ typedef struct watching {
     json_t *endpoints; /* as last printed; NULL: none yet */
     json_t *failure;   /* the source's, if that is what it said last */
     exit_code code;    /* of the last failure while there is no list */
+    bool is_strict;
+    bool
+        is_stale; /* since the last answer, which was no list of the source's */
 } watching;
 
-enum { OPTION_FOR = 'f', OPTION_COUNT = 'n' };
+enum { OPTION_FOR = 'f', OPTION_COUNT = 'n', OPTION_STRICT = 256 };
 
 static const struct argp_option entries[] = {
     {"for", OPTION_FOR, "TIME", 0, "Stop after TIME", 0},
     {"count", OPTION_COUNT, "N", 0, "Stop after N answers of the source", 0},
+    {"strict", OPTION_STRICT, NULL, 0,
+     "Exit with 7 when the list is stale at the end", 0},
     {0},
 };
 
@@ -47,7 +52,8 @@ static const char doc[] =
     "added. MUSTER_EVENT is list, error or recovered; MUSTER_TARGET and "
     "MUSTER_SEQUENCE are the document's.\n"
     "\n"
-    "Exit status: 0 there was a list; otherwise as that of \"muster resolve\".";
+    "Exit status: 0 there was a list; 7 with --strict, the source has failed "
+    "since, or lists nothing; otherwise as that of \"muster resolve\".";
 
 static error_t parse_count(watching *self, const char *text,
                            struct argp_state *state)
@@ -78,6 +84,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_COUNT:
         return parse_count(self, text, state);
+    case OPTION_STRICT:
+        self->is_strict = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (self->target != NULL && state->quoted != 0) {
             self->command = &state->argv[state->next - 1];
@@ -234,6 +243,7 @@ static bool is_said_already(watching *self, const answer *got)
 /* EXIT_CODE_OK: go on. */
 static exit_code take(watching *self, const answer *got)
 {
+    self->is_stale = got->type == MUSTER_WATCH_ERROR || got->is_held;
     if (is_said_already(self, got)) {
         return EXIT_CODE_OK;
     }
@@ -247,6 +257,16 @@ static exit_code take(watching *self, const answer *got)
     }
     if (self->endpoints == NULL) {
         self->code = command_code_of_source(got->status);
+    }
+    return EXIT_CODE_OK;
+}
+
+static exit_code end_with_list(const watching *self)
+{
+    if (self->is_strict && self->is_stale) {
+        return command_fail(EXIT_CODE_STALE, self->target,
+                            "the list is stale: the source fails, or lists "
+                            "nothing, and it is kept");
     }
     return EXIT_CODE_OK;
 }
@@ -270,8 +290,11 @@ static exit_code run(watching *self, listener *source)
         code = take(self, got);
         answer_destroy(got);
     }
-    if (code != EXIT_CODE_OK || self->endpoints != NULL) {
+    if (code != EXIT_CODE_OK) {
         return code;
+    }
+    if (self->endpoints != NULL) {
+        return end_with_list(self);
     }
     if (self->sequence == 0) {
         return command_fail(EXIT_CODE_SOURCE, self->target,
