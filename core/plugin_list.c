@@ -119,27 +119,37 @@ void muster__registry_list_policies(char *buffer, size_t size)
     list_classes(MUSTER__BALANCER_PREFIX, buffer, size);
 }
 
-bool muster__registry_has_scheme(const char *scheme)
+static bool has_class(const muster__catalog *catalog, const char *class_text)
+{
+    for (size_t i = 0; i < catalog->n; i++) {
+        if (catalog->items[i].refusal.code == MUSTER_OK &&
+            muster__note_has_class(&catalog->items[i].note, class_text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+muster_status muster__registry_find_scheme(const char *scheme)
 {
     char class_text[80];
-    muster__catalog catalog = {NULL, 0, 0};
-    bool is_there;
+    muster__catalog catalog;
+    muster_status status;
 
     if (!muster__scheme_is_valid(scheme)) {
-        return false;
+        return MUSTER_NOTFOUND;
     }
     (void)snprintf(class_text, sizeof class_text, MUSTER__RESOLVER_PREFIX "%s",
                    scheme);
-    is_there = muster__table_find_class(class_text) != NULL;
-    if (is_there || muster__catalog_read(&catalog) != MUSTER_OK) {
-        return is_there;
+    if (muster__table_find_class(class_text) != NULL) {
+        return MUSTER_OK;
     }
-    for (size_t i = 0; i < catalog.n && !is_there; i++) {
-        is_there = catalog.items[i].refusal.code == MUSTER_OK &&
-                   muster__note_has_class(&catalog.items[i].note, class_text);
+    status = muster__catalog_read(&catalog);
+    if (status == MUSTER_OK) {
+        status = has_class(&catalog, class_text) ? MUSTER_OK : MUSTER_NOTFOUND;
+        muster__catalog_release(&catalog);
     }
-    muster__catalog_release(&catalog);
-    return is_there;
+    return status;
 }
 
 /* ---- muster_plugin_list() ---- */

@@ -24,8 +24,8 @@ muster_status muster__registry_balancer(const char *name,
                                         muster_error *err);
 
 /* Whether some plugin, loaded or not, says it serves scheme. Loads nothing.
- * Thread: any. */
-bool muster__registry_has_scheme(const char *scheme);
+ * Thread: any. MUSTER_NOTFOUND, MUSTER_NOMEM. */
+muster_status muster__registry_find_scheme(const char *scheme);
 
 /* "dns, file, static", sorted, without gRPC's experimental names of what has
  * another. Thread: any. Cut off at size, with "..." where whole names end. */

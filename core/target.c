@@ -29,17 +29,19 @@ static size_t scheme_length(const char *text)
     return text[length] == ':' ? length : 0;
 }
 
-/* The scheme in lower case, when there is a plugin for it. */
-static bool known_scheme(const char *text, size_t length, char *ret_scheme)
+/* The scheme in lower case, when there is a plugin for it. MUSTER_NOTFOUND,
+ * MUSTER_NOMEM. */
+static muster_status known_scheme(const char *text, size_t length,
+                                  char *ret_scheme)
 {
     if (length == 0 || length > SCHEME_MAX) {
-        return false;
+        return MUSTER_NOTFOUND;
     }
     for (size_t i = 0; i < length; i++) {
         ret_scheme[i] = (char)tolower((unsigned char)text[i]);
     }
     ret_scheme[length] = '\0';
-    return muster__registry_has_scheme(ret_scheme);
+    return muster__registry_find_scheme(ret_scheme);
 }
 
 static muster_status fail_unknown(const char *text, size_t length,
@@ -67,26 +69,48 @@ static muster_status fail_implied(const char *text, muster_error *err)
         muster__quote(reads_as).text, schemes);
 }
 
-/* Finds the scheme, and writes text with it into *ret_text, the caller's. */
-static muster_status find_scheme(const char *text, char *ret_scheme,
-                                 char **ret_text, muster_error *err)
+static muster_status fail_memory(muster_error *err)
 {
-    const char *implied = IMPLIED_SCHEME ":///";
-    size_t length = scheme_length(text);
-    char *full;
+    return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+}
 
-    if (known_scheme(text, length, ret_scheme)) {
-        implied = "";
-    } else if (length != 0 && strncmp(text + length, "://", 3) == 0) {
-        return fail_unknown(text, length, err);
-    } else if (!muster__registry_has_scheme(IMPLIED_SCHEME)) {
-        return fail_implied(text, err);
-    } else {
+/* The scheme that text has, or reads as; *ret_implied is what it is to begin
+ * with then. */
+static muster_status find_scheme(const char *text, char *ret_scheme,
+                                 const char **ret_implied, muster_error *err)
+{
+    const size_t length = scheme_length(text);
+    muster_status status = known_scheme(text, length, ret_scheme);
+
+    *ret_implied = "";
+    if (status == MUSTER_NOTFOUND) {
+        if (length != 0 && strncmp(text + length, "://", 3) == 0) {
+            return fail_unknown(text, length, err);
+        }
+        status = muster__registry_find_scheme(IMPLIED_SCHEME);
+        if (status == MUSTER_NOTFOUND) {
+            return fail_implied(text, err);
+        }
+        *ret_implied = IMPLIED_SCHEME ":///";
         memcpy(ret_scheme, IMPLIED_SCHEME, sizeof IMPLIED_SCHEME);
+    }
+    return status == MUSTER_OK ? MUSTER_OK : fail_memory(err);
+}
+
+/* Finds the scheme, and writes text with it into *ret_text, the caller's. */
+static muster_status complete(const char *text, char *ret_scheme,
+                              char **ret_text, muster_error *err)
+{
+    const char *implied;
+    char *full;
+    muster_status status = find_scheme(text, ret_scheme, &implied, err);
+
+    if (status != MUSTER_OK) {
+        return status;
     }
     full = malloc(strlen(implied) + strlen(text) + 1);
     if (full == NULL) {
-        return muster_error_set(err, MUSTER_NOMEM, "out of memory");
+        return fail_memory(err);
     }
     memcpy(full, implied, strlen(implied));
     memcpy(full + strlen(implied), text, strlen(text) + 1);
@@ -214,7 +238,7 @@ static muster_status parse(const char *text, muster__target **ret_target,
     muster_status status = muster__uri_check_text(text, err);
 
     if (status == MUSTER_OK) {
-        status = find_scheme(text, scheme, &full, err);
+        status = complete(text, scheme, &full, err);
     }
     if (status == MUSTER_OK) {
         status = make(full, scheme, ret_target, err);

@@ -15,9 +15,11 @@ static const muster_resolver_class file_class = {
 static const muster_resolver_class other_class = {.scheme = "dns"};
 
 /* A registry of our own: no plugin is loaded from anywhere. */
-bool muster__registry_has_scheme(const char *scheme)
+muster_status muster__registry_find_scheme(const char *scheme)
 {
-    return strcmp(scheme, "file") == 0 || strcmp(scheme, "dns") == 0;
+    return strcmp(scheme, "file") == 0 || strcmp(scheme, "dns") == 0
+               ? MUSTER_OK
+               : MUSTER_NOTFOUND;
 }
 
 void muster__registry_list_schemes(char *buffer, size_t size)

@@ -38,6 +38,7 @@ static void *failing_calloc(size_t n, size_t size)
 /* ---- a registry that knows static, file and dns ---- */
 
 static bool has_dns = true;
+static muster_status not_there = MUSTER_NOTFOUND;
 
 static const muster_option_info file_options[] = {{"interval", "time"}};
 static const muster_resolver_class static_class = {.scheme = "static"};
@@ -50,10 +51,13 @@ static const muster_resolver_class file_class = {
     .n_options = 1,
 };
 
-bool muster__registry_has_scheme(const char *scheme)
+muster_status muster__registry_find_scheme(const char *scheme)
 {
-    return strcmp(scheme, "static") == 0 || strcmp(scheme, "file") == 0 ||
-           (has_dns && strcmp(scheme, "dns") == 0);
+    const bool is_there = strcmp(scheme, "static") == 0 ||
+                          strcmp(scheme, "file") == 0 ||
+                          (has_dns && strcmp(scheme, "dns") == 0);
+
+    return is_there ? MUSTER_OK : not_there;
 }
 
 void muster__registry_list_schemes(char *buffer, size_t size)
@@ -334,4 +338,14 @@ Test(target, says_so_when_memory_is_short)
         muster__target_destroy(target);
     }
     cr_assert_gt(i, 8);
+}
+
+/* Neither unknown, nor to be read as a name for dns. */
+Test(target, a_scheme_that_no_memory_was_left_to_look_for)
+{
+    not_there = MUSTER_NOMEM;
+    expect_error("other:///x", MUSTER_NOMEM, "out of memory");
+    expect_error("other:/x", MUSTER_NOMEM, "out of memory");
+    has_dns = false;
+    expect_error("web:50051", MUSTER_NOMEM, "out of memory");
 }
