@@ -72,6 +72,7 @@ static muster__resolution *find(muster__target *target,
 static void destroy(muster__resolution *resolution)
 {
     muster__runner_destroy(resolution->runner);
+    muster__timer_destroy(resolution->greet_timer);
     muster__timer_destroy(resolution->hold_timer);
     muster__set_destroy(resolution->set);
     free(resolution->list);
@@ -148,6 +149,10 @@ static muster_status init(muster__resolution *resolution, muster_error *err)
     if (status == MUSTER_OK) {
         status = muster__timer_create(muster__resolution_end_hold, resolution,
                                       &resolution->hold_timer);
+    }
+    if (status == MUSTER_OK) {
+        status = muster__timer_create(muster__resolution_greet_again,
+                                      resolution, &resolution->greet_timer);
     }
     if (status != MUSTER_OK) {
         return muster_error_set(err, status, "%s: %s",
@@ -250,6 +255,7 @@ void muster__resolution_unsubscribe(muster__subscriber *self)
     resolution->last_leaver = self;
     (void)tdelete(resolution, &joinable, compare);
     muster__timer_stop(resolution->hold_timer);
+    muster__timer_stop(resolution->greet_timer);
     muster__runner_stop(resolution->runner);
 }
 

@@ -78,6 +78,9 @@ static void accept(muster__resolution *resolution,
     }
     resolution->has_failure = false;
     resolution->confirmed_ms = muster__now_ms();
+    if (resolution->newcomers != NULL) {
+        muster__resolution_post(resolution);
+    }
     if (changes->n == 0 && resolution->has_list && !is_other_config) {
         resolution->stats.updates_unchanged++;
         if (had_failure) {
@@ -90,9 +93,6 @@ static void accept(muster__resolution *resolution,
     free(resolution->list);
     resolution->list = NULL;
     muster__resolution_deliver_changed(resolution, changes);
-    if (resolution->newcomers != NULL) {
-        muster__resolution_post(resolution);
-    }
 }
 
 /* ---- empty lists ---- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "resolution_internal.h"
+#include "timing.h"
 
 void muster__subscriber_push(muster__subscriber **list,
                              muster__subscriber *subscriber)
@@ -127,7 +128,7 @@ static void greet_one(muster__resolution *resolution,
     resolution->next_told = NULL;
 }
 
-/* They stay newcomers: the next change finds them. */
+/* They stay newcomers, until the next report or the timer finds them. */
 static void put_off(muster__resolution *resolution)
 {
     muster__subscriber *subscriber;
@@ -137,6 +138,15 @@ static void put_off(muster__resolution *resolution)
         subscriber->failed(subscriber, MUSTER_NOMEM,
                            muster_status_text(MUSTER_NOMEM));
     }
+    if (resolution->newcomers != NULL) {
+        muster__timer_start(resolution->greet_timer,
+                            muster__timing_wait_ms(MUSTER__GREET_AGAIN_MS));
+    }
+}
+
+void muster__resolution_greet_again(void *owner)
+{
+    muster__resolution_greet(owner);
 }
 
 void muster__resolution_greet(muster__resolution *resolution)

@@ -28,6 +28,7 @@ struct muster__resolution {
     muster__resolver_stats stats;
 
     muster__subscriber *newcomers;   /* know nothing yet */
+    muster__timer *greet_timer;      /* of those that no memory was left for */
     muster__subscriber *subscribers; /* know what there is */
     muster__subscriber *next_told;   /* of a delivery that is under way */
     muster__subscriber *leavers;     /* wait for ended() */
@@ -50,8 +51,10 @@ void muster__subscriber_push(muster__subscriber **list,
                              muster__subscriber *subscriber);
 void muster__subscriber_remove(muster__subscriber *subscriber);
 
-/* Newcomers hear what there is, and are subscribers from then on. */
+/* Newcomers hear what there is, and are subscribers from then on. Without
+ * memory it is tried again, by the timer. */
 void muster__resolution_greet(muster__resolution *resolution);
+void muster__resolution_greet_again(void *owner);
 
 void muster__resolution_deliver_changed(muster__resolution *resolution,
                                         const muster__changes *changes);

@@ -19,6 +19,9 @@
 
 /* Waits: nothing is wrong when they are over. */
 
+/* Who could not be told the list, for want of memory, is told so long after. */
+#define MUSTER__GREET_AGAIN_MS 1000u
+
 /* A name looked up for a plugin that has no answer by then has none. */
 #define MUSTER__NAME_LOOKUP_MS 30000u
 /* Endpoints of a priority that a better one made idle stay connected for it
