@@ -18,6 +18,7 @@ static void timers_destroy(muster_channel *channel)
 {
     muster__timer_destroy(channel->poll_timer);
     muster__timer_destroy(channel->drain_timer);
+    muster__timer_destroy(channel->again_timer);
     muster__timer_destroy(channel->held.timer);
     muster__timer_destroy(channel->publisher.former_timer);
     muster__timer_destroy(channel->publisher.build_timer);
@@ -26,6 +27,7 @@ static void timers_destroy(muster_channel *channel)
     muster__timer_destroy(channel->idleness.timer);
     channel->poll_timer = NULL;
     channel->drain_timer = NULL;
+    channel->again_timer = NULL;
     channel->held.timer = NULL;
     channel->publisher.former_timer = NULL;
     channel->publisher.build_timer = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A channel connects on request, and forgets its backoff. */
+/* A channel connects on request, forgets its backoff, and stands in for backoff
+ * that found no memory. */
 #include <muster/connectivity.h>
 
 #include "channel_internal.h"
@@ -31,6 +32,28 @@ static void forget_backoff(muster_channel *channel)
     }
     if (muster__idle_has_resolver(channel)) {
         muster__resolution_reset_backoff(channel->subscriber.resolution);
+    }
+    muster__connector_run(channel);
+    muster__channel_reconcile(channel, NULL);
+}
+
+void muster__channel_try_again_later(muster_channel *channel)
+{
+    if (!muster__timer_is_active(channel->again_timer)) {
+        muster__timer_start(channel->again_timer,
+                            channel->options.initial_backoff_ms);
+    }
+}
+
+void muster__channel_try_again(void *arg)
+{
+    muster_channel *channel = arg;
+
+    for (uint32_t i = 0; i < channel->table.n_numbers; i++) {
+        muster__subchannel *subchannel = muster__table_at(&channel->table, i);
+        if (subchannel->endpoint != NULL) {
+            muster__subchannel_try_again(channel, subchannel);
+        }
     }
     muster__connector_run(channel);
     muster__channel_reconcile(channel, NULL);

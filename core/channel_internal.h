@@ -87,6 +87,7 @@ struct muster_channel {
     muster__counters counters; /* of the policies */
     muster__timer *poll_timer;
     muster__timer *drain_timer;
+    muster__timer *again_timer; /* of those without memory for their own */
     struct muster__connection *draining; /* oldest first, when deadlines run */
     struct muster__connection *draining_last;
     struct { /* how many have the reference weight: all equal or not */
@@ -189,6 +190,11 @@ void muster__channel_drop_all(muster_channel *channel, const char *cause);
 /* The fns of wake_nudge and reset_nudge. */
 void muster__channel_wake(void *channel);
 void muster__channel_forget_backoff(void *channel);
+
+/* What failed and found no memory for a timer of its own is tried again when
+ * the channel's initial backoff is over; and that timer's fn. */
+void muster__channel_try_again_later(muster_channel *channel);
+void muster__channel_try_again(void *channel);
 
 /* The close timer's fn: a policy's build hangs. */
 void muster__channel_give_up(void *channel);

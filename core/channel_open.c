@@ -194,6 +194,10 @@ static muster_status make_parts(muster_channel *channel)
                                       &channel->drain_timer);
     }
     if (status == MUSTER_OK) {
+        status = muster__timer_create(muster__channel_try_again, channel,
+                                      &channel->again_timer);
+    }
+    if (status == MUSTER_OK) {
         status = muster__timer_create(muster__channel_replace_timeout, channel,
                                       &channel->held.timer);
     }

@@ -72,16 +72,21 @@ void muster__subchannel_connect(muster_channel *channel,
     }
 }
 
+static void end_backoff(muster_channel *channel, muster__subchannel *subchannel,
+                        const char *cause)
+{
+    subchannel->is_retry_due = false;
+    muster__subchannel_move(channel, subchannel, MUSTER_IDLE, cause);
+    muster__subchannel_connect(channel, subchannel);
+}
+
 static void backoff_over(void *arg)
 {
     muster__retry *retry = arg;
     muster_channel *channel = retry->channel;
     muster__subchannel *subchannel = retry->subchannel;
 
-    subchannel->is_retry_due = false;
-    muster__subchannel_move(channel, subchannel, MUSTER_IDLE,
-                            "its backoff is over");
-    muster__subchannel_connect(channel, subchannel);
+    end_backoff(channel, subchannel, "its backoff is over");
     muster__connector_run(channel);
     muster__channel_reconcile(channel, subchannel); /* it may be READY now */
 }
@@ -131,15 +136,16 @@ static void remember_failure(muster_channel *channel,
 static void start_backoff(muster_channel *channel,
                           muster__subchannel *subchannel, const char *reason)
 {
+    subchannel->is_retry_due = true;
     if (subchannel->retry == NULL) {
         subchannel->retry = retry_create(channel, subchannel);
     }
     if (subchannel->retry == NULL) {
-        return; /* out of memory: the next list or state change connects it */
+        muster__channel_try_again_later(channel); /* out of memory */
+        return;
     }
     free(subchannel->retry->reason);
     subchannel->retry->reason = strdup(reason);
-    subchannel->is_retry_due = true;
     muster__timer_start(
         subchannel->retry->timer,
         muster__backoff_next(&subchannel->retry->backoff, muster__random()));
@@ -177,16 +183,20 @@ void muster__subchannel_reset_backoff(muster_channel *channel,
                                       muster__subchannel *subchannel)
 {
     muster__spares_reset_backoff(channel, subchannel);
-    if (subchannel->retry == NULL) {
-        return;
-    }
-    muster__backoff_reset(&subchannel->retry->backoff);
-    if (subchannel->is_retry_due) {
+    if (subchannel->retry != NULL) {
+        muster__backoff_reset(&subchannel->retry->backoff);
         muster__timer_stop(subchannel->retry->timer);
-        subchannel->is_retry_due = false;
-        muster__subchannel_move(channel, subchannel, MUSTER_IDLE,
-                                "its backoff was reset");
-        muster__subchannel_connect(channel, subchannel);
+    }
+    if (subchannel->is_retry_due) {
+        end_backoff(channel, subchannel, "its backoff was reset");
+    }
+}
+
+void muster__subchannel_try_again(muster_channel *channel,
+                                  muster__subchannel *subchannel)
+{
+    if (subchannel->is_retry_due && subchannel->retry == NULL) {
+        end_backoff(channel, subchannel, "its backoff is over");
     }
 }
 

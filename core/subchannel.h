@@ -28,7 +28,8 @@ typedef struct muster__subchannel {
     struct muster__connection *connection;  /* in use or being made; the first
                                                of several (spares.h) */
     struct muster__connection *connections; /* all, draining ones included */
-    muster__retry *retry;                   /* NULL until the first failure */
+    muster__retry *retry;                   /* NULL until the first failure, and
+                                               when that found no memory */
     uint64_t n_calls; /* picks, as far as muster__subchannel_calls() and slots
                          that closed have told */
     uint32_t number;  /* in the channel; low half of the backend id */
@@ -109,6 +110,10 @@ void muster__subchannel_release(muster_channel *channel,
 /* Backoff starts anew; when it runs, it is over and the subchannel connects. */
 void muster__subchannel_reset_backoff(muster_channel *channel,
                                       muster__subchannel *subchannel);
+
+/* Ends the backoff of one that failed and found no memory for a timer. */
+void muster__subchannel_try_again(muster_channel *channel,
+                                  muster__subchannel *subchannel);
 
 /* Milliseconds until it connects again; 0 when no backoff runs. */
 uint64_t
