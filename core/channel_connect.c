@@ -54,6 +54,10 @@ void muster__channel_try_again(void *arg)
         if (subchannel->endpoint != NULL) {
             muster__subchannel_try_again(channel, subchannel);
         }
+        for (muster__connection *connection = subchannel->connections;
+             connection != NULL; connection = connection->older) {
+            muster__renewal_try_again(connection);
+        }
     }
     muster__connector_run(channel);
     muster__channel_reconcile(channel, NULL);

@@ -27,7 +27,7 @@ typedef struct muster__connection {
     uint32_t n_slots;           /* not closed yet */
     bool is_ready;
     bool is_given_up;    /* no subchannel wants it; destroyed without slots */
-    bool is_renewal_due; /* once it is READY */
+    bool is_renewal_due; /* once it is READY, and there is memory */
     bool is_replaced;    /* drains, but its endpoint stays: no deadline */
 } muster__connection;
 

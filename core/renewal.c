@@ -102,23 +102,37 @@ static void renewal_destroy(muster__renewal *renewal)
     free(renewal);
 }
 
-void muster__renewal_begin(muster__connection *connection)
+static void begin(muster__connection *connection)
 {
     muster_channel *channel = connection->channel;
 
-    if (connection->renewal != NULL || channel->is_closing) {
-        return;
-    }
     connection->renewal = renewal_create(connection);
-    if (connection->renewal == NULL) {
+    connection->is_renewal_due = connection->renewal == NULL;
+    if (connection->is_renewal_due) {
         muster__log(MUSTER_LOG_WARNING,
                     "channel %s: %s: no memory to replace its connection",
                     muster__channel_name(channel),
                     connection->endpoint->data.address);
-        return;
+        muster__channel_try_again_later(channel);
+    } else {
+        enqueue(connection->renewal);
     }
-    enqueue(connection->renewal);
-    muster__connector_run(channel);
+}
+
+void muster__renewal_begin(muster__connection *connection)
+{
+    if (connection->renewal == NULL && !connection->channel->is_closing) {
+        begin(connection);
+        muster__connector_run(connection->channel);
+    }
+}
+
+void muster__renewal_try_again(muster__connection *connection)
+{
+    if (connection->is_renewal_due && connection->is_ready &&
+        !connection->is_given_up && connection->renewal == NULL) {
+        begin(connection);
+    }
 }
 
 void muster__renewal_end(muster__connection *connection)
@@ -162,6 +176,7 @@ void muster__renewal_reset_backoff(muster__connection *connection)
 {
     muster__renewal *renewal = connection->renewal;
 
+    muster__renewal_try_again(connection);
     if (renewal != NULL && muster__timer_is_active(renewal->timer)) {
         muster__timer_stop(renewal->timer);
         muster__backoff_reset(&renewal->backoff);

@@ -19,8 +19,13 @@ typedef struct muster__renewals {
 } muster__renewals;
 
 /* connection, which is READY and in use, is to be replaced. Nothing when that
- * is under way. Out of memory it stays as it is, which is logged. */
+ * is under way. Out of memory it stays as it is, which is logged, and is tried
+ * again later. */
 void muster__renewal_begin(muster__connection *connection);
+
+/* Begins what found no memory, if anything. The connector is the caller's to
+ * run. */
+void muster__renewal_try_again(muster__connection *connection);
 
 /* Makes a new connection when there is room, and has itself called again for
  * the next: to read the authorities for one may take a transport a while. */
@@ -41,7 +46,8 @@ void muster__renewal_failed(muster__connection *successor, const char *reason);
  * the subchannel's connection in its place, like any that is being made. */
 void muster__renewal_adopt(muster__connection *connection);
 
-/* Ends the backoff after a successor that failed. Nothing when none runs. */
+/* Ends the backoff after a successor that failed, or that found no memory.
+ * Nothing when none runs. */
 void muster__renewal_reset_backoff(muster__connection *connection);
 
 /* connection is given up: so is its successor. Nothing when there is none. */

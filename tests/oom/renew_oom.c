@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation fails once while connections are renewed: no pick is refused
- * for it, nothing leaks, and when memory is back renewals work again. */
+ * for it, nothing leaks, and when memory is back all of them are replaced
+ * without being asked again. Then renewals work as before. */
 #include <muster/muster.h>
 
 #include <pthread.h>
@@ -133,11 +134,9 @@ static void pick_some(muster_channel *channel)
     }
 }
 
-/* Memory is back: all of them are replaced. */
-static void recover(muster_channel *channel)
+/* All older ones are replaced. */
+static void await_replaced(muster_channel *channel, unsigned age)
 {
-    const unsigned age = renew_all();
-
     while (count_older(age) > 0) {
         pick_some(channel);
     }
@@ -146,16 +145,18 @@ static void recover(muster_channel *channel)
 static bool run(void *arg, const passes_failure *failure)
 {
     muster_channel *channel;
+    unsigned age;
     bool has_failed;
 
     (void)arg;
     (void)alarm(HANG_S);
     channel = open_channel();
     failing_malloc_arm(failure->countdown, failure->n);
-    (void)renew_all();
+    age = renew_all();
     pick_some(channel);
     has_failed = failing_malloc_disarm();
-    recover(channel);
+    await_replaced(channel, age);
+    await_replaced(channel, renew_all());
     muster_channel_destroy(channel);
     while (muster_shutdown() == MUSTER_BUSY) {
         /* The last connections close. */
