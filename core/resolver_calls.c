@@ -65,13 +65,14 @@ static muster__call_kind
 running_call_locked(muster__resolver_instance *instance, muster__call *call)
 {
     if (instance->state == MUSTER__INSTANCE_STARTED) {
-        if (instance->wants_refresh) {
-            instance->wants_refresh = false;
-            return MUSTER__CALL_REFRESH;
-        }
+        /* First: what was refused is what a refresh is to bring again. */
         call->report = muster__report_pop(&instance->applied);
         if (call->report != NULL) {
             return MUSTER__CALL_APPLIED;
+        }
+        if (instance->wants_refresh) {
+            instance->wants_refresh = false;
+            return MUSTER__CALL_REFRESH;
         }
     }
     return muster__jobs_take(&instance->jobs, muster__now_ns(), &call->job)

@@ -231,6 +231,33 @@ Test(resolution, tells_the_plugin_what_was_applied)
     recorder_end(&first);
 }
 
+static unsigned n_applied_at_refresh;
+
+static void note_applied(const muster_resolver_env *env)
+{
+    (void)env;
+    drill_lock();
+    n_applied_at_refresh = drill.n_applied;
+    drill_unlock();
+}
+
+static void report_and_ask(void *arg)
+{
+    (void)arg;
+    cr_assert_eq(drill_report("1"), MUSTER_OK);
+    muster__resolution_refresh(first.subscriber.resolution);
+}
+
+Test(resolution, tells_the_plugin_what_was_applied_before_it_asks_again)
+{
+    drill.in_refresh = note_applied;
+    start_drill("drill:///a");
+    drill_call(report_and_ask, NULL);
+    AWAIT(drill.n_refreshes == 1);
+    cr_expect_eq(n_applied_at_refresh, 1);
+    recorder_end(&first);
+}
+
 static void leave_both(recorder *self)
 {
     (void)self;
