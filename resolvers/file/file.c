@@ -26,6 +26,7 @@ struct file_resolver {
     muster__file_state state;  /* of the file when it was last read */
     muster__file_state settle; /* when it was last seen to have changed */
     uint64_t digest;           /* of what was last read */
+    uint64_t sequence;         /* of the last list that was reported */
     bool has_ticker;
     bool is_settling;  /* a second look is due soon */
     bool is_confirmed; /* the last thing we said was the list */
@@ -72,7 +73,7 @@ static muster_status report(struct file_resolver *self,
         .flags = content->n_endpoints == 0 ? MUSTER_UPDATE_EMPTY_IS_FINAL : 0,
     };
     muster_status status =
-        self->env->host->report(self->env->ctx, &update, NULL);
+        self->env->host->report(self->env->ctx, &update, &self->sequence);
 
     if (status != MUSTER_OK) {
         return muster_error_set(err, status, "the list was not accepted");
@@ -170,33 +171,41 @@ static void settle(void *arg)
 
 static void tick(void *arg);
 
-static void start_ticker(struct file_resolver *self)
+/* To be called last: a report would end the retry that a failure asks for. */
+static void keep_ticking(struct file_resolver *self)
 {
+    const muster_error why = {MUSTER_NOMEM, "no memory to look again", 0};
+
+    if (self->has_ticker) {
+        return;
+    }
     self->has_ticker = muster_call_later(self->env, self->interval_ms, tick,
                                          self) == MUSTER_OK;
+    if (!self->has_ticker) {
+        say_failure(self, &why);
+    }
 }
 
 static void on_event(void *arg, bool is_complete)
 {
     struct file_resolver *self = arg;
 
-    if (!self->has_ticker) { /* memory was short */
-        start_ticker(self);
-    }
     if (is_complete) {
         look_now(self);
     } else {
         look_twice(self);
     }
+    keep_ticking(self);
 }
 
 static void tick(void *arg)
 {
     struct file_resolver *self = arg;
 
-    start_ticker(self);
+    self->has_ticker = false;
     muster__folder_watch_renew(&self->watch);
     look_twice(self);
+    keep_ticking(self);
 }
 
 /* ---- the class ---- */
@@ -267,8 +276,8 @@ static void file_start(void *data)
     struct file_resolver *self = data;
 
     muster__folder_watch_renew(&self->watch);
-    start_ticker(self);
     read_file(self, true);
+    keep_ticking(self);
 }
 
 /* A failure is worth another try; a list that was read and did not change is
@@ -277,13 +286,21 @@ static void file_refresh(void *data)
 {
     struct file_resolver *self = data;
 
-    if (!self->has_ticker) { /* memory was short */
-        start_ticker(self);
-    }
     if (self->is_confirmed) {
         look_now(self);
     } else {
         read_file(self, true);
+    }
+    keep_ticking(self);
+}
+
+/* A list that the core could not take is said again: a refresh follows. */
+static void file_applied(void *data, uint64_t sequence, muster_status status)
+{
+    struct file_resolver *self = data;
+
+    if (sequence == self->sequence && status != MUSTER_OK) {
+        self->is_confirmed = false;
     }
 }
 
@@ -316,6 +333,7 @@ static const muster_resolver_class file_class = {
     .create = file_create,
     .start = file_start,
     .refresh = file_refresh,
+    .applied = file_applied,
     .stop = file_stop,
     .free = file_free,
 };

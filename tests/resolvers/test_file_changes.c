@@ -177,6 +177,33 @@ Test(file_changes, tries_again_when_asked_after_a_failure)
     cr_assert_eq(seen()->n_failures, 2);
 }
 
+Test(file_changes, says_again_a_list_that_was_not_applied)
+{
+    start_with("10.0.0.1:1\n");
+    muster_testkit_resolver_applied(kit, seen()->sequence, MUSTER_NOMEM);
+    muster_testkit_resolver_refresh(kit);
+    cr_assert_eq(seen()->n_reports, 2);
+    cr_assert_str_eq(seen()->endpoints[0].address, "10.0.0.1:1");
+    muster_testkit_resolver_applied(kit, seen()->sequence - 1, MUSTER_NOMEM);
+    muster_testkit_resolver_applied(kit, seen()->sequence, MUSTER_OK);
+    muster_testkit_resolver_refresh(kit);
+    cr_assert_eq(n_said(), 2);
+}
+
+Test(file_changes, asks_to_be_asked_again_when_no_timer_can_be_had)
+{
+    start_with("10.0.0.1:1\n");
+    muster_testkit_resolver_break_host(kit, MUSTER_NOMEM, UINT64_MAX);
+    muster_testkit_resolver_advance(kit, INTERVAL_MS);
+    muster_testkit_resolver_break_host(kit, MUSTER_OK, 0);
+    cr_assert_eq(seen()->n_timers, 0);
+    cr_assert_eq(seen()->n_failures, 1);
+    cr_assert_eq(seen()->failure, MUSTER_NOMEM);
+    muster_testkit_resolver_refresh(kit);
+    cr_assert_eq(seen()->n_timers, 1);
+    cr_assert_eq(seen()->n_reports, 2, "the list is confirmed");
+}
+
 Test(file_changes, works_by_looking_again_without_inotify)
 {
     muster_error err;
