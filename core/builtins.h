@@ -5,7 +5,12 @@
 
 #include <muster/plugin.h>
 
+#include "plugin_table.h"
+
 /* Ends with NULL. */
 extern const muster_plugin_entry_fn muster__builtins[];
+
+/* A place for each, so that none is left out for want of memory. */
+extern muster__plugin muster__builtin_plugins[];
 
 #endif

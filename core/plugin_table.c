@@ -17,6 +17,9 @@ static struct {
     muster__plugin *last;
 } table = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_ONCE_INIT, NULL, NULL};
 
+/* Of one that came by its entry function, for messages. */
+static const char by_entry[] = "registered plugin";
+
 static const char *origin_of(const muster__plugin *plugin)
 {
     return plugin->path == NULL ? "a plugin linked in" : plugin->path;
@@ -70,7 +73,9 @@ static void plugin_destroy(muster__plugin *plugin)
 {
     muster__plugin_scope_release(&plugin->scope);
     free(plugin->path);
-    free(plugin);
+    if (!plugin->is_builtin) {
+        free(plugin);
+    }
 }
 
 /* Takes plugin over in every case. One that is there already is fine. */
@@ -97,40 +102,68 @@ static muster_status add(muster__plugin *plugin, const char *origin,
     return status;
 }
 
+static void plugin_init(muster__plugin *plugin, const muster_plugin *descriptor,
+                        const muster__note *note)
+{
+    plugin->descriptor = descriptor;
+    plugin->note = *note;
+    muster__plugin_scope_prepare(&plugin->scope, descriptor);
+}
+
 static muster__plugin *plugin_create(const muster_plugin *descriptor,
                                      const muster__note *note)
 {
     muster__plugin *plugin = calloc(1, sizeof *plugin);
 
     if (plugin != NULL) {
-        plugin->descriptor = descriptor;
-        plugin->note = *note;
-        muster__plugin_scope_prepare(&plugin->scope, descriptor);
+        plugin_init(plugin, descriptor, note);
     }
     return plugin;
+}
+
+static muster_status describe(const muster_plugin *descriptor,
+                              muster__note *ret_note, muster_error *err)
+{
+    muster_status status = muster__plugin_check(descriptor, by_entry, err);
+
+    return status == MUSTER_OK
+               ? muster__note_describe(descriptor, by_entry, ret_note, err)
+               : status;
 }
 
 static muster_status register_entry(muster_plugin_entry_fn entry,
                                     muster_error *err)
 {
-    const char *origin = "registered plugin";
     const muster_plugin *descriptor = entry();
     muster__plugin *plugin;
     muster__note note;
-    muster_status status = muster__plugin_check(descriptor, origin, err);
+    muster_status status = describe(descriptor, &note, err);
 
-    if (status == MUSTER_OK) {
-        status = muster__note_describe(descriptor, origin, &note, err);
-    }
     if (status != MUSTER_OK) {
         return status;
     }
     plugin = plugin_create(descriptor, &note);
     if (plugin == NULL) {
-        return muster__plugin_refuse(err, MUSTER_NOMEM, origin,
+        return muster__plugin_refuse(err, MUSTER_NOMEM, by_entry,
                                      "out of memory");
     }
-    return add(plugin, origin, err);
+    return add(plugin, by_entry, err);
+}
+
+/* Needs no memory: one that is left out now would be so for ever. */
+static muster_status add_builtin(muster_plugin_entry_fn entry,
+                                 muster__plugin *plugin, muster_error *err)
+{
+    const muster_plugin *descriptor = entry();
+    muster__note note;
+    muster_status status = describe(descriptor, &note, err);
+
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    plugin->is_builtin = true;
+    plugin_init(plugin, descriptor, &note);
+    return add(plugin, by_entry, err);
 }
 
 static void add_builtins(void)
@@ -138,7 +171,8 @@ static void add_builtins(void)
     for (size_t i = 0; muster__builtins[i] != NULL; i++) {
         muster_error err;
 
-        if (register_entry(muster__builtins[i], &err) != MUSTER_OK) {
+        if (add_builtin(muster__builtins[i], &muster__builtin_plugins[i],
+                        &err) != MUSTER_OK) {
             muster__log(MUSTER_LOG_ERROR, "built-in plugin left out: %s",
                         err.message);
         }

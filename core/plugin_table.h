@@ -16,7 +16,8 @@
 struct muster__plugin {
     muster__plugin *next; /* the table's: set once, under its mutex */
     const muster_plugin *descriptor;
-    char *path; /* NULL when it is linked in */
+    char *path;      /* NULL when it is linked in */
+    bool is_builtin; /* in muster__builtin_plugins */
     dev_t device;
     ino_t inode;
     muster__note note;
