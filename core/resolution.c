@@ -237,6 +237,7 @@ muster__resolution_subscribe(muster__target *target,
         return status;
     }
     self->resolution = resolution;
+    self->is_behind = false;
     muster__subscriber_push(&resolution->newcomers, self);
     muster__resolution_post(resolution);
     return MUSTER_OK;

@@ -36,6 +36,7 @@ struct muster__subscriber {
     muster__subscriber *next;  /* the resolution's */
     muster__subscriber **link; /* the resolution's: what points here */
     muster__resolution *resolution;
+    bool is_behind; /* the resolution's: see muster__resolution_tell_again() */
 
     /* The list changed; the first call comes with every endpoint as added (and
      * may have no change at all: the list is known to be empty). No change
@@ -69,6 +70,10 @@ muster__resolution_subscribe(muster__target *target,
 /* Leaves. changed, failed and confirmed are not called any more; ended is
  * called once, later. The last to leave stops the resolver. */
 void muster__resolution_unsubscribe(muster__subscriber *self);
+
+/* There was no memory for what self was told: it is told all of it again, as if
+ * it had just subscribed, but not at once. For its fns alone. */
+void muster__resolution_tell_again(muster__subscriber *self);
 
 /* A hint that the list is stale: cooldown and backoff apply. */
 void muster__resolution_refresh(muster__resolution *resolution);

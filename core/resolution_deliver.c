@@ -51,6 +51,7 @@ void muster__resolution_deliver_changed(muster__resolution *resolution,
     muster__runner_hold(resolution->runner);
     resolution->next_told = resolution->subscribers;
     while ((subscriber = take_next(resolution)) != NULL) {
+        subscriber->is_behind = false;
         subscriber->changed(subscriber, changes);
     }
     muster__runner_release(resolution->runner);
@@ -117,6 +118,7 @@ static void greet_one(muster__resolution *resolution,
 
     muster__subscriber_remove(subscriber);
     muster__subscriber_push(&resolution->subscribers, subscriber);
+    subscriber->is_behind = false;
     resolution->next_told = subscriber;
     if (resolution->has_list) {
         subscriber->changed(subscriber, changes);
@@ -126,6 +128,12 @@ static void greet_one(muster__resolution *resolution,
                            resolution->failure.message);
     }
     resolution->next_told = NULL;
+}
+
+static void greet_later(muster__resolution *resolution)
+{
+    muster__timer_start(resolution->greet_timer,
+                        muster__timing_wait_ms(MUSTER__GREET_AGAIN_MS));
 }
 
 /* They stay newcomers, until the next report or the timer finds them. */
@@ -139,14 +147,29 @@ static void put_off(muster__resolution *resolution)
                            muster_status_text(MUSTER_NOMEM));
     }
     if (resolution->newcomers != NULL) {
-        muster__timer_start(resolution->greet_timer,
-                            muster__timing_wait_ms(MUSTER__GREET_AGAIN_MS));
+        greet_later(resolution);
     }
+}
+
+void muster__resolution_tell_again(muster__subscriber *self)
+{
+    self->is_behind = true;
+    greet_later(self->resolution);
 }
 
 void muster__resolution_greet_again(void *owner)
 {
-    muster__resolution_greet(owner);
+    muster__resolution *resolution = owner;
+    muster__subscriber *subscriber;
+
+    resolution->next_told = resolution->subscribers;
+    while ((subscriber = take_next(resolution)) != NULL) {
+        if (subscriber->is_behind) {
+            muster__subscriber_remove(subscriber);
+            muster__subscriber_push(&resolution->newcomers, subscriber);
+        }
+    }
+    muster__resolution_greet(resolution);
 }
 
 void muster__resolution_greet(muster__resolution *resolution)

@@ -19,7 +19,8 @@
 
 /* Waits: nothing is wrong when they are over. */
 
-/* Who could not be told the list, for want of memory, is told so long after. */
+/* Who could not be told the list, for want of memory, is told it so long after.
+ */
 #define MUSTER__GREET_AGAIN_MS 1000u
 
 /* A name looked up for a plugin that has no answer by then has none. */

@@ -89,8 +89,9 @@ static void end_call(muster_watch *watch)
     pthread_mutex_unlock(&watch->mutex);
 }
 
-static void fill_list(muster_watch_event *event, muster__resolution *resolution)
+static void fill_list(muster_watch_event *event, muster__subscriber *self)
 {
+    muster__resolution *resolution = self->resolution;
     muster_status status = MUSTER_OK;
 
     event->generation = muster__resolution_generation(resolution);
@@ -105,6 +106,7 @@ static void fill_list(muster_watch_event *event, muster__resolution *resolution)
         event->type = MUSTER_WATCH_ERROR;
         event->status = status;
         event->message = "out of memory for the list";
+        muster__resolution_tell_again(self);
     }
 }
 
@@ -123,7 +125,7 @@ static void emit(muster__subscriber *self, muster_watch_type type,
     if (!begin_call(watch)) {
         return;
     }
-    fill_list(&event, self->resolution);
+    fill_list(&event, self);
     watch->fn(watch->arg, &event);
     end_call(watch);
 }
