@@ -97,6 +97,19 @@ static bool is_early(const muster_channel *channel,
     return parked->not_before_ns > now_ns && !channel->is_closing;
 }
 
+/* Nothing else is published while the policy is asked. */
+static muster_status pick(muster_channel *channel, muster__parked *parked)
+{
+    muster_status status;
+
+    muster__loop_enter_plugin(muster__plane_policy_name(channel->plane),
+                              "pick");
+    status = muster__plane_pick(channel->plane, &parked->call, &parked->lease,
+                                &parked->err);
+    muster__loop_leave_plugin();
+    return status;
+}
+
 /* True when it need not wait any longer. */
 static bool try_again(muster_channel *channel, muster__parked *parked,
                       uint64_t now_ns)
@@ -105,10 +118,8 @@ static bool try_again(muster_channel *channel, muster__parked *parked,
         return true;
     }
     limit_on_control(channel, parked);
-    parked->status = is_early(channel, parked, now_ns)
-                         ? MUSTER_QUEUED
-                         : muster__plane_pick(channel->plane, &parked->call,
-                                              &parked->lease, &parked->err);
+    parked->status = is_early(channel, parked, now_ns) ? MUSTER_QUEUED
+                                                       : pick(channel, parked);
     if (parked->status == MUSTER_QUEUED && parked->fn != NULL &&
         is_over(parked, now_ns)) {
         parked->status =
@@ -122,7 +133,7 @@ static bool try_again(muster_channel *channel, muster__parked *parked,
 }
 
 /* Whoever cancelled it was promised this, even when a pick came in between. */
-static void cancel(muster__parked *parked)
+static void cancel(const muster_channel *channel, muster__parked *parked)
 {
     static const muster_outcome given_back = {.struct_size = sizeof given_back,
                                               .flags =
@@ -130,16 +141,19 @@ static void cancel(muster__parked *parked)
                                               .status = 14};
 
     if (parked->status == MUSTER_OK) {
+        muster__loop_enter_plugin(muster__plane_policy_name(channel->plane),
+                                  "done");
         muster_lease_finish(&parked->lease, &given_back);
+        muster__loop_leave_plugin();
     }
     parked->status = muster_error_set(&parked->err, MUSTER_CANCELLED,
                                       "cancelled while waiting");
 }
 
-static void tell(muster__parked *parked)
+static void tell(const muster_channel *channel, muster__parked *parked)
 {
     if (atomic_load(&parked->is_cancelled)) {
-        cancel(parked);
+        cancel(channel, parked);
     }
     parked->fn(parked->arg, parked->status, &parked->lease, &parked->err);
     free(parked);
@@ -256,7 +270,7 @@ void muster__parking_serve(muster_channel *channel)
     arm_timer(channel);
     for (muster__parked *p = done, *next; p != NULL; p = next) {
         next = p->next;
-        tell(p);
+        tell(channel, p);
     }
 }
 

@@ -281,6 +281,13 @@ uint64_t muster__plane_generation(const muster__plane *plane)
     return generation;
 }
 
+const char *muster__plane_policy_name(const muster__plane *plane)
+{
+    const char *name = published_view(plane)->policy_name;
+
+    return name != NULL ? name : "no policy";
+}
+
 void muster__plane_stats_get(const muster__plane *plane,
                              muster__plane_stats *ret_stats)
 {

@@ -79,15 +79,15 @@ bool muster__policy_update(muster_channel *channel, muster__policy *policy,
         uint32_t n = list_backends(channel, policy, backends);
         muster_balancer_update update = {
             (uint32_t)sizeof update, (uint32_t)sizeof *backends, backends, n};
-        muster__loop_enter_plugin(class_->name, "update");
         if (is_update && class_->update != NULL) {
+            muster__loop_enter_plugin(class_->name, "update");
             class_->update(policy->self, &update);
+            muster__loop_leave_plugin();
         }
         if (class_->want != NULL) {
+            muster__loop_enter_plugin(class_->name, "want");
             class_->want(policy->self, &update, wanted);
-        }
-        muster__loop_leave_plugin();
-        if (class_->want != NULL) {
+            muster__loop_leave_plugin();
             apply_wants(channel, backends, wanted, n);
         }
     }

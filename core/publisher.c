@@ -88,12 +88,18 @@ static bool tell_policy(muster_channel *channel)
 
 /* ---- publishing ---- */
 
+static void table_destroy(const muster__policy *policy, void *table)
+{
+    if (table != NULL) {
+        muster__loop_enter_plugin(policy->class_->name, "table_destroy");
+        policy->class_->table_destroy(policy->self, table);
+        muster__loop_leave_plugin();
+    }
+}
+
 static void published_free(muster__published *published)
 {
-    if (published->table != NULL) {
-        published->policy->class_->table_destroy(published->policy->self,
-                                                 published->table);
-    }
+    table_destroy(published->policy, published->table);
     muster__policy_unref(published->policy);
     muster__service_config_unref(published->config);
     free(published);
@@ -187,9 +193,7 @@ static void build_free(muster__build *build)
     if (build->view != NULL) {
         muster__view_discard(build->channel->plane, build->view);
     }
-    if (build->table != NULL) {
-        build->policy->class_->table_destroy(build->policy->self, build->table);
-    }
+    table_destroy(build->policy, build->table);
     muster__policy_unref(build->policy);
     muster__channel_unref(build->channel);
     free(build);

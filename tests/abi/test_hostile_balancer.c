@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "loop.h"
+
 TestSuite(hostile_balancer, .init = world_open, .fini = world_close,
           .timeout = 60);
 
@@ -129,18 +131,128 @@ Test(hostile_balancer, hanging_in_build_is_survived)
     world_expect_works();
 }
 
-Test(hostile_balancer, hanging_in_update_is_survived)
+/* Waits until policy is seen to hang in slot. Then nobody waits for it any
+ * longer, whatever the channel is; when it goes on, the core does too. Channels
+ * are destroyed. */
+static void expect_survived(const char *policy, const char *slot,
+                            muster_channel *bystander, muster_channel *channel)
 {
-    muster_channel *channel = NULL;
-    muster_status status = channel_create("hostile_hang_update", &channel);
+    uint64_t began_ns;
 
-    world_await_line("has been holding the control thread");
-    if (status == MUSTER_OK) { /* it hangs from the first list on */
-        cr_expect_eq(muster_channel_close(channel), MUSTER_TIMEOUT);
+    world_await_stuck(policy, slot);
+    began_ns = muster__now_ns();
+    cr_expect_eq(muster_channel_close(bystander), MUSTER_TIMEOUT);
+    if (channel != NULL) {
+        (void)muster_channel_close(channel);
+    }
+    world_expect_ended_in_time(began_ns);
+    world_release_hangs();
+    muster_channel_destroy(channel);
+    muster_channel_destroy(bystander);
+    world_expect_works();
+}
+
+/* The same of a policy that hangs when lead() was called. A channel that cannot
+ * be made for that ends in time, too. */
+static void expect_hang_survived(const char *policy, const char *slot,
+                                 void (*lead)(muster_channel *channel))
+{
+    const uint64_t began_ns = muster__now_ns();
+    muster_channel *bystander = NULL;
+    muster_channel *channel = NULL;
+    muster_status status;
+
+    cr_assert_eq(channel_create("round_robin", &bystander), MUSTER_OK);
+    status = channel_create(policy, &channel);
+    if (status == MUSTER_OK) {
+        lead(channel);
     } else {
         cr_expect_eq(status, MUSTER_TIMEOUT);
     }
-    world_release_hangs();
-    muster_channel_destroy(channel);
-    world_expect_works();
+    world_expect_ended_in_time(began_ns);
+    expect_survived(policy, slot, bystander, channel);
+}
+
+static void do_nothing(muster_channel *channel)
+{
+    (void)channel;
+}
+
+Test(hostile_balancer, hanging_in_create_is_survived)
+{
+    expect_hang_survived("hostile_hang_create", "create", do_nothing);
+}
+
+Test(hostile_balancer, hanging_in_update_is_survived)
+{
+    expect_hang_survived("hostile_hang_update", "update", do_nothing);
+}
+
+Test(hostile_balancer, hanging_in_want_is_survived)
+{
+    expect_hang_survived("hostile_hang_want", "want", do_nothing);
+}
+
+/* A thread that picks hangs in the policy itself. A pick that waits does not
+ * take one with it. */
+static void on_picked(void *arg, muster_status status, muster_lease *lease,
+                      const muster_error *err)
+{
+    (void)arg;
+    (void)err;
+    if (status == MUSTER_OK) {
+        muster_lease own = *lease;
+
+        muster_lease_finish(&own, NULL);
+    }
+}
+
+static uint64_t cancelled_pick;
+static muster_channel *cancelling_channel;
+
+static void pick_later(muster_channel *channel)
+{
+    const muster_call_info call = {.struct_size = (uint32_t)sizeof call,
+                                   .flags = MUSTER_CALL_WAIT_FOR_READY};
+
+    cancelling_channel = channel;
+    cr_assert_eq(muster_channel_pick_async(channel, &call, on_picked, NULL,
+                                           &cancelled_pick),
+                 MUSTER_OK);
+}
+
+Test(hostile_balancer, hanging_in_pick_is_survived)
+{
+    expect_hang_survived("hostile_hang_pick", "pick", pick_later);
+}
+
+/* Called by the policy's pick, so that what it picks is given back. */
+__attribute__((visibility("default"))) void test_called_by_pick(void);
+
+void test_called_by_pick(void)
+{
+    (void)muster_channel_pick_cancel(cancelling_channel, cancelled_pick);
+}
+
+Test(hostile_balancer, hanging_in_done_is_survived)
+{
+    expect_hang_survived("hostile_hang_done", "done", pick_later);
+}
+
+/* Closing may be over before the table goes. */
+static void close_channel(muster_channel *channel)
+{
+    cr_expect_eq(pick_within(channel, LONG_MS), MUSTER_OK);
+    (void)muster_channel_close(channel);
+}
+
+Test(hostile_balancer, hanging_in_table_destroy_is_survived)
+{
+    expect_hang_survived("hostile_hang_table_destroy", "table_destroy",
+                         close_channel);
+}
+
+Test(hostile_balancer, hanging_in_destroy_is_survived)
+{
+    expect_hang_survived("hostile_hang_destroy", "destroy", close_channel);
 }

@@ -133,6 +133,22 @@ void world_await_line(const char *text)
     cr_assert_eq(error, 0, "no line with \"%s\" was logged", text);
 }
 
+void world_await_stuck(const char *who, const char *what)
+{
+    char line[LINE_SIZE];
+
+    (void)snprintf(line, sizeof line,
+                   "plugin %s: %s has been holding the control thread", who,
+                   what);
+    world_await_line(line);
+}
+
+/* Ten times what it is here. */
+void world_expect_ended_in_time(uint64_t began_ns)
+{
+    cr_expect_lt(muster__now_ns() - began_ns, limit_ns(MUSTER__STUCK_CALL_MS));
+}
+
 static void on_event(void *arg, const muster_watch_event *event)
 {
     world_watch *watch = arg;

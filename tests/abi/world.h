@@ -5,6 +5,7 @@
 #define MUSTER_TESTS_WORLD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <muster/muster.h>
 
@@ -17,6 +18,14 @@ void world_close(void);
 
 /* Lets every hang() go on. */
 void world_release_hangs(void);
+
+/* Waits until the watchdog names that plugin or policy, and what it hangs in;
+ * 10 s at most. */
+void world_await_stuck(const char *who, const char *what);
+
+/* What began then, by muster__now_ns(), has waited for no plugin that hangs
+ * longer than it may. */
+void world_expect_ended_in_time(uint64_t began_ns);
 
 /* Waits until a line that holds text was logged; 10 s at most. */
 void world_await_line(const char *text);

@@ -2,6 +2,7 @@
 /* Balancers that do what they must not. Each differs in one function. */
 #include <muster/plugin.h>
 
+#include <dlfcn.h>
 #include <string.h>
 
 #include "hang.h"
@@ -113,6 +114,58 @@ static muster_status failing_build(void *self, const muster_build_args *args,
     return (muster_status)12345;
 }
 
+static muster_status hanging_create(const muster_balancer_env *env,
+                                    void **ret_self, muster_error *err)
+{
+    hang();
+    return good_create(env, ret_self, err);
+}
+
+static muster_verdict hanging_pick(void *self, void *table,
+                                   const muster_pick_args *args,
+                                   muster_pick_result *result)
+{
+    hang();
+    return good_pick(self, table, args, result);
+}
+
+/* The program may do then what it must do in just this moment. */
+static muster_verdict pick_after_telling(void *self, void *table,
+                                         const muster_pick_args *args,
+                                         muster_pick_result *result)
+{
+    void *symbol = dlsym(RTLD_DEFAULT, "test_called_by_pick");
+    void (*hook)(void);
+
+    if (symbol != NULL) {
+        memcpy(&hook, &symbol, sizeof hook);
+        hook();
+    }
+    return good_pick(self, table, args, result);
+}
+
+static void hanging_done(void *self, uint64_t id, void *state,
+                         const muster_outcome *outcome)
+{
+    (void)self;
+    (void)id;
+    (void)state;
+    (void)outcome;
+    hang();
+}
+
+static muster_status good_build(void *self, const muster_build_args *args,
+                                void **ret_table, muster_error *err)
+{
+    static char table;
+
+    (void)self;
+    (void)args;
+    (void)err;
+    *ret_table = &table;
+    return MUSTER_OK;
+}
+
 static void hanging_update(void *self, const muster_balancer_update *update)
 {
     (void)self;
@@ -127,6 +180,28 @@ static void want_nothing(void *self, const muster_balancer_update *update,
     memset(ret_wanted, 0, update->n_backends);
 }
 
+static void hanging_want(void *self, const muster_balancer_update *update,
+                         uint8_t *ret_wanted)
+{
+    (void)self;
+    (void)update;
+    (void)ret_wanted;
+    hang();
+}
+
+static void hanging_table_destroy(void *self, void *table)
+{
+    (void)self;
+    (void)table;
+    hang();
+}
+
+static void hanging_destroy(void *self)
+{
+    (void)self;
+    hang();
+}
+
 static void table_destroy(void *self, void *table)
 {
     (void)self;
@@ -139,13 +214,18 @@ static void destroy(void *self)
 }
 
 #define POLICY(what, create_fn, pick_fn, ...)                                  \
+    POLICY_WITH_END(what, create_fn, pick_fn, table_destroy, destroy,          \
+                    __VA_ARGS__)
+
+#define POLICY_WITH_END(what, create_fn, pick_fn, table_destroy_fn,            \
+                        destroy_fn, ...)                                       \
     static const muster_balancer_class what = {                                \
         .struct_size = (uint32_t)sizeof(muster_balancer_class),                \
         .name = "hostile_" #what,                                              \
         .create = create_fn,                                                   \
         .pick = pick_fn,                                                       \
-        .table_destroy = table_destroy,                                        \
-        .destroy = destroy,                                                    \
+        .table_destroy = table_destroy_fn,                                     \
+        .destroy = destroy_fn,                                                 \
         __VA_ARGS__}
 
 POLICY(range, good_create, pick_out_of_range, .flags = 0);
@@ -158,10 +238,20 @@ POLICY(fail_build, good_create, good_pick, .build = failing_build);
 POLICY(fail_create, failing_create, good_pick, .flags = 0);
 POLICY(hang_update, good_create, good_pick, .update = hanging_update);
 POLICY(want, good_create, good_pick, .want = want_nothing);
+POLICY(hang_create, hanging_create, good_pick, .flags = 0);
+POLICY(hang_want, good_create, good_pick, .want = hanging_want);
+POLICY(hang_pick, good_create, hanging_pick, .flags = 0);
+POLICY(hang_done, good_create, pick_after_telling, .done = hanging_done);
+POLICY_WITH_END(hang_table_destroy, good_create, good_pick,
+                hanging_table_destroy, destroy, .build = good_build);
+POLICY_WITH_END(hang_destroy, good_create, good_pick, table_destroy,
+                hanging_destroy, .flags = 0);
 
 static const muster_balancer_class *const classes[] = {
-    &range,      &queue,      &verdict,     &connect,     &words,
-    &hang_build, &fail_build, &fail_create, &hang_update, &want};
+    &range,       &queue,      &verdict,     &connect,     &words,
+    &hang_build,  &fail_build, &fail_create, &hang_update, &want,
+    &hang_create, &hang_want,  &hang_pick,   &hang_done,   &hang_table_destroy,
+    &hang_destroy};
 
 MUSTER_PLUGIN(hostile_policies,
               "hostile_policies\0balancer:hostile_range\0"
@@ -169,6 +259,10 @@ MUSTER_PLUGIN(hostile_policies,
               "balancer:hostile_connect\0balancer:hostile_words\0"
               "balancer:hostile_hang_build\0balancer:hostile_fail_build\0"
               "balancer:hostile_fail_create\0balancer:hostile_hang_update\0"
-              "balancer:hostile_want\0",
+              "balancer:hostile_want\0balancer:hostile_hang_create\0"
+              "balancer:hostile_hang_want\0balancer:hostile_hang_pick\0"
+              "balancer:hostile_hang_done\0"
+              "balancer:hostile_hang_table_destroy\0"
+              "balancer:hostile_hang_destroy\0",
               .balancers = classes,
               .n_balancers = (uint32_t)(sizeof classes / sizeof *classes));
