@@ -67,9 +67,10 @@ void muster__poll_destroy(muster__poll *poll); /* NULL is ignored */
 muster_status muster__loop_work(void (*work)(void *arg),
                                 void (*done)(void *arg), void *arg);
 
-/* Around every call into a plugin on the control thread: over 100 ms is logged
- * with who and what; stuck for 5 s is reported by the watchdog. who and what
- * are static or live until leave. Nests. */
+/* Around every call into a plugin on the control thread, and around loading one
+ * there: over 100 ms is logged with who and what; stuck for 5 s is reported by
+ * the watchdog. who and what are static or live until leave. Nests. Nothing
+ * happens on other threads. */
 void muster__loop_enter_plugin(const char *who, const char *what);
 void muster__loop_leave_plugin(void);
 

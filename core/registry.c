@@ -152,6 +152,19 @@ static muster_status autoload(const char *class_text, muster_error *err)
     return status;
 }
 
+/* On the control thread a constructor that hangs must be noticed, and so must
+ * one on another thread that waits for the control thread, while that waits for
+ * its turn to load. */
+static muster_status autoload_watched(const char *class_text, muster_error *err)
+{
+    muster_status status;
+
+    muster__loop_enter_plugin(strchr(class_text, ':') + 1, "loading");
+    status = autoload(class_text, err);
+    muster__loop_leave_plugin();
+    return status;
+}
+
 /* The plugin that serves class_text, loaded when needed. MUSTER_NOTFOUND leaves
  * err alone. */
 static muster_status look_up(const char *class_text,
@@ -165,7 +178,7 @@ static muster_status look_up(const char *class_text,
     }
     plugin = muster__table_find_class(class_text);
     if (plugin == NULL) {
-        status = autoload(class_text, err);
+        status = autoload_watched(class_text, err);
         plugin = muster__table_find_class(class_text);
     }
     if (plugin == NULL) {

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "loop.h"
+#include "plugin_files.h"
 
 TestSuite(hostile_balancer, .init = world_open, .fini = world_close,
           .timeout = 60);
@@ -255,4 +256,39 @@ Test(hostile_balancer, hanging_in_table_destroy_is_survived)
 Test(hostile_balancer, hanging_in_destroy_is_survived)
 {
     expect_hang_survived("hostile_hang_destroy", "destroy", close_channel);
+}
+
+/* ---- hanging while it is loaded, on the control thread ---- */
+
+Test(hostile_balancer, hanging_in_a_constructor_is_survived)
+{
+    expect_hang_survived("hang_constructor", "loading", do_nothing);
+}
+
+static muster_status status_in_constructor;
+
+/* Called by muster_reentrant.so's constructor: it waits for the control thread,
+ * which waits for it. */
+__attribute__((visibility("default"))) void test_called_by_constructor(void);
+
+void test_called_by_constructor(void)
+{
+    muster_channel *channel = NULL;
+
+    status_in_constructor = channel_create("hostile_range", &channel);
+    muster_channel_destroy(channel);
+}
+
+Test(hostile_balancer, a_constructor_that_waits_for_another_load_is_survived)
+{
+    const uint64_t began_ns = muster__now_ns();
+
+    cr_assert_eq(muster_plugin_load(built_plugin("muster_good.so"), NULL),
+                 MUSTER_OK);
+    cr_expect_eq(muster_plugin_load(built_plugin("muster_reentrant.so"), NULL),
+                 MUSTER_OK);
+    cr_expect_eq(status_in_constructor, MUSTER_TIMEOUT);
+    world_expect_ended_in_time(began_ns);
+    world_await_line("plugin hostile_range: loading took");
+    world_expect_works();
 }
