@@ -165,6 +165,9 @@ static muster_status check_file(const char *path, muster__plugin_file *file,
     }
     file->device = info.st_dev;
     file->inode = info.st_ino;
+    file->size = info.st_size;
+    file->modified = info.st_mtim;
+    file->changed = info.st_ctim;
     return check_owner(&info, "the file", path, err);
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include <sys/types.h>
+#include <time.h>
 
 #include "plugin_note.h"
 
@@ -14,6 +15,9 @@ typedef struct muster__plugin_file {
     int fd;
     dev_t device; /* with inode: which file it is, whatever its name */
     ino_t inode;
+    off_t size; /* with the times: whether it was written since */
+    struct timespec modified;
+    struct timespec changed;
     muster__note note;
 } muster__plugin_file;
 
@@ -30,8 +34,8 @@ void muster__plugin_file_close(muster__plugin_file *file);
 
 /* Maps the file, runs its constructors and its entry function, and compares
  * what it says with its note. Takes file over in every case: once it is mapped
- * its fd stays open for the life of the process. Thread: any, with no lock
- * held. MUSTER_ABI. */
+ * its fd stays open for the life of the process, refused or not; else it is -1.
+ * Thread: any, with no lock held. MUSTER_ABI. */
 muster_status muster__plugin_file_load(muster__plugin_file *file,
                                        const char *path,
                                        const muster_plugin **ret_plugin,

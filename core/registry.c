@@ -14,6 +14,7 @@
 #include "plugin_check.h"
 #include "plugin_loader.h"
 #include "plugin_path.h"
+#include "plugin_refused.h"
 #include "plugin_table.h"
 #include "text.h"
 
@@ -56,10 +57,31 @@ static void end_turn(void)
     (void)pthread_mutex_unlock(&turn.mutex);
 }
 
+/* Takes file over. What was mapped stays, so a refusal of that is remembered;
+ * one for want of memory may be none the next time. */
+static muster_status load_file(muster__plugin_file *file, const char *path,
+                               muster_error *err)
+{
+    const muster_plugin *descriptor = NULL;
+    muster_error refusal = {.code = MUSTER_OK};
+    muster_status status =
+        muster__plugin_file_load(file, path, &descriptor, &refusal);
+
+    if (status == MUSTER_OK) {
+        status = muster__table_add_file(descriptor, file, path, &refusal);
+    }
+    if (status == MUSTER_OK) {
+        return status;
+    }
+    if (status != MUSTER_NOMEM && file->fd >= 0) {
+        muster__refused_add(file, &refusal);
+    }
+    return muster_error_set(err, status, "%s", refusal.message);
+}
+
 /* Thread: the one whose turn it is. A file that is loaded already is fine. */
 static muster_status load_path(const char *path, muster_error *err)
 {
-    const muster_plugin *descriptor = NULL;
     muster__plugin_file file;
     muster_status status = muster__plugin_file_open(path, &file, err);
 
@@ -70,16 +92,15 @@ static muster_status load_path(const char *path, muster_error *err)
         muster__plugin_file_close(&file);
         return MUSTER_OK;
     }
-    status = muster__table_check_conflict(&file.note, path, err);
+    status = muster__refused_find(&file, err);
+    if (status == MUSTER_OK) {
+        status = muster__table_check_conflict(&file.note, path, err);
+    }
     if (status != MUSTER_OK) {
         muster__plugin_file_close(&file);
         return status;
     }
-    status = muster__plugin_file_load(&file, path, &descriptor, err);
-    if (status == MUSTER_OK) {
-        status = muster__table_add_file(descriptor, &file, path, err);
-    }
-    return status;
+    return load_file(&file, path, err);
 }
 
 static muster_status refuse_forked(muster_error *err)

@@ -31,6 +31,15 @@ static void expect_refused(const char *path, const char *text)
                        err.message);
 }
 
+/* As good as muster_good.so, but for the name of what it exports. */
+static void write_without_entry(const char *path)
+{
+    file_image image = image_read("muster_good.so");
+
+    image_replace(&image, "muster_plugin_entry", "muster_plugin_entrz");
+    image_write(&image, path);
+}
+
 Test(plugin_entry, refuses_a_symbol_that_nobody_has)
 {
     plugin_copy("muster_undefined.so", folder, "muster_undefined.so");
@@ -40,10 +49,8 @@ Test(plugin_entry, refuses_a_symbol_that_nobody_has)
 Test(plugin_entry, refuses_a_plugin_without_the_symbol)
 {
     const char *path = path_in(folder, "muster_good.so");
-    file_image image = image_read("muster_good.so");
 
-    image_replace(&image, "muster_plugin_entry", "muster_plugin_entrz");
-    image_write(&image, path);
+    write_without_entry(path);
     expect_refused(path, "exports no muster_plugin_entry()");
 }
 
@@ -115,6 +122,46 @@ Test(plugin_entry, keeps_no_refused_file_open)
     plugin_copy("muster_undefined.so", folder, "muster_undefined.so");
     cr_assert_eq(muster_plugin_load(undefined, NULL), MUSTER_ABI);
     cr_expect_eq(find_fd(undefined), -1);
+}
+
+static size_t count_fds(void)
+{
+    DIR *fds = opendir("/proc/self/fd");
+    size_t n = 0;
+
+    cr_assert_not_null(fds);
+    while (readdir(fds) != NULL) {
+        n++;
+    }
+    (void)closedir(fds);
+    return n;
+}
+
+Test(plugin_entry, opens_nothing_more_when_a_refused_file_is_tried_again)
+{
+    const char *path = path_in(folder, "muster_good.so");
+    size_t n_fds;
+
+    write_without_entry(path);
+    expect_refused(path, "exports no muster_plugin_entry()");
+    n_fds = count_fds();
+    for (int i = 0; i < 100; i++) {
+        expect_refused(path, "exports no muster_plugin_entry()");
+        cr_assert_eq(muster_plugin_load(path, NULL), MUSTER_ABI);
+    }
+    cr_expect_eq(count_fds(), n_fds);
+}
+
+Test(plugin_entry, loads_a_file_that_replaces_a_refused_one)
+{
+    const char *path = path_in(folder, "muster_good.so");
+    muster_error err = {.message = ""};
+
+    write_without_entry(path);
+    cr_assert_eq(muster_plugin_load(path, NULL), MUSTER_ABI);
+    cr_assert_eq(unlink(path), 0);
+    plugin_copy("muster_good.so", folder, "muster_good.so");
+    cr_expect_eq(muster_plugin_load(path, &err), MUSTER_OK, "%s", err.message);
 }
 
 Test(plugin_entry, tells_two_plugins_apart_although_a_number_was_free)
