@@ -3,6 +3,8 @@
 #include "world.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -290,5 +292,40 @@ Test(hostile_balancer, a_constructor_that_waits_for_another_load_is_survived)
     cr_expect_eq(status_in_constructor, MUSTER_TIMEOUT);
     world_expect_ended_in_time(began_ns);
     world_await_line("plugin hostile_range: loading took");
+    world_expect_works();
+}
+
+/* ---- hanging when the plugin is started or ended ---- */
+
+Test(hostile_balancer, hanging_in_init_is_survived)
+{
+    expect_hang_survived("hang_init", "init", do_nothing);
+}
+
+static void *shut_down(void *arg)
+{
+    muster_status *status = arg;
+
+    do { /* the channel may not be quite gone */
+        *status = muster_shutdown();
+        (void)sched_yield();
+    } while (*status == MUSTER_BUSY);
+    return NULL;
+}
+
+/* Ending muster waits for it; but the plugin is named. */
+Test(hostile_balancer, hanging_in_fini_is_reported)
+{
+    muster_status status = MUSTER_BUSY;
+    muster_channel *channel = NULL;
+    pthread_t thread;
+
+    cr_assert_eq(channel_create("hang_fini", &channel), MUSTER_OK);
+    muster_channel_destroy(channel);
+    cr_assert_eq(pthread_create(&thread, NULL, shut_down, &status), 0);
+    world_await_stuck("hang_fini", "fini");
+    world_release_hangs();
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    cr_expect_eq(status, MUSTER_OK);
     world_expect_works();
 }

@@ -4,6 +4,8 @@
 
 #include <criterion/criterion.h>
 
+#include "loop.h"
+
 TestSuite(hostile_resolver, .init = world_open, .fini = world_close,
           .timeout = 60);
 
@@ -181,46 +183,86 @@ Test(hostile_resolver, failing_create_does_not_crash)
 
 /* ---- hanging. The core's patience is 0.5 s here. ---- */
 
-/* A watch whose resolver hangs ends in bounded time; when the plugin goes on,
- * the core does too. */
-static void expect_hang_survived(const char *target)
+/* Ends watch, in bounded time. */
+static void expect_ends(world_watch *watch)
 {
-    world_watch *watch = NULL;
+    const uint64_t began_ns = muster__now_ns();
 
-    if (world_watch_create(target, &watch) == MUSTER_OK) {
+    world_watch_destroy(watch);
+    world_expect_ended_in_time(began_ns);
+}
+
+/* The resolver is seen to hang in slot, at the end or before; a watch of it
+ * ends all the same; and when the plugin goes on, the core does too. */
+static void expect_hang_survived(const char *target, const char *slot,
+                                 bool is_at_end)
+{
+    const uint64_t began_ns = muster__now_ns();
+    world_watch *watch = NULL;
+    muster_status status = world_watch_create(target, &watch);
+
+    world_expect_ended_in_time(began_ns);
+    if (status == MUSTER_OK) {
         world_watch_refresh(watch);
-        world_watch_destroy(watch);
+        if (!is_at_end) {
+            world_await_stuck("hostile", slot);
+        }
+        expect_ends(watch);
     }
+    world_await_stuck("hostile", slot);
     world_release_hangs();
     world_expect_works();
 }
 
 Test(hostile_resolver, hanging_in_create_is_survived)
 {
-    expect_hang_survived("hostile:///hang_create");
+    expect_hang_survived("hostile:///hang_create", "create", false);
 }
 
 Test(hostile_resolver, hanging_in_start_is_survived)
 {
-    expect_hang_survived("hostile:///hang_start");
+    expect_hang_survived("hostile:///hang_start", "start", false);
 }
 
 Test(hostile_resolver, hanging_in_refresh_is_survived)
 {
-    expect_hang_survived("hostile:///hang_refresh");
+    expect_hang_survived("hostile:///hang_refresh", "refresh", false);
 }
 
 Test(hostile_resolver, hanging_in_applied_is_survived)
 {
-    expect_hang_survived("hostile:///hang_applied");
+    expect_hang_survived("hostile:///hang_applied", "applied", false);
 }
 
 Test(hostile_resolver, hanging_in_stop_is_survived)
 {
-    expect_hang_survived("hostile:///hang_stop");
+    expect_hang_survived("hostile:///hang_stop", "stop", true);
 }
 
+Test(hostile_resolver, hanging_in_free_is_survived)
+{
+    expect_hang_survived("hostile:///hang_free", "free", true);
+}
+
+Test(hostile_resolver, hanging_in_authority_is_survived)
+{
+    const uint64_t began_ns = muster__now_ns();
+    muster_channel *channel = NULL;
+
+    cr_expect_eq(muster_channel_create("hostile:///hang_authority", NULL,
+                                       &channel, NULL),
+                 MUSTER_TIMEOUT);
+    world_expect_ended_in_time(began_ns);
+    world_await_stuck("hostile", "authority()");
+    world_release_hangs();
+    world_expect_works();
+}
+
+/* The control thread goes on meanwhile, so nobody is found to hang. */
 Test(hostile_resolver, never_answering_stopped_is_survived)
 {
-    expect_hang_survived("hostile:///never_stopped");
+    expect_ends(watch_until_done("hostile:///never_stopped"));
+    world_await_line("the resolver would not stop; its instance is left "
+                     "behind");
+    world_expect_works();
 }

@@ -398,8 +398,22 @@ static void hostile_free(void *arg)
 {
     hostile *self = arg;
 
+    if (is(self, "hang_free")) {
+        hang();
+    }
     dead = *self->env;
     free(self);
+}
+
+static muster_status hostile_authority(const char *path, char *buffer,
+                                       size_t size)
+{
+    (void)buffer;
+    (void)size;
+    if (strcmp(path, "hang_authority") == 0) {
+        hang();
+    }
+    return MUSTER_UNSUPPORTED;
 }
 
 static const muster_resolver_class hostile_class = {
@@ -412,6 +426,7 @@ static const muster_resolver_class hostile_class = {
     .applied = hostile_applied,
     .stop = hostile_stop,
     .free = hostile_free,
+    .authority = hostile_authority,
 };
 static const muster_resolver_class *const classes[] = {&hostile_class};
 
