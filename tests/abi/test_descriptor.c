@@ -267,6 +267,26 @@ Test(descriptor, must_not_name_a_class_twice)
     expect_refused("it names resolver:spoiled twice");
 }
 
+/* Eight names of the longest, more than a note has room for. */
+Test(descriptor, must_have_names_that_a_note_has_room_for)
+{
+    enum { N = 8, LONGEST = 64 };
+    static char names[N][LONGEST + 1];
+    static muster_balancer_class many[N];
+    static const muster_balancer_class *all[N];
+
+    for (size_t i = 0; i < N; i++) {
+        memset(names[i], 'a' + (int)i, LONGEST);
+        many[i] = balancer;
+        many[i].name = names[i];
+        all[i] = &many[i];
+    }
+    plugin.balancers = all;
+    plugin.n_balancers = N;
+    expect_refused("its names together are longer than the 504 bytes of a "
+                   "note");
+}
+
 Test(descriptor, must_fill_the_resolvers_must_slots)
 {
     resolver.create = NULL;

@@ -5,11 +5,15 @@
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "plugin_note.h"
 
 typedef ElfW(Ehdr) elf_header;
 typedef ElfW(Phdr) elf_segment;
@@ -134,6 +138,41 @@ Test(loader, refuses_a_missing_file)
                    "no such file");
 }
 
+/* Of a long path the message has only the end. */
+static void expect_long_path_refused(const char *path, muster_status expected,
+                                     const char *text)
+{
+    muster_error err = {.code = MUSTER_OK, .message = ""};
+
+    cr_expect_eq(muster_plugin_load(path, &err), expected);
+    cr_expect(strncmp(err.message, "...", 3) == 0, "%s", err.message);
+    cr_expect_not_null(strstr(err.message, text), "no \"%s\" in: %s", text,
+                       err.message);
+}
+
+Test(loader, refuses_a_folder_whose_name_is_too_long)
+{
+    char name[NAME_MAX + 2];
+
+    memset(name, 'a', sizeof name);
+    name[sizeof name - 1] = '\0';
+    expect_long_path_refused(
+        path_in(path_in(folder, name), "muster_good.so"), MUSTER_UNAVAILABLE,
+        "a/muster_good.so: cannot be opened: File name too long");
+}
+
+Test(loader, refuses_a_path_that_is_too_long)
+{
+    static const char file_name[] = "/muster_good.so";
+    char path[PATH_MAX + sizeof file_name];
+
+    memset(path, '/', PATH_MAX);
+    memcpy(path + PATH_MAX, file_name, sizeof file_name);
+    expect_long_path_refused(path, MUSTER_INVAL,
+                             "/muster_good.so: the path is longer than 4096 "
+                             "bytes");
+}
+
 Test(loader, refuses_a_symbolic_link)
 {
     const char *path = path_in(folder, "muster_good.so");
@@ -201,16 +240,58 @@ Test(loader, refuses_a_folder_of_another_user)
                    "its folder belongs to user 12345; it must belong to root");
 }
 
+/* 0 when path is refused as one that this user may not read, whoever it is. */
+static int load_as_nobody(const char *path)
+{
+    enum { NOBODY = 65534 };
+    muster_error err = {.code = MUSTER_OK, .message = ""};
+
+    if (geteuid() == 0 && setuid(NOBODY) != 0) {
+        return 2;
+    }
+    if (muster_plugin_load(path, &err) != MUSTER_PERMISSION ||
+        strstr(err.message, "may not be read by this user") == NULL) {
+        return 1;
+    }
+    return 0;
+}
+
+/* In a child, because root may read everything. */
 Test(loader, refuses_a_file_that_it_may_not_read)
 {
     const char *path = path_in(folder, "muster_good.so");
+    int state = -1;
+    pid_t child;
 
-    if (geteuid() == 0) {
-        cr_skip_test("root may read everything");
-    }
     plugin_copy("muster_good.so", folder, "muster_good.so");
+    cr_assert_eq(chmod(folder, 0755), 0);
     cr_assert_eq(chmod(path, 0), 0);
-    expect_refused(path, MUSTER_PERMISSION, "may not be read by this user");
+    child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        _exit(load_as_nobody(path));
+    }
+    cr_assert_eq(waitpid(child, &state, 0), child);
+    cr_expect(WIFEXITED(state));
+    cr_expect_eq(WEXITSTATUS(state), 0);
+}
+
+/* A disk may fail; a file that is open for writing only fails as it would. */
+Test(loader, refuses_a_file_that_cannot_be_read)
+{
+    const char *path = path_in(folder, "muster_good.so");
+    muster_error err = {.code = MUSTER_OK, .message = ""};
+    muster__note note;
+    int fd;
+
+    plugin_copy("muster_good.so", folder, "muster_good.so");
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    cr_expect_eq(muster__note_read(fd, path, &note, &err), MUSTER_UNAVAILABLE);
+    cr_expect_not_null(
+        strstr(err.message, "cannot be read: Bad file descriptor"), "%s",
+        err.message);
+    (void)close(fd);
 }
 
 /* ---- ELF ---- */
@@ -362,6 +443,25 @@ Test(loader, refuses_a_note_whose_sizes_lie)
         image_note(&image)->namesz = sizes[i];
         expect_image_refused(&image, "note");
     }
+}
+
+/* The segment that the note is in is made as much longer. */
+Test(loader, refuses_a_note_that_is_too_long)
+{
+    file_image image = image_read("muster_good.so");
+    const size_t at =
+        (size_t)((const unsigned char *)image_note(&image) - image.bytes);
+    elf_segment *segment =
+        (elf_segment *)(void *)(image.bytes + header_of(&image)->e_phoff);
+
+    while (segment->p_type != PT_NOTE || segment->p_offset > at ||
+           segment->p_offset + segment->p_filesz <= at) {
+        segment++;
+    }
+    segment->p_filesz += 8;
+    image_note(&image)->descsz += 8;
+    expect_image_refused(&image,
+                         "its note has 520 bytes; at most 512 are accepted");
 }
 
 Test(loader, refuses_a_note_that_is_too_short)
