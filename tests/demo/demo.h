@@ -47,7 +47,8 @@ uint64_t demo_now_ns(void);
 /* The backend whose peer or address ends in ":PORT"; NULL when none does. */
 demo_backend *demo_backend_by_address(demo_world *demo, const char *address);
 
-/* A call or a stream on address ("" when it never left) has ended. */
+/* A call or a stream on address has ended. NULL: not known; of one that failed
+ * the message may tell. */
 void demo_record(demo_world *demo, const char *address, bool is_ok,
                  const char *message);
 

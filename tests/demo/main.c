@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* muster-demo [SECONDS]: five real gRPC servers, a list in a file that changes
- * all the time, 64 calls and 50 streams in flight; then one server is killed.
- * Exits 0 when no call failed but on the killed one. */
+/* muster-demo [SECONDS [CALLS]]: five real gRPC servers, a list in a file that
+ * changes all the time, 64 calls and 50 streams in flight; then one server is
+ * killed. Exits 0 when no call failed but on the killed one, and at least CALLS
+ * ran. */
 #include "demo.h"
 
 #include <poll.h>
@@ -29,6 +30,15 @@ static bool start_backends(demo_world *demo)
     return true;
 }
 
+static bool change(demo_world *demo, unsigned step)
+{
+    if (!demo_change(demo, step)) {
+        (void)fprintf(stderr, "muster-demo: cannot write %s\n", demo->file);
+        return false;
+    }
+    return true;
+}
+
 static bool open_channel(demo_world *demo)
 {
     char target[128];
@@ -44,8 +54,10 @@ static bool open_channel(demo_world *demo)
     }
     (void)snprintf(demo->file, sizeof demo->file, "%s/list", demo->folder);
     (void)snprintf(target, sizeof target, "file://%s", demo->file);
-    if (!demo_change(demo, 0) ||
-        muster_grpc_channel_create(target, NULL, NULL, &demo->channel, &err) !=
+    if (!change(demo, 0)) {
+        return false;
+    }
+    if (muster_grpc_channel_create(target, NULL, NULL, &demo->channel, &err) !=
             MUSTER_OK ||
         muster_channel_pick_wait(demo->channel, NULL, &lease, &err) !=
             MUSTER_OK) {
@@ -61,8 +73,8 @@ static void run_second(demo_world *demo, unsigned second, unsigned *step)
 {
     for (int ms = 0; ms < 1000; ms += CHANGE_EVERY_MS) {
         (void)poll(NULL, 0, CHANGE_EVERY_MS);
-        if (step != NULL && !demo_change(demo, ++*step)) {
-            (void)fprintf(stderr, "cannot write %s\n", demo->file);
+        if (step != NULL) {
+            (void)change(demo, ++*step);
         }
     }
     demo_print_second(demo, second);
@@ -108,6 +120,7 @@ int main(int argc, char **argv)
 {
     static demo_world demo;
     unsigned seconds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 20;
+    unsigned long fewest = argc > 2 ? strtoul(argv[2], NULL, 10) : FEWEST_CALLS;
     bool is_good = start_backends(&demo) && open_channel(&demo);
 
     muster_log_set(muster_log_to_stderr, NULL, MUSTER_LOG_WARNING);
@@ -115,7 +128,7 @@ int main(int argc, char **argv)
         run(&demo, seconds);
         demo_print_summary(&demo);
         is_good = atomic_load(&demo.n_failed_outside) == 0 &&
-                  atomic_load(&demo.n_calls) >= FEWEST_CALLS;
+                  atomic_load(&demo.n_calls) >= fewest;
     }
     clean_up(&demo);
     return is_good ? 0 : 1;

@@ -3,9 +3,9 @@
 #include "demo.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
+
+#include "server_port.h"
 
 uint64_t demo_now_ns(void)
 {
@@ -15,17 +15,19 @@ uint64_t demo_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-demo_backend *demo_backend_by_address(demo_world *demo, const char *address)
+static demo_backend *backend_by_port(demo_world *demo, int port)
 {
-    const char *colon = address == NULL ? NULL : strrchr(address, ':');
-    long port = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
-
     for (int i = 0; i < DEMO_BACKENDS && port != 0; i++) {
         if (demo->backends[i].process.port == port) {
             return &demo->backends[i];
         }
     }
     return NULL;
+}
+
+demo_backend *demo_backend_by_address(demo_world *demo, const char *address)
+{
+    return backend_by_port(demo, server_port(address));
 }
 
 static void record_first(demo_world *demo, demo_backend *server)
@@ -43,7 +45,9 @@ static void record_first(demo_world *demo, demo_backend *server)
 void demo_record(demo_world *demo, const char *address, bool is_ok,
                  const char *message)
 {
-    demo_backend *server = demo_backend_by_address(demo, address);
+    int port =
+        is_ok ? server_port(address) : server_port_of_failed(address, message);
+    demo_backend *server = backend_by_port(demo, port);
 
     atomic_fetch_add(&demo->n_calls, 1);
     if (is_ok && server != NULL) {

@@ -67,19 +67,32 @@ static void send_message(stream *s)
     grpc_byte_buffer_destroy(message);
 }
 
-static bool stream_open(stream *s, grpc_completion_queue *queue)
+/* A pick that fails is a stream that failed. */
+static bool stream_pick(stream *s)
 {
-    grpc_slice method = grpc_slice_from_static_string("/echo.Echo/Stream");
-    grpc_op ops[3];
     muster_call_info info = {.struct_size = sizeof info,
                              .method = "/echo.Echo/Stream"};
+    muster_error err = {.message = ""};
+    muster_status status =
+        muster_channel_pick(s->demo->channel, &info, &s->lease, &err);
 
-    if (muster_channel_pick(s->demo->channel, &info, &s->lease, NULL) !=
-        MUSTER_OK) {
-        return false; /* nothing is ready: again at the next tick */
+    if (status != MUSTER_OK) {
+        if (status != MUSTER_QUEUED) { /* else again at the next tick */
+            demo_record(s->demo, NULL, false, err.message);
+            atomic_fetch_add(&s->demo->n_streams, 1);
+        }
+        return false;
     }
     (void)snprintf(s->address, sizeof s->address, "%s",
                    muster_lease_endpoint(&s->lease)->address);
+    return true;
+}
+
+static void stream_open(stream *s, grpc_completion_queue *queue)
+{
+    grpc_slice method = grpc_slice_from_static_string("/echo.Echo/Stream");
+    grpc_op ops[3];
+
     s->call = grpc_channel_create_call(
         muster_lease_grpc_channel(&s->lease), NULL, GRPC_PROPAGATE_DEFAULTS,
         queue, method, NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
@@ -100,7 +113,6 @@ static bool stream_open(stream *s, grpc_completion_queue *queue)
     start_batch(s, &ops[1], 1, TAG_SENT);
     start_batch(s, &ops[2], 1, TAG_STATUS);
     send_message(s);
-    return true;
 }
 
 static void stream_end(stream *s)
@@ -168,7 +180,9 @@ static unsigned tick(stream *streams, grpc_completion_queue *queue)
         bool is_ending = atomic_load(&s->demo->is_ending);
         uint64_t life_ns = (uint64_t)(LIFE_MS + i * 20) * 1000000u;
         if (s->call == NULL && !is_ending) {
-            (void)stream_open(s, queue);
+            if (stream_pick(s)) {
+                stream_open(s, queue);
+            }
         } else if (s->call != NULL && !s->is_over && !s->is_waiting &&
                    !s->is_closing) {
             if (is_ending || now_ns - s->opened_ns > life_ns) {

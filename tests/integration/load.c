@@ -6,13 +6,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include <grpc/byte_buffer.h>
 #include <grpc/slice.h>
 
 #include "cluster.h"
+#include "server_port.h"
 
 enum { MAX_CALLERS = 64, N_PORTS = 65536, MAX_SHOWN = 30, AWAIT_S = 120 };
 
@@ -59,26 +59,6 @@ static muster_call *make_call(load *self)
     return call;
 }
 
-static size_t port_of(const char *peer)
-{
-    const char *colon = peer == NULL ? NULL : strrchr(peer, ':');
-
-    return colon == NULL ? 0 : strtoul(colon + 1, NULL, 10) % N_PORTS;
-}
-
-/* C core does not always know the peer of a call that failed on its way out;
- * muster's message, "target: address: cause", names the connection. */
-static size_t failed_port(const char *peer, const char *message)
-{
-    unsigned port = 0;
-
-    if (peer != NULL) {
-        return port_of(peer);
-    }
-    (void)sscanf(message, "%*[^ ] %*[0-9.]:%u:", &port);
-    return port % N_PORTS;
-}
-
 /* gRFC A6: then it is not tried again. */
 static bool is_cut(const muster_call_result *result)
 {
@@ -93,10 +73,12 @@ static void record(load *self, muster_call *call, uint64_t begun_ns)
 
     muster_call_get_result(call, &result);
     if (result.status == GRPC_STATUS_OK) {
-        atomic_fetch_add(&self->answered[port_of(peer)], 1);
+        atomic_fetch_add(&self->answered[server_port(peer)], 1);
         sightings_note(&self->seen, peer, result.initial_metadata, begun_ns);
     } else {
-        atomic_fetch_add(&self->failed[failed_port(peer, result.message)], 1);
+        const int port = server_port_of_failed(peer, result.message);
+
+        atomic_fetch_add(&self->failed[port], 1);
         if (atomic_fetch_add(&self->n_failed, 1) < MAX_SHOWN) {
             (void)fprintf(stderr,
                           "a call failed: status %d, peer %s, "
