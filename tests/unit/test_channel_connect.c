@@ -4,6 +4,7 @@
 #include <muster/testkit.h>
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -249,6 +250,32 @@ Test(replacing, gives_the_old_list_up_when_the_time_is_over)
     }
     cr_assert_eq(muster_channel_pick(b.channel, NULL, &lease, NULL),
                  MUSTER_QUEUED);
+    bench_close(&b);
+}
+
+/* Each list is new, and none of them is served. */
+Test(replacing, gives_the_old_list_up_in_time_though_lists_keep_coming)
+{
+    muster_channel_options options = {.replace_timeout_ms = 200};
+    bench b = bench_open("script:///coming", 0, &options);
+    uint64_t begun_ns;
+    unsigned n_lists = 0;
+    char address[64];
+
+    report("coming", "10.0.0.1:1");
+    pick_address(&b, address);
+    muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
+    begun_ns = in_ms(0);
+    while (muster_channel_state(b.channel) != MUSTER_CONNECTING) {
+        cr_assert_lt(in_ms(0), begun_ns + LONG_MS * UINT64_C(1000000),
+                     "%u lists have not ended the old one", n_lists);
+        n_lists++;
+        (void)snprintf(address, sizeof address, "10.1.%u.%u:1",
+                       n_lists >> 8 & 255, n_lists & 255);
+        report("coming", address);
+        (void)stats_of(&b);
+    }
+    cr_expect_geq(in_ms(0), begun_ns + 199 * UINT64_C(1000000));
     bench_close(&b);
 }
 
