@@ -65,8 +65,8 @@ static uint64_t retry_delay_ms(muster__runner *runner, muster_status status)
     uint64_t outage_ms = muster__now_ms() - runner->outage_start_ms;
 
     if (status == MUSTER_REFUSED &&
-        outage_ms < muster__timing_ms(MUSTER__REFUSED_PERIOD_MS)) {
-        return muster__timing_ms(MUSTER__REFUSED_RETRY_MS);
+        outage_ms < muster__timing_wait_ms(MUSTER__REFUSED_PERIOD_MS)) {
+        return muster__timing_wait_ms(MUSTER__REFUSED_RETRY_MS);
     }
     return muster__backoff_next(&runner->backoff, muster__random());
 }

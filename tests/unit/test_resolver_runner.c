@@ -10,6 +10,7 @@
 
 #include "drill.h"
 #include "loop.h"
+#include "timing.h"
 
 TestSuite(resolver_runner, .init = drill_open, .fini = drill_close,
           .timeout = 60);
@@ -192,6 +193,36 @@ Test(resolver_runner, asks_a_source_that_refuses_every_250_ms)
     AWAIT(drill.n_refreshes >= 3);
     cr_expect_geq(drill.refreshed_ms[2] - begun_ms, 750);
     cr_expect_lt(drill.refreshed_ms[2] - drill.refreshed_ms[0], 2000);
+    recorder_end(&told);
+}
+
+/* Scaled: every 25 ms for 500 ms. The failure was at the first refresh at the
+ * latest. */
+static bool has_refused_for_long(unsigned i)
+{
+    return drill.refreshed_ms[i] - drill.refreshed_ms[0] >= 500;
+}
+
+static bool has_asked_after_that(void)
+{
+    return drill.n_refreshes >= 2 &&
+           has_refused_for_long(drill.n_refreshes - 2);
+}
+
+Test(resolver_runner, backs_off_from_a_source_that_refuses_for_5_s)
+{
+    unsigned last;
+
+    muster__timing_scale_waits_for_test(10);
+    drill.in_refresh = refuse_again;
+    start("drill:///a", 400, 400);
+    drill_fail(MUSTER_REFUSED, "refused");
+    AWAIT(has_asked_after_that());
+    drill_lock();
+    last = drill.n_refreshes - 1;
+    cr_expect_geq(drill.refreshed_ms[last] - drill.refreshed_ms[last - 1],
+                  400 * 8 / 10);
+    drill_unlock();
     recorder_end(&told);
 }
 
