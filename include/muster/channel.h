@@ -191,7 +191,10 @@ MUSTER_API uint64_t muster_lease_id(const muster_lease *lease);
  * is finished. Thread: any. */
 MUSTER_API void *muster_lease_connection(const muster_lease *lease);
 
-/* Counters since creation, and numbers of now. */
+/* Counters since creation, and numbers of now. list_generation, updates_...,
+ * resolver_failures and late_reports are of the resolver, which channels and
+ * watches of one target share: since the first of them, so that a channel may
+ * begin with more than 0; and 0 while it has none, IDLE or closed. */
 typedef struct muster_channel_stats {
     uint32_t struct_size;
     muster_connectivity state;

@@ -305,6 +305,62 @@ Test(channel, shares_one_resolver_instance_between_equal_targets)
     cr_assert_eq(script_instances("shared"), 0);
 }
 
+/* ---- counting ---- */
+
+Test(channel, counts_lists_and_failures_of_its_resolver)
+{
+    muster_channel *channel = open_channel("script:///heard", NULL);
+    muster_channel_stats stats = stats_of(channel);
+
+    cr_expect_eq(stats.updates_accepted, 0);
+    cr_expect_eq(stats.resolver_failures, 0);
+    script_report_addresses("heard", abc, 3);
+    script_report_addresses("heard", abc, 3);
+    script_report_addresses("heard", abc, 2);
+    script_fail("heard", MUSTER_UNAVAILABLE, "down");
+    stats = stats_of(channel);
+    cr_expect_eq(stats.updates_accepted, 3);
+    cr_expect_eq(stats.updates_unchanged, 1);
+    cr_expect_eq(stats.list_generation, 2);
+    cr_expect_eq(stats.resolver_failures, 1);
+    muster_channel_destroy(channel);
+}
+
+Test(channel, counts_picks_that_failed_fast)
+{
+    muster_channel *channel = open_channel("script:///failing", NULL);
+    muster_lease lease = {0};
+
+    script_report_addresses("failing", NULL, 0);
+    cr_expect_eq(stats_of(channel).picks_failed, 0);
+    for (int i = 0; i < 2; i++) {
+        cr_expect_eq(muster_channel_pick(channel, NULL, &lease, NULL),
+                     MUSTER_UNAVAILABLE);
+    }
+    cr_expect_eq(stats_of(channel).picks_failed, 2);
+    muster_channel_destroy(channel);
+}
+
+Test(channel, shows_counters_of_the_resolver_that_it_shares)
+{
+    muster_channel *first = open_channel("script:///counted", NULL);
+    muster_channel *second;
+    muster_channel_stats stats;
+    muster_lease lease = {0};
+
+    script_report_addresses("counted", NULL, 0);
+    (void)stats_of(first);
+    cr_expect_eq(muster_channel_pick(first, NULL, &lease, NULL),
+                 MUSTER_UNAVAILABLE);
+    second = open_channel("script:///counted", NULL);
+    stats = stats_of(second);
+    cr_expect_eq(stats.updates_accepted, 1);
+    cr_expect_eq(stats.list_generation, 1);
+    cr_expect_eq(stats.picks_failed, 0);
+    muster_channel_destroy(first);
+    muster_channel_destroy(second);
+}
+
 Test(channel, describes_itself_in_json)
 {
     muster_channel *channel = open_channel("script:///json", NULL);

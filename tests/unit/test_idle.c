@@ -122,6 +122,25 @@ Test(idle, gives_resolver_and_connections_up)
     bench_close(&b);
 }
 
+/* They are its resolver's. */
+Test(idle, has_no_counts_of_lists)
+{
+    muster_channel_stats stats = {.struct_size = sizeof stats};
+    bench b = bench_open_idling();
+    muster_lease lease = report_awake(&b, 2);
+
+    (void)muster_channel_get_stats(b.channel, &stats);
+    cr_expect_eq(stats.updates_accepted, 1);
+    muster_lease_finish(&lease, NULL);
+    await_state(&b, MUSTER_IDLE);
+    await_no_resolver();
+    settle(&b);
+    (void)muster_channel_get_stats(b.channel, &stats);
+    cr_expect_eq(stats.updates_accepted, 0);
+    cr_expect_eq(stats.list_generation, 0);
+    bench_close(&b);
+}
+
 Test(idle, comes_before_any_list_too)
 {
     bench b = bench_open_idling();
