@@ -125,6 +125,7 @@ static double atomic_pair_ns(void)
     return best;
 }
 
+/* pick_ns.N.T is beside the mutex, pick_ns.N.T.urcu the same beside liburcu. */
 static void measure(uint32_t n_endpoints, int n_threads)
 {
     uint64_t n_ours = figure_is_quick() ? 1000 : 200000;
@@ -136,6 +137,8 @@ static void measure(uint32_t n_endpoints, int n_threads)
     figure_print_beside(
         name, ours, "ns", picker_mutex.name,
         best_ns(&picker_mutex, n_endpoints, n_threads, n_peers));
+    (void)snprintf(name, sizeof name, "pick_ns.%u.%d.urcu", n_endpoints,
+                   n_threads);
     figure_print_beside(name, ours, "ns", picker_urcu.name,
                         best_ns(&picker_urcu, n_endpoints, n_threads, n_peers));
 }
