@@ -9,6 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Under AddressSanitizer, what counts and checks what is in use. */
+#ifdef __SANITIZE_ADDRESS__
+#define __libc_malloc __interceptor_malloc
+#define __libc_calloc __interceptor_calloc
+#define __libc_realloc __interceptor_realloc
+#define __libc_memalign __interceptor_memalign
+#endif
+
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *memory, size_t size);
