@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "fork.h"
+#include "loop.h"
 #include "plane_internal.h"
 
 enum { STATES_PER_CHUNK = 512 };
@@ -47,15 +48,32 @@ void *muster__view_state(const muster__view *view, uint64_t id)
            (size_t)(number % STATES_PER_CHUNK) * view->state_size;
 }
 
+/* A policy that holds up the control thread is to be named. */
+MUSTER__COLD static void call_done_watched(const muster__view *view,
+                                           const muster__slot *slot,
+                                           const muster_outcome *outcome)
+{
+    muster__loop_enter_plugin(view->policy_name, "done");
+    view->done(view->self, slot->id, muster__view_state(view, slot->id),
+               outcome);
+    muster__loop_leave_plugin();
+}
+
 /* A policy that came later knows nothing of the call. */
 static void tell_policy(const muster__view *view, const muster_lease *lease,
                         const muster__slot *slot, const muster_outcome *outcome)
 {
     static const muster_outcome success = {.struct_size = sizeof success};
 
-    if (view->lease_data == lease->data_) {
+    outcome = outcome != NULL ? outcome : &success;
+    if (view->lease_data != lease->data_) {
+        return;
+    }
+    if (muster__unlikely(muster__loop_is_current())) {
+        call_done_watched(view, slot, outcome);
+    } else {
         view->done(view->self, slot->id, muster__view_state(view, slot->id),
-                   outcome != NULL ? outcome : &success);
+                   outcome);
     }
 }
 

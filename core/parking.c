@@ -133,7 +133,7 @@ static bool try_again(muster_channel *channel, muster__parked *parked,
 }
 
 /* Whoever cancelled it was promised this, even when a pick came in between. */
-static void cancel(const muster_channel *channel, muster__parked *parked)
+static void cancel(muster__parked *parked)
 {
     static const muster_outcome given_back = {.struct_size = sizeof given_back,
                                               .flags =
@@ -141,19 +141,16 @@ static void cancel(const muster_channel *channel, muster__parked *parked)
                                               .status = 14};
 
     if (parked->status == MUSTER_OK) {
-        muster__loop_enter_plugin(muster__plane_policy_name(channel->plane),
-                                  "done");
         muster_lease_finish(&parked->lease, &given_back);
-        muster__loop_leave_plugin();
     }
     parked->status = muster_error_set(&parked->err, MUSTER_CANCELLED,
                                       "cancelled while waiting");
 }
 
-static void tell(const muster_channel *channel, muster__parked *parked)
+static void tell(muster__parked *parked)
 {
     if (atomic_load(&parked->is_cancelled)) {
-        cancel(channel, parked);
+        cancel(parked);
     }
     parked->fn(parked->arg, parked->status, &parked->lease, &parked->err);
     free(parked);
@@ -270,7 +267,7 @@ void muster__parking_serve(muster_channel *channel)
     arm_timer(channel);
     for (muster__parked *p = done, *next; p != NULL; p = next) {
         next = p->next;
-        tell(channel, p);
+        tell(p);
     }
 }
 

@@ -170,8 +170,8 @@ void muster__plane_refuse_removed(muster__plane *plane);
  * not. It still has to leave the working view. */
 void muster__slot_refuse(muster__slot *slot);
 
-/* Of the policy that picks ask now, and that hears how they ended; "no policy"
- * without one. Lives as long as the process. Thread: control. */
+/* Of the policy that picks ask now; "no policy" without one. Lives as long as
+ * the process. Thread: control. */
 const char *muster__plane_policy_name(const muster__plane *plane);
 
 uint64_t muster__plane_generation(const muster__plane *plane); /* any thread */
