@@ -95,3 +95,15 @@ char *strdup(const char *text)
 
     return copy == NULL ? NULL : memcpy(copy, text, size);
 }
+
+char *strndup(const char *text, size_t max)
+{
+    size_t length = strnlen(text, max);
+    char *copy = malloc(length + 1);
+
+    if (copy != NULL) {
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+    }
+    return copy;
+}
