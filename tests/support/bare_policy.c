@@ -322,28 +322,18 @@ static void tell(bare_policy *of)
     }
 }
 
-bare_policy *bare_policy_try(const muster_balancer_class *class_,
-                             const char *config, uint32_t n, muster_error *err)
-{
-    bare_policy *of = instance(class_, config, n, err);
-
-    if (of != NULL) {
-        create_backends(of);
-        tell(of);
-    }
-    return of;
-}
-
 bare_policy *bare_policy_create(const muster_balancer_class *class_,
                                 const char *config, uint32_t n)
 {
     muster_error err = {.code = MUSTER_OK};
-    bare_policy *of = bare_policy_try(class_, config, n, &err);
+    bare_policy *of = instance(class_, config, n, &err);
 
     if (of == NULL) {
         (void)fprintf(stderr, "%s: %s\n", class_->name, err.message);
         exit(EXIT_FAILURE);
     }
+    create_backends(of);
+    tell(of);
     return of;
 }
 

@@ -24,11 +24,7 @@ typedef struct bare_policy {
     uint32_t n;
 } bare_policy;
 
-/* Told of n endpoints. NULL: it refuses config, and err says why. */
-bare_policy *bare_policy_try(const muster_balancer_class *class_,
-                             const char *config, uint32_t n, muster_error *err);
-
-/* The same, when it must not refuse. */
+/* Told of n endpoints. The program ends when the policy refuses config. */
 bare_policy *bare_policy_create(const muster_balancer_class *class_,
                                 const char *config, uint32_t n);
 void bare_policy_destroy(bare_policy *of);
