@@ -23,8 +23,7 @@ typedef struct watching {
     json_t *failure;   /* the source's, if that is what it said last */
     exit_code code;    /* of the last failure while there is no list */
     bool is_strict;
-    bool
-        is_stale; /* since the last answer, which was no list of the source's */
+    bool is_stale; /* the last answer was no list of the source's */
 } watching;
 
 enum { OPTION_FOR = 'f', OPTION_COUNT = 'n', OPTION_STRICT = 256 };
