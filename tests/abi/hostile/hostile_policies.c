@@ -5,16 +5,8 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "any_policy.h"
 #include "hang.h"
-
-static muster_status good_create(const muster_balancer_env *env,
-                                 void **ret_self, muster_error *err)
-{
-    (void)env;
-    (void)err;
-    *ret_self = NULL;
-    return MUSTER_OK;
-}
 
 static muster_status failing_create(const muster_balancer_env *env,
                                     void **ret_self, muster_error *err)
@@ -24,17 +16,6 @@ static muster_status failing_create(const muster_balancer_env *env,
     memset(err->message, 'x', sizeof err->message - 1);
     err->message[sizeof err->message - 1] = '\0';
     return MUSTER_INVAL;
-}
-
-static muster_verdict good_pick(void *self, void *table,
-                                const muster_pick_args *args,
-                                muster_pick_result *result)
-{
-    (void)self;
-    (void)table;
-    (void)args;
-    result->index = 0;
-    return MUSTER_PICK_INDEX;
 }
 
 static muster_verdict pick_out_of_range(void *self, void *table,
@@ -118,7 +99,7 @@ static muster_status hanging_create(const muster_balancer_env *env,
                                     void **ret_self, muster_error *err)
 {
     hang();
-    return good_create(env, ret_self, err);
+    return any_create(env, ret_self, err);
 }
 
 static muster_verdict hanging_pick(void *self, void *table,
@@ -126,7 +107,7 @@ static muster_verdict hanging_pick(void *self, void *table,
                                    muster_pick_result *result)
 {
     hang();
-    return good_pick(self, table, args, result);
+    return any_pick(self, table, args, result);
 }
 
 /* The program may do then what it must do in just this moment. */
@@ -141,7 +122,7 @@ static muster_verdict pick_after_telling(void *self, void *table,
         memcpy(&hook, &symbol, sizeof hook);
         hook();
     }
-    return good_pick(self, table, args, result);
+    return any_pick(self, table, args, result);
 }
 
 static void hanging_done(void *self, uint64_t id, void *state,
@@ -208,13 +189,8 @@ static void table_destroy(void *self, void *table)
     (void)table;
 }
 
-static void destroy(void *self)
-{
-    (void)self;
-}
-
 #define POLICY(what, create_fn, pick_fn, ...)                                  \
-    POLICY_WITH_END(what, create_fn, pick_fn, table_destroy, destroy,          \
+    POLICY_WITH_END(what, create_fn, pick_fn, table_destroy, any_destroy,      \
                     __VA_ARGS__)
 
 #define POLICY_WITH_END(what, create_fn, pick_fn, table_destroy_fn,            \
@@ -228,23 +204,23 @@ static void destroy(void *self)
         .destroy = destroy_fn,                                                 \
         __VA_ARGS__}
 
-POLICY(range, good_create, pick_out_of_range, .flags = 0);
-POLICY(queue, good_create, pick_never, .flags = 0);
-POLICY(verdict, good_create, pick_unknown_verdict, .flags = 0);
-POLICY(connect, good_create, pick_unknown_id, .flags = 0);
-POLICY(words, good_create, pick_failure_without_words, .flags = 0);
-POLICY(hang_build, good_create, good_pick, .build = hanging_build);
-POLICY(fail_build, good_create, good_pick, .build = failing_build);
-POLICY(fail_create, failing_create, good_pick, .flags = 0);
-POLICY(hang_update, good_create, good_pick, .update = hanging_update);
-POLICY(want, good_create, good_pick, .want = want_nothing);
-POLICY(hang_create, hanging_create, good_pick, .flags = 0);
-POLICY(hang_want, good_create, good_pick, .want = hanging_want);
-POLICY(hang_pick, good_create, hanging_pick, .flags = 0);
-POLICY(hang_done, good_create, pick_after_telling, .done = hanging_done);
-POLICY_WITH_END(hang_table_destroy, good_create, good_pick,
-                hanging_table_destroy, destroy, .build = good_build);
-POLICY_WITH_END(hang_destroy, good_create, good_pick, table_destroy,
+POLICY(range, any_create, pick_out_of_range, .flags = 0);
+POLICY(queue, any_create, pick_never, .flags = 0);
+POLICY(verdict, any_create, pick_unknown_verdict, .flags = 0);
+POLICY(connect, any_create, pick_unknown_id, .flags = 0);
+POLICY(words, any_create, pick_failure_without_words, .flags = 0);
+POLICY(hang_build, any_create, any_pick, .build = hanging_build);
+POLICY(fail_build, any_create, any_pick, .build = failing_build);
+POLICY(fail_create, failing_create, any_pick, .flags = 0);
+POLICY(hang_update, any_create, any_pick, .update = hanging_update);
+POLICY(want, any_create, any_pick, .want = want_nothing);
+POLICY(hang_create, hanging_create, any_pick, .flags = 0);
+POLICY(hang_want, any_create, any_pick, .want = hanging_want);
+POLICY(hang_pick, any_create, hanging_pick, .flags = 0);
+POLICY(hang_done, any_create, pick_after_telling, .done = hanging_done);
+POLICY_WITH_END(hang_table_destroy, any_create, any_pick, hanging_table_destroy,
+                any_destroy, .build = good_build);
+POLICY_WITH_END(hang_destroy, any_create, any_pick, table_destroy,
                 hanging_destroy, .flags = 0);
 
 static const muster_balancer_class *const classes[] = {
