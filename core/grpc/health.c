@@ -38,6 +38,7 @@ struct muster__grpc_health {
     uint32_t n_batches;    /* of the call, still to come */
     uint64_t delay_ms;     /* before the next call if this one fails */
     bool has_answered;     /* this call has */
+    bool is_unwatched;     /* which is to be logged, with nothing locked */
     grpc_call *call;       /* NULL: none is open */
     grpc_byte_buffer *request;
     grpc_byte_buffer *response;
@@ -226,7 +227,7 @@ static void follow_locked(muster__grpc_health *health, const char *details)
 
     if (health->status == GRPC_STATUS_UNIMPLEMENTED) {
         tell_locked(health, MUSTER_HEALTH_SERVING);
-        log_unimplemented(health);
+        health->is_unwatched = true;
     } else if (health->has_answered) {
         tell_locked(health, MUSTER_HEALTH_UNKNOWN);
         health->delay_ms = INITIAL_DELAY_MS;
@@ -239,16 +240,10 @@ static void follow_locked(muster__grpc_health *health, const char *details)
     }
 }
 
-/* A batch of the call is over; the call is, when that was the last. */
-static void leave_locked(muster__grpc_health *health)
+static void close_locked(muster__grpc_health *health)
 {
-    char *details;
+    char *details = grpc_slice_to_c_string(health->details);
 
-    health->n_batches--;
-    if (health->n_batches > 0) {
-        return;
-    }
-    details = grpc_slice_to_c_string(health->details);
     grpc_slice_unref(health->details);
     grpc_metadata_array_destroy(&health->initial);
     grpc_metadata_array_destroy(&health->trailing);
@@ -259,6 +254,25 @@ static void leave_locked(muster__grpc_health *health)
         follow_locked(health, details);
     }
     gpr_free(details);
+}
+
+/* A batch of the call is over; the call is, when that was the last. */
+static void leave_and_unlock(muster__grpc_health *health)
+{
+    bool is_unwatched;
+
+    health->n_batches--;
+    if (health->n_batches == 0) {
+        close_locked(health);
+    }
+    is_unwatched = health->is_unwatched;
+    if (is_unwatched) {
+        health->is_unwatched = false;
+        pthread_mutex_unlock(&health->mutex);
+        log_unimplemented(health);
+        pthread_mutex_lock(&health->mutex);
+    }
+    unref_and_unlock(health);
 }
 
 /* ---- what C core tells ---- */
@@ -273,8 +287,7 @@ static void on_opened(grpc_completion_queue_functor *self, int ok)
 
     (void)ok;
     pthread_mutex_lock(&health->mutex);
-    leave_locked(health);
-    unref_and_unlock(health);
+    leave_and_unlock(health);
 }
 
 static void on_ended(grpc_completion_queue_functor *self, int ok)
@@ -283,8 +296,7 @@ static void on_ended(grpc_completion_queue_functor *self, int ok)
 
     (void)ok;
     pthread_mutex_lock(&health->mutex);
-    leave_locked(health);
-    unref_and_unlock(health);
+    leave_and_unlock(health);
 }
 
 static void take_response_locked(muster__grpc_health *health)
@@ -311,8 +323,7 @@ static void on_received(grpc_completion_queue_functor *self, int ok)
     if (health->response != NULL) {
         take_response_locked(health);
     }
-    leave_locked(health); /* after the next was begun: the call goes on */
-    unref_and_unlock(health);
+    leave_and_unlock(health); /* after the next was begun: the call goes on */
 }
 
 static void on_waited(grpc_completion_queue_functor *self, int ok)

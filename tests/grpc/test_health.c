@@ -2,6 +2,7 @@
 /* Health of real servers: watched, and heeded without a call lost. */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,6 +231,46 @@ Test(grpc_health, of_a_server_that_does_not_tell_is_good)
     await_ready(&s, 1);
     cr_expect_eq(ask(s.channel, "hello", &patient, NULL), GRPC_STATUS_OK);
     expect_quiet(&s);
+    close_scene(&s);
+}
+
+typedef struct slow_log {
+    sem_t begun;
+    sem_t ended;
+} slow_log;
+
+static void await(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0) {
+    }
+}
+
+static void log_slowly(void *arg, muster_log_level level, const char *message)
+{
+    slow_log *self = arg;
+
+    (void)level;
+    if (strstr(message, "has no grpc.health") != NULL) {
+        (void)sem_post(&self->begun);
+        await(&self->ended);
+    }
+}
+
+/* The control thread goes on, also where it watches another service. */
+Test(grpc_health, is_logged_without_a_lock)
+{
+    slow_log slow;
+    scene s;
+
+    (void)sem_init(&slow.begun, 0, 0);
+    (void)sem_init(&slow.ended, 0, 0);
+    muster_log_set(log_slowly, &slow, MUSTER_LOG_ERROR);
+    open_scene(&s, 1, NULL, NULL, WATCHES_A);
+    await(&slow.begun);
+    report(&s, "{\"healthCheckConfig\": {\"serviceName\": \"b\"}}");
+    (void)stats_of(&s); /* behind what the control thread does with that */
+    (void)sem_post(&slow.ended);
+    muster_log_set(NULL, NULL, MUSTER_LOG_ERROR);
     close_scene(&s);
 }
 
