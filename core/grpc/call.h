@@ -155,9 +155,9 @@ bool muster__call_report(muster_call *call, muster_call_event *ret_event);
 bool muster__call_settle(muster__call_step *step, bool is_ok,
                          muster_call_event *ret_event);
 
-/* Of the last attempt, whose lease is finished, for the message of a call that
- * fails before its next one. */
-void muster__call_keep_last_failure(muster_call *call);
+/* For the message of a call that fails before its next attempt. The lease is
+ * still held. */
+void muster__call_keep_last_failure(const muster__grpc_attempt *attempt);
 
 /* How the attempt ended, for retry/ and hedging/. */
 muster__retry_end muster__call_attempt_end(const muster__grpc_attempt *attempt);

@@ -150,6 +150,7 @@ void muster__call_finish_lease(muster__grpc_attempt *attempt, uint64_t now_ns)
     }
     add_load_report(attempt, &outcome);
     muster_lease_finish(&attempt->lease, &outcome);
+    attempt->connection = NULL; /* it may be gone */
 }
 
 /* "target: endpoint: cause", with the number of the attempt when it is not the

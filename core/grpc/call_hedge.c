@@ -7,6 +7,10 @@
 
 #include <muster/service_config.h>
 
+/* While others are out, what an attempt waits that finds its connection lost
+ * once more, so that the channel hears of it. */
+#define NEWS_DELAY_NS UINT64_C(1000000)
+
 static void hold(muster__call_timer *timer)
 {
     muster__call_hedge *hedge = (muster__call_hedge *)timer;
@@ -238,9 +242,9 @@ static void keep_failure_locked(muster__call_hedge *hedge,
 
     free(call->last_message);
     call->last_message = muster__call_message_of(attempt);
+    muster__call_keep_last_failure(attempt);
     muster__call_finish_lease(attempt, now_ns);
     keep(attempt);
-    muster__call_keep_last_failure(call);
     call->retry.n_failed++;
 }
 
@@ -307,7 +311,8 @@ static muster__hedging_verdict judge(muster__call_hedge *hedge,
     return verdict;
 }
 
-/* It never left this process: that was no attempt. */
+/* It never left this process: that was no attempt. As with calls that are not
+ * hedged, the second time that waits for the news of the loss. */
 static change place_again_locked(muster__call_hedge *hedge,
                                  muster__grpc_attempt *attempt, uint64_t now_ns)
 {
@@ -315,7 +320,12 @@ static change place_again_locked(muster__call_hedge *hedge,
     muster__call_finish_lease(attempt, now_ns);
     muster__grpc_attempt_fini(attempt);
     muster__hedging_take_back(&hedge->state);
-    return follow_locked(hedge, now_ns, 0);
+    if (hedge->call->n_attempts == 1) {
+        return follow_locked(hedge, now_ns, 0);
+    }
+    return hedge->state.n_out == 0
+               ? park_locked(hedge, 0)
+               : follow_locked(hedge, now_ns, NEWS_DELAY_NS);
 }
 
 static change lose_locked(muster__call_hedge *hedge,

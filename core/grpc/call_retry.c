@@ -118,9 +118,9 @@ static muster__retry_verdict judge(muster_call *call, uint64_t now_ns,
                                is_allowed, random_bits(now_ns), ret_delay_ns);
 }
 
-void muster__call_keep_last_failure(muster_call *call)
+void muster__call_keep_last_failure(const muster__grpc_attempt *attempt)
 {
-    const muster__grpc_attempt *attempt = call->attempt;
+    muster_call *call = attempt->call;
     char *cause = grpc_slice_to_c_string(attempt->details);
 
     free(call->last_failure);
@@ -150,7 +150,7 @@ bool muster__call_retries(muster_call *call, uint64_t now_ns,
     if (verdict != MUSTER__RETRY_AGAIN) {
         return false;
     }
-    muster__call_keep_last_failure(call);
+    muster__call_keep_last_failure(call->attempt);
     *ret_not_before_ns = muster__call_after(now_ns, delay_ns);
     return true;
 }
