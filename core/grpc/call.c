@@ -112,6 +112,7 @@ static muster_call *allocate(const char *method,
 static bool is_legal(const grpc_metadata *item)
 {
     return grpc_header_key_is_legal(item->key) &&
+           GRPC_SLICE_LENGTH(item->value) < UINT32_MAX &&
            (grpc_is_binary_header(item->key) ||
             grpc_header_nonbin_value_is_legal(item->value));
 }
@@ -192,7 +193,7 @@ static void destroy(muster_call *call)
     muster__stream_destroy(call->stream);
     muster__grpc_request_fini(&call->request);
     (void)pthread_mutex_destroy(&call->mutex);
-    free(call->header_text);
+    muster__call_headers_fini(call->headers);
     free(call->message);
     free(call->last_message);
     free(call->last_failure);

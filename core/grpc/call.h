@@ -12,6 +12,7 @@
 
 #include <muster/grpc.h>
 
+#include "call_headers.h"
 #include "call_timers.h"
 #include "grpc_connection.h"
 #include "grpc_request.h"
@@ -85,7 +86,7 @@ struct muster_call {
     muster__call_hedge *hedge; /* NULL: one attempt at a time */
     char *last_message;        /* of the attempt before; NULL: none */
     char *last_failure; /* the same, with its endpoint; NULL: no attempt */
-    char *header_text;  /* the header last asked for */
+    muster__call_header *headers; /* that policies asked for */
 
     /* How it ended. The step is for when C core has no part in that. */
     muster__call_step failed_here;

@@ -86,36 +86,12 @@ static void fail(muster_call *call, muster_status status,
     muster__call_queue_post(call->queue, &call->failed_here);
 }
 
-/* gRFC A76: several values of one name are joined with commas. */
 static const char *find_header(void *arg, const char *name)
 {
     muster_call *call = arg;
-    char *text = NULL;
-    size_t length = 0;
 
-    for (size_t i = 0; i < call->n_metadata; i++) {
-        const grpc_slice value = call->metadata[i].value;
-        const size_t added = GRPC_SLICE_LENGTH(value);
-        char *longer;
-
-        if (grpc_slice_str_cmp(call->metadata[i].key, name) != 0) {
-            continue;
-        }
-        longer = realloc(text, length + added + 2);
-        if (longer == NULL) {
-            break;
-        }
-        text = longer;
-        if (length > 0) {
-            text[length++] = ',';
-        }
-        memcpy(text + length, GRPC_SLICE_START_PTR(value), added);
-        length += added;
-        text[length] = '\0';
-    }
-    free(call->header_text);
-    call->header_text = text;
-    return text;
+    return muster__call_headers_find(&call->headers, call->metadata,
+                                     call->n_metadata, name);
 }
 
 static muster_call_info info_of(muster_call *call)
@@ -248,6 +224,17 @@ void muster__call_give_back(muster_call *call, muster_lease lease)
     fail(call, MUSTER_CANCELLED, NULL);
 }
 
+/* Its endpoints are chosen for others to connect to. */
+static void refuse_channel(muster_call *call, muster_lease lease)
+{
+    const muster_error err = {.message = "the channel has no connections: it "
+                                         "is not of "
+                                         "muster_grpc_channel_create()"};
+
+    give_back(lease);
+    fail(call, MUSTER_INVAL, &err);
+}
+
 /* Places the call on the lease's connection. */
 static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
 {
@@ -255,6 +242,10 @@ static void place(muster_call *call, muster_lease lease, uint64_t now_ns)
     bool is_retry; /* not once more when it did not leave */
     bool is_cancelled;
 
+    if (muster_lease_connection(&lease) == NULL) {
+        refuse_channel(call, lease);
+        return;
+    }
     if (call->hedge != NULL) {
         muster__call_hedge_place(call, lease, now_ns);
         return;

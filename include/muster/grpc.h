@@ -221,10 +221,11 @@ typedef struct muster_call_result {
     uint64_t latency_ns; /* from start to end, waiting included */
 } muster_call_result;
 
-/* Makes a call of method ("/pkg.Service/Method", copied) on channel, which must
- * outlive it. options may be NULL. Thread: any. *ret_call is the caller's,
- * until muster_call_destroy(). MUSTER_INVAL (metadata that gRPC does not allow,
- * too), MUSTER_NOMEM, MUSTER_FORKED. */
+/* Makes a call of method ("/pkg.Service/Method", copied) on channel, which is
+ * of muster_grpc_channel_create() and must outlive it. options may be NULL.
+ * Thread: any. *ret_call is the caller's, until muster_call_destroy().
+ * MUSTER_INVAL (metadata that gRPC does not allow, too), MUSTER_NOMEM,
+ * MUSTER_FORKED. */
 MUSTER_API muster_status muster_call_create(muster_channel *channel,
                                             const char *method,
                                             const muster_call_options *options,

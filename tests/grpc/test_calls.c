@@ -4,8 +4,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
+#include <muster/muster.h>
 #include <muster/plugin.h>
 
 #include "backend.h"
@@ -489,5 +491,48 @@ Test(grpc_calls, want_metadata_that_is_legal)
         cr_expect_eq(muster_call_create(channel, METHOD, &options, &call, &err),
                      MUSTER_INVAL);
     }
+    muster_channel_destroy(channel);
+}
+
+static void forget(void *pages)
+{
+    (void)munmap(pages, (size_t)UINT32_MAX);
+}
+
+/* Of pages that are never touched. */
+Test(grpc_calls, want_metadata_that_fits_into_32_bits)
+{
+    void *pages = mmap(NULL, (size_t)UINT32_MAX, PROT_READ,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    muster_channel *channel = open_channel("static:///127.0.0.1:1");
+    grpc_metadata item = {.key = grpc_slice_from_static_string("x-long-bin")};
+    const muster_call_options options = {
+        .struct_size = sizeof options, .metadata = &item, .n_metadata = 1};
+    muster_call *call = NULL;
+    muster_error err;
+
+    cr_assert_neq(pages, MAP_FAILED);
+    item.value = grpc_slice_new(pages, (size_t)UINT32_MAX, forget);
+    cr_expect_eq(muster_call_create(channel, METHOD, &options, &call, &err),
+                 MUSTER_INVAL);
+    grpc_slice_unref(item.value);
+    muster_call_destroy(call);
+    muster_channel_destroy(channel);
+}
+
+/* Nothing connects there. */
+Test(grpc_calls, want_a_channel_over_grpc)
+{
+    muster_channel *channel = NULL;
+    muster_error err;
+    char *message;
+
+    cr_assert_eq(
+        muster_channel_create("static:///127.0.0.1:1", NULL, &channel, &err),
+        MUSTER_OK, "%s", err.message);
+    cr_expect_eq(ask(channel, "", &patient, &message), GRPC_STATUS_INTERNAL);
+    cr_expect(strstr(message, "muster_grpc_channel_create()") != NULL, "%s",
+              message);
+    free(message);
     muster_channel_destroy(channel);
 }

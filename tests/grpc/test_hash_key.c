@@ -155,6 +155,21 @@ Test(grpc_hash_key, has_the_values_of_the_header_joined_by_commas)
     close_world();
 }
 
+Test(grpc_hash_key, has_an_empty_value_joined_as_any_other)
+{
+    char second[16];
+    char joined[24];
+
+    open_world("{\"requestHashHeader\": \"x-user\"}");
+    for (unsigned i = 0; i < N_KEYS; i++) {
+        (void)snprintf(second, sizeof second, "key-%u", i);
+        (void)snprintf(joined, sizeof joined, ",%s", second);
+        cr_expect_eq(place_by_header(NULL, "", second), place_by_key(joined),
+                     "key %s", joined);
+    }
+    close_world();
+}
+
 Test(grpc_hash_key, of_the_call_itself_comes_before_the_header)
 {
     char key[16];
