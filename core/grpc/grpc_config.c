@@ -265,6 +265,15 @@ static int backoff_of(uint64_t connect_timeout_ms)
                : (int)(connect_timeout_ms + margin_ms);
 }
 
+uint64_t muster__grpc_config_attempt_ms(uint64_t connect_timeout_ms)
+{
+    const uint64_t backoff_ms = (uint64_t)backoff_of(connect_timeout_ms);
+    const uint64_t slack_ms = 1000;
+
+    /* C core lengthens the second backoff and those after by a fifth. */
+    return backoff_ms + backoff_ms / 5 + slack_ms;
+}
+
 static void add_rules(grpc_channel_args *args, uint64_t connect_timeout_ms)
 {
     /* Longer than muster waits: C core never gives up or tries again first. */

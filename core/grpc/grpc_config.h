@@ -58,6 +58,10 @@ muster_status muster__grpc_config_connect(muster__grpc_config *config,
                                           uint64_t connect_timeout_ms,
                                           muster__kept_channel **ret_channel);
 
+/* After that C core has ended an attempt to connect that begins now, or began
+ * before. Thread: any. */
+uint64_t muster__grpc_config_attempt_ms(uint64_t connect_timeout_ms);
+
 /* The channel's connection was READY and is lost: it is kept for the next one
  * when there is keepalive. NULL is ignored. Thread: any. */
 void muster__grpc_config_keep(muster__grpc_config *config,

@@ -39,10 +39,9 @@ struct muster__grpc_connection {
     uint32_t n_refs; /* the owner, and each completion still to come */
     phase phase;
     bool has_moved;    /* has left the IDLE that it was born in */
-    bool is_watched;   /* on_watch() is still to come */
-    bool is_lingering; /* destroyed, and waits for its attempt's end */
     bool is_cancelled; /* whatever is placed on it yet is, too */
     grpc_completion_queue_functor watch;
+    grpc_completion_queue_functor linger; /* of the destroyed */
     muster__grpc_probe probe;
     grpc_channel *diagnosis; /* probed after the connection's own; or NULL */
     char *reason;            /* why that is; gpr_free() */
@@ -53,6 +52,7 @@ struct muster__grpc_connection {
     muster__kept_channel *kept;  /* NULL when that is over */
     uint64_t connect_timeout_ms;
     gpr_timespec connect_deadline;
+    gpr_timespec linger_deadline; /* set by destroy() */
     /* Constant. */
     grpc_channel *channel; /* of kept */
     muster__grpc_config *config;
@@ -115,7 +115,6 @@ static void watch_locked(muster__grpc_connection *connection,
                          grpc_connectivity_state last)
 {
     connection->n_refs++;
-    connection->is_watched = true;
     grpc_channel_watch_connectivity_state(
         connection->channel, last,
         connection->phase == PHASE_READY ? gpr_inf_future(GPR_CLOCK_MONOTONIC)
@@ -236,34 +235,16 @@ static void time_out_locked(muster__grpc_connection *connection)
     die_locked(connection, MUSTER_TRANSIENT_FAILURE, reason);
 }
 
-/* The channel when it is to be given up now, else NULL. */
-static muster__kept_channel *linger_locked(muster__grpc_connection *connection,
-                                           bool is_in_time)
-{
-    grpc_connectivity_state state =
-        grpc_channel_check_connectivity_state(connection->channel, 0);
-
-    if (is_in_time && state == GRPC_CHANNEL_CONNECTING) {
-        watch_locked(connection, state);
-        return NULL;
-    }
-    return muster__kept_channel_move(&connection->kept);
-}
-
 static void on_watch(grpc_completion_queue_functor *self, int ok)
 {
-    muster__kept_channel *ended = NULL;
     muster__grpc_connection *connection =
         (muster__grpc_connection *)((char *)self -
                                     offsetof(muster__grpc_connection, watch));
 
     pthread_mutex_lock(&connection->mutex);
-    connection->is_watched = false;
-    if (connection->is_lingering) {
-        ended = linger_locked(connection, ok != 0);
-    } else if (connection->host == NULL || connection->phase == PHASE_DEAD) {
-        /* destroy() was called: the channel is gone. Or it is another
-         * connection's by now. */
+    if (connection->host == NULL || connection->phase == PHASE_DEAD) {
+        /* destroy() was called: the channel is gone, or lingers. Or it is
+         * another connection's by now. */
     } else if (ok != 0) {
         connection->has_moved = true;
         advance_locked(connection);
@@ -271,8 +252,67 @@ static void on_watch(grpc_completion_queue_functor *self, int ok)
         time_out_locked(connection);
     }
     unref_and_unlock(connection);
+}
+
+/* ---- lingering ---- */
+
+static void linger_locked(muster__grpc_connection *connection,
+                          grpc_connectivity_state last)
+{
+    connection->n_refs++;
+    grpc_channel_watch_connectivity_state(
+        connection->channel, last, connection->linger_deadline,
+        muster__grpc_watch_queue(), &connection->linger);
+}
+
+static bool is_in_time_locked(const muster__grpc_connection *connection)
+{
+    return gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC),
+                        connection->linger_deadline) < 0;
+}
+
+static void on_linger(grpc_completion_queue_functor *self, int ok)
+{
+    muster__kept_channel *ended = NULL;
+    muster__grpc_connection *connection =
+        (muster__grpc_connection *)((char *)self -
+                                    offsetof(muster__grpc_connection, linger));
+    grpc_connectivity_state state;
+
+    (void)ok;
+    pthread_mutex_lock(&connection->mutex);
+    state = grpc_channel_check_connectivity_state(connection->channel, 0);
+    if (state == GRPC_CHANNEL_CONNECTING && is_in_time_locked(connection)) {
+        linger_locked(connection, state);
+    } else {
+        ended = muster__kept_channel_move(&connection->kept);
+    }
+    unref_and_unlock(connection);
     muster__kept_channel_unref(ended);
 }
+
+/* The channel when it can be given up at once, else NULL. C core 1.51 leaks the
+ * socket of an attempt that is given up before the server's SETTINGS came
+ * (grpc/grpc#32071). So the channel of one under way stays until C core has
+ * ended it, also when muster's time is over or a late call began it. */
+static muster__kept_channel *give_up_locked(muster__grpc_connection *connection)
+{
+    const grpc_connectivity_state state =
+        grpc_channel_check_connectivity_state(connection->channel, 0);
+    const bool is_about_to = state == GRPC_CHANNEL_IDLE &&
+                             connection->phase == PHASE_CONNECTING &&
+                             !connection->has_moved;
+
+    if (state != GRPC_CHANNEL_CONNECTING && !is_about_to) {
+        return muster__kept_channel_move(&connection->kept);
+    }
+    connection->linger_deadline = muster__grpc_after_ms(
+        muster__grpc_config_attempt_ms(connection->connect_timeout_ms));
+    linger_locked(connection, state);
+    return NULL;
+}
+
+/* ---- allocating ---- */
 
 /* Without any other name it is that of the address in use. */
 static const char *authority_of(const muster_connection_env *env)
@@ -312,6 +352,7 @@ static muster__grpc_connection *allocate(muster__grpc_config *config,
     connection->n_refs = 1;
     connection->phase = PHASE_CONNECTING;
     connection->watch.functor_run = on_watch;
+    connection->linger.functor_run = on_linger;
     connection->calls.next = &connection->calls;
     connection->calls.previous = &connection->calls;
     connection->connect_timeout_ms = env->connect_timeout_ms == 0
@@ -438,7 +479,7 @@ static muster_status create(void *arg, const muster_connection_env *env,
 static void destroy(void *arg)
 {
     muster__grpc_connection *connection = check(arg);
-    muster__kept_channel *ended = NULL;
+    muster__kept_channel *ended;
 
     if (muster__grpc_is_forked()) {
         return;
@@ -450,16 +491,9 @@ static void destroy(void *arg)
     muster__grpc_health_end(connection->health);
     connection->health = NULL;
     connection->host = NULL;
-    /* C core 1.51 leaks the socket of an attempt that is given up before the
-     * server's SETTINGS came (grpc/grpc#32071). So the channel of one under way
-     * stays until that has ended: at the latest at its deadline. */
-    connection->is_lingering =
-        connection->phase == PHASE_CONNECTING && connection->is_watched;
-    if (!connection->is_lingering) {
-        ended = muster__kept_channel_move(&connection->kept);
-    }
+    muster__grpc_config_let_go(connection->config, connection->kept);
+    ended = give_up_locked(connection);
     pthread_mutex_unlock(&connection->mutex);
-    muster__grpc_config_let_go(connection->config, ended);
     /* Completions still to come do so now, or, while leases on an earlier
      * connection hold the channel, later; none touches the channel. */
     muster__kept_channel_unref(ended);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -17,102 +16,12 @@
 
 #include "backend.h"
 #include "call.h"
+#include "calling.h"
 #include "grpc_config.h"
 #include "grpc_connection.h"
 #include "limit.h"
 #include "poller.h"
-
-#define WAIT_S 10
-
-/* What a connection reported, in order. */
-typedef struct host {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    muster_connectivity states[8];
-    size_t n_states;
-    char reason[256];
-    uint64_t last_ns;
-} host;
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static void on_state(void *ctx, muster_connectivity state, const char *reason)
-{
-    host *h = ctx;
-
-    pthread_mutex_lock(&h->mutex);
-    h->states[h->n_states++ % 8] = state;
-    (void)snprintf(h->reason, sizeof h->reason, "%s",
-                   reason == NULL ? "" : reason);
-    h->last_ns = now_ns();
-    pthread_cond_broadcast(&h->changed);
-    pthread_mutex_unlock(&h->mutex);
-}
-
-static const muster_transport_host host_class = {
-    .struct_size = sizeof(muster_transport_host), .state = on_state};
-
-static void host_init(host *h)
-{
-    pthread_condattr_t attributes;
-
-    memset(h, 0, sizeof *h);
-    (void)pthread_mutex_init(&h->mutex, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&h->changed, &attributes);
-}
-
-/* Waits for the report number `index`; -1 when it does not come. */
-static int wait_for_state(host *h, size_t index)
-{
-    struct timespec end;
-    int state;
-    int failed = 0;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += WAIT_S;
-    pthread_mutex_lock(&h->mutex);
-    while (h->n_states <= index && failed == 0) {
-        failed = pthread_cond_timedwait(&h->changed, &h->mutex, &end);
-    }
-    state = h->n_states > index ? (int)h->states[index % 8] : -1;
-    pthread_mutex_unlock(&h->mutex);
-    return state;
-}
-
-static muster__grpc_config *make_config(void)
-{
-    muster__grpc_config *config = NULL;
-    muster_error err;
-
-    cr_assert_eq(muster__grpc_config_create("static:///x", NULL, &config, &err),
-                 MUSTER_OK, "%s", err.message);
-    return config;
-}
-
-static void *connect_to(muster__grpc_config *config, host *h,
-                        const char *address, uint64_t timeout_ms)
-{
-    muster_endpoint endpoint = {.address = address};
-    muster_connection_env env = {.struct_size = sizeof env,
-                                 .host = &host_class,
-                                 .ctx = h,
-                                 .endpoint = &endpoint,
-                                 .connect_timeout_ms = timeout_ms};
-    void *connection = NULL;
-    muster_error err;
-
-    cr_assert_eq(muster__grpc_transport.create(config, &env, &connection, &err),
-                 MUSTER_OK, "%s", err.message);
-    return connection;
-}
+#include "transport_host.h"
 
 /* A port that is bound but does not listen: connects are refused. */
 static int refused_port(void)
@@ -206,22 +115,6 @@ Test(grpc_transport, fails_with_the_reason_when_refused)
     muster__grpc_config_unref(config);
 }
 
-/* A server that accepts and never speaks HTTP/2. */
-static int silent_server(char *ret_address, size_t size)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t length = sizeof address;
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    cr_assert_eq(bind(descriptor, (struct sockaddr *)&address, length), 0);
-    cr_assert_eq(listen(descriptor, 16), 0);
-    cr_assert_eq(getsockname(descriptor, (struct sockaddr *)&address, &length),
-                 0);
-    (void)snprintf(ret_address, size, "127.0.0.1:%d", ntohs(address.sin_port));
-    return descriptor;
-}
-
 Test(grpc_transport, gives_up_after_the_connect_timeout)
 {
     muster__grpc_config *config = make_config();
@@ -310,7 +203,8 @@ Test(grpc_transport, survives_churn_of_hundreds)
     backend_kill(&server);
 }
 
-static grpc_call *make_call(grpc_channel *channel, grpc_completion_queue *queue)
+static grpc_call *begin_call(grpc_channel *channel,
+                             grpc_completion_queue *queue)
 {
     return grpc_channel_create_call(
         channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
@@ -358,7 +252,7 @@ static grpc_status_code end_of(grpc_call *call, grpc_completion_queue *queue,
  * a transport. */
 static bool call_once(grpc_channel *channel, grpc_completion_queue *queue)
 {
-    grpc_call *call = make_call(channel, queue);
+    grpc_call *call = begin_call(channel, queue);
     bool never_left;
 
     (void)end_of(call, queue, &never_left);
@@ -500,7 +394,8 @@ Test(grpc_transport, cancels_a_call_that_comes_after_cancelling)
     connection = connect_to(config, &h, server.address, 5000);
     cr_assert_eq(wait_for_state(&h, 0), MUSTER_READY, "%s", h.reason);
     muster__grpc_transport.cancel(connection);
-    placed.call = make_call(muster__grpc_connection_channel(connection), queue);
+    placed.call =
+        begin_call(muster__grpc_connection_channel(connection), queue);
     muster__grpc_connection_link(connection, &placed);
     cr_expect_eq(end_of(placed.call, queue, &never_left),
                  GRPC_STATUS_UNAVAILABLE);
