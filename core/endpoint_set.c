@@ -303,7 +303,8 @@ static muster_status resize_numbers(muster__set *set, uint32_t capacity)
     uint32_t *marks;
 
     /* Whichever of the two fails, the other's new size does no harm: capacity
-     * stays the least of both. */
+     * is the least of both. */
+    set->capacity = capacity < set->capacity ? capacity : set->capacity;
     marks = realloc(set->marks, capacity * sizeof *marks);
     if (marks == NULL) {
         return MUSTER_NOMEM;

@@ -387,6 +387,21 @@ Test(endpoint_set, gives_memory_back_when_most_leave)
     free(numbers);
 }
 
+Test(endpoint_set, keeps_to_its_room_when_giving_back_fails)
+{
+    uint32_t *numbers = count_up(2000);
+
+    for (int i = 0; i < 20; i++) {
+        cr_assert_eq(apply(numbers, NULL, 2000), MUSTER_OK);
+        n_allocations_left = i;
+        (void)apply(numbers, NULL, 100);
+        n_allocations_left = -1;
+        cr_assert_eq(apply(numbers, NULL, 1500), MUSTER_OK);
+        cr_assert_eq(muster__set_size(set), 1500);
+    }
+    free(numbers);
+}
+
 Test(endpoint_set, does_not_grow_by_replacement)
 {
     uint32_t *numbers = count_up(20000);
