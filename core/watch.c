@@ -310,7 +310,7 @@ static muster_watch *allocate(muster__target *target, muster_watch_event_fn fn,
     watch->join_task.fn = on_join_task;
     watch->refresh_task.fn = on_refresh_task;
     watch->leave_task.fn = on_leave_task;
-    watch->refs = 2;
+    watch->refs = 3; /* the user's, the control thread's, the creator's */
     watch->fn = fn;
     watch->arg = arg;
     watch->target = target;
@@ -332,32 +332,28 @@ static bool wait_for_answer(muster_watch *watch)
             muster__deadline_ns(muster__timing_ms(PATIENCE_MS)));
     }
     is_answered = watch->is_answered;
-    watch->is_closing = !is_answered;
+    watch->is_closing = watch->is_closing || !is_answered;
     pthread_mutex_unlock(&watch->mutex);
     return is_answered;
 }
 
-/* Takes over watch. */
+/* The user's first events may come meanwhile, and destroy the watch in them: so
+ * the creator has a reference of its own. */
 static muster_status subscribe_and_wait(muster_watch *watch, muster_error *err)
 {
-    muster_status status;
-
     if (muster__loop_is_current()) {
         subscribe(watch);
     } else {
         muster__loop_post(&watch->join_task);
     }
     if (!wait_for_answer(watch)) {
-        unref(watch);
         return muster_error_set(err, MUSTER_TIMEOUT,
                                 "a plugin keeps the control thread");
     }
-    status = watch->status;
-    if (status != MUSTER_OK) {
-        (void)muster_error_set(err, status, "%s", watch->error.message);
-        unref(watch);
+    if (watch->status != MUSTER_OK) {
+        return muster_error_set(err, watch->status, "%s", watch->error.message);
     }
-    return status;
+    return MUSTER_OK;
 }
 
 muster_status muster_watch_create(const char *target, muster_watch_event_fn fn,
@@ -391,5 +387,10 @@ muster_status muster_watch_create(const char *target, muster_watch_event_fn fn,
         muster__target_destroy(parsed);
         return muster_error_set(err, MUSTER_NOMEM, "%s: out of memory", target);
     }
-    return subscribe_and_wait(watch, err);
+    status = subscribe_and_wait(watch, err);
+    if (status != MUSTER_OK) {
+        unref(watch); /* the user has none */
+    }
+    unref(watch);
+    return status;
 }

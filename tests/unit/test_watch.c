@@ -188,6 +188,32 @@ Test(watch, can_be_destroyed_inside_its_callback)
     cr_expect_eq(self.n_lists, 1);
 }
 
+static void destroy_at_once(void *arg, const muster_watch_event *event)
+{
+    viewer *self = arg;
+
+    on_event(arg, event);
+    muster_watch_destroy(self->watch);
+    drill_lock();
+    self->watch = NULL;
+    pthread_cond_broadcast(&drill.changed);
+    drill_unlock();
+}
+
+/* That may be before its creator has woken up. */
+Test(watch, can_be_destroyed_in_its_first_event)
+{
+    for (int i = 0; i < 500; i++) {
+        viewer self = {.watch = NULL};
+
+        cr_assert_eq(muster_watch_create("static:///10.0.0.1:1",
+                                         destroy_at_once, &self, &self.watch,
+                                         NULL),
+                     MUSTER_OK);
+        AWAIT(self.watch == NULL);
+    }
+}
+
 static void *destroy(void *arg)
 {
     viewer *self = arg;
