@@ -154,6 +154,21 @@ static void look_twice(struct file_resolver *self)
     }
 }
 
+/* Another file that was not seen being made was moved in, as a whole. The same
+ * one may be half written. */
+static void look_for_another(struct file_resolver *self)
+{
+    muster__file_state state;
+
+    muster__file_look(self->env->path, &state);
+    if (!self->is_settling && (state.inode != self->state.inode ||
+                               state.device != self->state.device)) {
+        look_now(self);
+    } else {
+        look_twice(self);
+    }
+}
+
 static void settle(void *arg)
 {
     struct file_resolver *self = arg;
@@ -186,12 +201,14 @@ static void keep_ticking(struct file_resolver *self)
     }
 }
 
-static void on_event(void *arg, bool is_complete)
+static void on_event(void *arg, muster__folder_event event)
 {
     struct file_resolver *self = arg;
 
-    if (is_complete) {
+    if (event == MUSTER__FOLDER_WRITTEN) {
         look_now(self);
+    } else if (event == MUSTER__FOLDER_MOVED) {
+        look_for_another(self);
     } else {
         look_twice(self);
     }
@@ -287,7 +304,7 @@ static void file_refresh(void *data)
     struct file_resolver *self = data;
 
     if (self->is_confirmed) {
-        look_now(self);
+        look_for_another(self);
     } else {
         read_file(self, true);
     }

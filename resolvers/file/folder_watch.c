@@ -33,43 +33,45 @@ static void log_unavailable(muster__folder_watch *watch, int error)
     watch->env->host->log(watch->env->ctx, MUSTER_LOG_WARNING, message);
 }
 
-/* Whether the event tells of a whole file that is in place now. A link that
- * another name was moved to may lead to ours, as Kubernetes does it. */
-static bool is_complete(const muster__folder_watch *watch,
-                        const struct inotify_event *event)
+static muster__folder_event kind_of(const muster__folder_watch *watch,
+                                    const struct inotify_event *event)
 {
-    if ((event->mask & IN_MOVED_TO) != 0) {
-        return true;
+    const bool is_ours =
+        event->len > 0 && strcmp(event->name, watch->name) == 0;
+
+    if (is_ours && (event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) != 0) {
+        return MUSTER__FOLDER_WRITTEN;
     }
-    return (event->mask & IN_CLOSE_WRITE) != 0 && event->len > 0 &&
-           strcmp(event->name, watch->name) == 0;
+    return (event->mask & IN_MOVED_TO) != 0 ? MUSTER__FOLDER_MOVED
+                                            : MUSTER__FOLDER_CHANGED;
 }
 
-/* Goes through the events in buffer; answers whether one is complete. */
-static bool take_events(muster__folder_watch *watch, const char *buffer,
-                        size_t length)
+/* Goes through the events in buffer, beside those seen before. */
+static muster__folder_event take_events(muster__folder_watch *watch,
+                                        const char *buffer, size_t length,
+                                        muster__folder_event before)
 {
-    bool is_any_complete = false;
     size_t at = 0;
 
     while (at + sizeof(struct inotify_event) <= length) {
         const struct inotify_event *event =
             (const struct inotify_event *)(const void *)(buffer + at);
+        const muster__folder_event kind = kind_of(watch, event);
 
         if ((event->mask & IN_IGNORED) != 0 && event->wd == watch->number) {
             watch->number = -1; /* the folder is gone */
         }
-        is_any_complete = is_any_complete || is_complete(watch, event);
+        before = kind > before ? kind : before;
         at += sizeof *event + event->len;
     }
-    return is_any_complete;
+    return before;
 }
 
 static void on_readable(void *arg, int fd, unsigned events)
 {
     muster__folder_watch *watch = arg;
     _Alignas(struct inotify_event) char buffer[BUFFER_SIZE];
-    bool is_any_complete = false;
+    muster__folder_event event = MUSTER__FOLDER_CHANGED;
     ssize_t n = 0;
 
     (void)events;
@@ -78,10 +80,9 @@ static void on_readable(void *arg, int fd, unsigned events)
         if (n <= 0) {
             break;
         }
-        is_any_complete =
-            take_events(watch, buffer, (size_t)n) || is_any_complete;
+        event = take_events(watch, buffer, (size_t)n, event);
     }
-    watch->fn(watch->arg, is_any_complete);
+    watch->fn(watch->arg, event);
 }
 
 /* Makes watch->fd. errno, or 0. */

@@ -8,9 +8,16 @@
 
 #include <stdbool.h>
 
-/* Something happened in the folder. is_complete: a new file is in place as a
- * whole (closed by its writer, or moved in); else it may be half written. */
-typedef void (*muster__folder_event_fn)(void *arg, bool is_complete);
+/* What happened in the folder; of several events, the last of these. */
+typedef enum muster__folder_event {
+    MUSTER__FOLDER_CHANGED = 0, /* the file may be half written */
+    /* Another name was moved in. It may be a link that leads to the file, as
+     * Kubernetes does it: then another file is there now, as a whole. */
+    MUSTER__FOLDER_MOVED,
+    MUSTER__FOLDER_WRITTEN /* the file was closed by its writer, or moved in */
+} muster__folder_event;
+
+typedef void (*muster__folder_event_fn)(void *arg, muster__folder_event event);
 
 typedef struct muster__folder_watch {
     const muster_resolver_env *env;

@@ -55,6 +55,25 @@ Test(file_changes, sees_a_file_that_is_written_in_place)
     await_address("10.0.0.2:1");
 }
 
+/* Whatever else happens in the folder, and whoever asks. */
+Test(file_changes, does_not_read_half_of_what_is_being_written)
+{
+    int fd;
+
+    start_with("10.0.0.1:1\n");
+    fd = open(path, O_WRONLY | O_TRUNC);
+    cr_assert_eq(write(fd, "10.0.0.2:1\n", 11), 11);
+    muster_testkit_resolver_refresh(kit);
+    cr_assert_eq(n_said(), 1);
+    replace_text(in_folder("another"), "x");
+    (void)muster_testkit_resolver_await(kit, 2, WAIT_MS / 50);
+    cr_assert_eq(n_said(), 1);
+    cr_assert_eq(write(fd, "10.0.0.3:1\n", 11), 11);
+    (void)close(fd);
+    await_more(1);
+    cr_assert_eq(seen()->n_endpoints, 2);
+}
+
 Test(file_changes, sees_two_writes_within_one_clock_tick)
 {
     start_with("10.0.0.1:1\n");
