@@ -95,10 +95,11 @@ typedef struct muster_lease {
 /* Makes a channel for target (core/TARGETS.md has the grammar) and begins to
  * resolve and connect. Thread: any. options may be NULL and is copied, but for
  * transport_arg. *ret_channel is the caller's, until muster_channel_destroy().
- * MUSTER_INVAL, MUSTER_NOTFOUND (scheme or policy), MUSTER_ABI (their plugin),
- * MUSTER_NOMEM, MUSTER_FORKED; MUSTER_TIMEOUT when a plugin has held the
- * control thread for 5 s: there is no channel then. err (may be NULL) says why.
- */
+ * MUSTER_INVAL, MUSTER_NOTFOUND (scheme or policy), MUSTER_ABI or
+ * MUSTER_PERMISSION (their plugin), what that one's create() answers,
+ * MUSTER_NOMEM, MUSTER_FORKED; MUSTER_UNAVAILABLE when the control thread
+ * cannot be started; MUSTER_TIMEOUT when a plugin has held it for 5 s: there is
+ * no channel then. err (may be NULL) says why. */
 MUSTER_API muster_status
 muster_channel_create(const char *target, const muster_channel_options *options,
                       muster_channel **ret_channel, muster_error *err);
@@ -111,8 +112,9 @@ muster_channel_create(const char *target, const muster_channel_options *options,
  * leaked. Thread: any. */
 MUSTER_API muster_status muster_channel_close(muster_channel *channel);
 
-/* Closes, and gives up the caller's hold. Leases may outlive it. NULL is
- * ignored. Thread: any. */
+/* Closes, and gives up the caller's hold. Leases may outlive it. No other
+ * thread is in a function of the channel: muster_channel_close() first wakes
+ * those that wait. NULL is ignored. Thread: any. */
 MUSTER_API void muster_channel_destroy(muster_channel *channel);
 
 /* The channel's state now (rule: any READY; else CONNECTING; else
@@ -229,16 +231,16 @@ typedef struct muster_channel_stats {
 } muster_channel_stats;
 
 /* Fills *ret_stats up to its struct_size, which the caller sets. Thread: any;
- * on other threads than control it waits for the control thread.
- * MUSTER_FORKED, MUSTER_CLOSED. */
+ * on other threads than control it waits for the control thread, which answers
+ * for a closed channel, too. MUSTER_NOMEM, MUSTER_FORKED; MUSTER_TIMEOUT when a
+ * plugin has held the control thread for 5 s. */
 MUSTER_API muster_status muster_channel_get_stats(
     muster_channel *channel, muster_channel_stats *ret_stats);
 
 /* The channel as JSON: target, state, list age and staleness, and for each
  * endpoint state, connected address, weight, calls in flight, last reason,
  * backoff left. Schema in core/README.md. *ret_json is the caller's, to be
- * given to free(3). Thread: any, as muster_channel_get_stats(). MUSTER_NOMEM,
- * MUSTER_FORKED. */
+ * given to free(3). Thread and errors: as muster_channel_get_stats(). */
 MUSTER_API muster_status muster_channel_dump_json(muster_channel *channel,
                                                   char **ret_json);
 

@@ -232,8 +232,10 @@ MUSTER_API muster_status muster_call_create(muster_channel *channel,
                                             muster_call **ret_call,
                                             muster_error *err);
 
-/* Frees the call. It has ended, or never was started. NULL is ignored. Thread:
- * any. */
+/* Frees the call. It has ended, or never was started. An ended call keeps the
+ * socket of its last attempt open, also of an endpoint that has left the list:
+ * what the server sent belongs to C core's call. NULL is ignored. Thread: any.
+ */
 MUSTER_API void muster_call_destroy(muster_call *call);
 
 /* Sends request, waits for the answer. request (may be NULL: an empty message)

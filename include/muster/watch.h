@@ -58,8 +58,7 @@ typedef void (*muster_watch_event_fn)(void *arg,
 
 /* Starts watching target (core/TARGETS.md has the grammar). fn is called first
  * when there is a list or an error. Thread: any. *ret_watch is the caller's.
- * MUSTER_INVAL, MUSTER_NOTFOUND (scheme), MUSTER_ABI (its plugin),
- * MUSTER_NOMEM, MUSTER_FORKED; err (may be NULL) says why. */
+ * Errors: as those of muster_channel_create(); err (may be NULL) says why. */
 MUSTER_API muster_status muster_watch_create(const char *target,
                                              muster_watch_event_fn fn,
                                              void *arg,
