@@ -227,6 +227,9 @@ muster_status muster__call_queue_take(muster_call_queue *queue,
 /* Of a queue from which nothing comes any more. */
 void muster__call_queue_free(muster_call_queue *queue);
 
+/* Whether its events go to a function. */
+bool muster__call_queue_has_threads(const muster_call_queue *queue);
+
 grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue);
 
 /* CLOCK_MONOTONIC. */

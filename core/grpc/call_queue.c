@@ -105,6 +105,11 @@ void muster__call_queue_post(muster_call_queue *queue, muster__call_step *step)
     (void)grpc_call_start_batch(queue->poster, NULL, 0, step, NULL);
 }
 
+bool muster__call_queue_has_threads(const muster_call_queue *queue)
+{
+    return queue->threads != NULL;
+}
+
 grpc_completion_queue *muster__call_queue_inner(muster_call_queue *queue)
 {
     return queue->inner;

@@ -34,7 +34,7 @@ static void unref(muster__call_threads *self)
 
 static void tell(muster__call_threads *self, const muster_call_event *event)
 {
-    if (self->n_threads > 1 && event->call->stream != NULL) {
+    if (event->call->stream != NULL) {
         muster__stream_tell_in_turn(event, self->fn, self->arg);
     } else {
         self->fn(self->arg, event);

@@ -72,6 +72,7 @@ muster_status muster__stream_start(muster_call *call,
     }
     stream->is_blocking = is_blocking;
     stream->own_queue = is_blocking ? queue : NULL;
+    stream->is_handed_on = is_blocking || muster__call_queue_has_threads(queue);
     pthread_mutex_lock(&call->mutex);
     call->stream = stream;
     pthread_mutex_unlock(&call->mutex);
@@ -112,7 +113,7 @@ static muster_status may_send_locked(const muster__stream *stream,
     if (stream->is_last_asked) {
         return MUSTER_INVAL;
     }
-    return stream->is_send_awaited || stream->has_event[MUSTER_CALL_SENT]
+    return stream->is_send_awaited || stream->is_untold[MUSTER_CALL_SENT]
                ? MUSTER_BUSY
                : MUSTER_OK;
 }
@@ -178,7 +179,7 @@ static muster_status may_receive_locked(const muster__stream *stream,
     if (stream->is_over) {
         return MUSTER_CLOSED;
     }
-    return stream->is_receive_awaited || stream->has_event[MUSTER_CALL_RECEIVED]
+    return stream->is_receive_awaited || stream->is_untold[MUSTER_CALL_RECEIVED]
                ? MUSTER_BUSY
                : MUSTER_OK;
 }

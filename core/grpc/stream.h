@@ -69,11 +69,15 @@ typedef struct muster__stream {
     muster__call_step on_over; /* the attempt is; nothing of C core's */
     muster__call_step on_end;  /* the call has ended: more to tell */
 
-    /* What came out of the queue, and the user has not got yet. */
+    /* Events that the user takes out of a queue are told by that. Those that
+     * threads of a queue, or of a blocking stream, hand on are untold until the
+     * user gets them, and some are put here meanwhile. */
+    bool is_handed_on;
+    bool is_untold[MUSTER__STREAM_N_KINDS];
     bool has_event[MUSTER__STREAM_N_KINDS];
     muster_call_event events[MUSTER__STREAM_N_KINDS];
     bool is_telling;   /* a thread of the queue is */
-    uint32_t n_untold; /* events that came out, of a queue with threads */
+    uint32_t n_untold; /* as is_untold, until the function has returned */
 
     /* Of threads that wait. */
     bool is_blocking;
@@ -184,7 +188,8 @@ bool muster__stream_get_result(const muster_call *call,
 /* Whether the attempt's peer is the call's. The caller holds the mutex. */
 bool muster__stream_has_peer_locked(const muster__stream *stream);
 
-/* The event in *ret_event; true. */
+/* The event in *ret_event, untold if it is handed on; true. The caller holds
+ * the mutex. */
 bool muster__stream_tell(muster_call *call, muster_call_event_kind kind,
                          void *tag, muster_call_event *ret_event);
 

@@ -58,6 +58,7 @@ static void await(muster__stream *stream, muster_call_event_kind kind,
     }
     *ret_event = stream->events[kind];
     stream->has_event[kind] = kind == MUSTER_CALL_ENDED;
+    stream->is_untold[kind] = false;
     pthread_mutex_unlock(mutex);
 }
 

@@ -109,6 +109,7 @@ bool muster__stream_tell(muster_call *call, muster_call_event_kind kind,
     ret_event->call = call;
     ret_event->tag = tag;
     ret_event->kind = kind;
+    call->stream->is_untold[kind] = call->stream->is_handed_on;
     call->stream->n_untold++;
     return true;
 }

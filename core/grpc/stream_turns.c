@@ -19,6 +19,7 @@ static bool take_untold_locked(muster__stream *stream, muster_call_event *event)
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         if (stream->has_event[order[i]] && is_due_locked(stream, order[i])) {
             stream->has_event[order[i]] = false;
+            stream->is_untold[order[i]] = false;
             *event = stream->events[order[i]];
             return true;
         }
@@ -37,6 +38,7 @@ static bool take_turn_locked(muster__stream *stream,
         return false;
     }
     stream->is_telling = true;
+    stream->is_untold[event->kind] = false;
     return true;
 }
 

@@ -82,6 +82,50 @@ Test(grpc_stream_blocking, is_written_by_one_thread_and_read_by_another)
     finish(call);
 }
 
+static void *write_in_turn(void *arg)
+{
+    muster_call *call = arg;
+    muster_status status;
+
+    for (int i = 0; i < N_MESSAGES; i++) {
+        do {
+            status = write_message(call, message_of(1, SIZE), 0);
+        } while (status == MUSTER_BUSY);
+        cr_assert_eq(status, MUSTER_OK);
+    }
+    return NULL;
+}
+
+/* They end the stream when both are through. */
+static void *write_by_two(void *arg)
+{
+    pthread_t other;
+
+    cr_assert_eq(pthread_create(&other, NULL, write_in_turn, arg), 0);
+    (void)write_in_turn(arg);
+    (void)pthread_join(other, NULL);
+    cr_assert_eq(muster_call_write(arg, NULL, MUSTER_SEND_LAST), MUSTER_OK);
+    return NULL;
+}
+
+Test(grpc_stream_blocking, has_two_writers_that_try_again_when_it_is_busy)
+{
+    muster_call *call = begin(NULL, 0);
+    pthread_t writers;
+    grpc_byte_buffer *message;
+    int n = 0;
+
+    cr_assert_eq(muster_call_open(call, NULL), MUSTER_OK);
+    cr_assert_eq(pthread_create(&writers, NULL, write_by_two, call), 0);
+    for (; (message = read_message(call)) != NULL; n++) {
+        cr_assert(is_message(message, 1, SIZE));
+    }
+    (void)pthread_join(writers, NULL);
+    cr_expect_eq(n, 2 * N_MESSAGES);
+    cr_expect_eq(end_of(call).status, GRPC_STATUS_OK);
+    finish(call);
+}
+
 Test(grpc_stream_blocking, is_written_and_read_by_turns)
 {
     muster_call *call = begin(NULL, 0);

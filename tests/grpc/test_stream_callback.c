@@ -120,11 +120,12 @@ static void start_pump(pump *self, uint64_t n_to_send)
 }
 
 /* Both begin beside the function, which may be told of the first meanwhile. */
-static void run_pumps(uint32_t n_threads, size_t n, uint64_t n_messages)
+static void run_pumps(uint32_t n_threads, muster_call_event_fn fn, size_t n,
+                      uint64_t n_messages)
 {
     static pump pumps[50];
 
-    begin(n_threads, on_event, NULL);
+    begin(n_threads, fn, NULL);
     for (size_t i = 0; i < n; i++) {
         start_pump(&pumps[i], n_messages);
         cr_assert_eq(muster_call_receive(pumps[i].call, &pumps[i]), MUSTER_OK);
@@ -142,12 +143,50 @@ static void run_pumps(uint32_t n_threads, size_t n, uint64_t n_messages)
 
 Test(grpc_callback, carries_a_thousand_messages_each_way)
 {
-    run_pumps(0, 1, 1000);
+    run_pumps(0, on_event, 1, 1000);
 }
 
 Test(grpc_callback, is_told_of_one_stream_in_turn_by_several_threads)
 {
-    run_pumps(4, 50, 200);
+    run_pumps(4, on_event, 50, 200);
+}
+
+/* Asks for the next message of either way at every event, too early or not. */
+static void ask_for_all(pump *self)
+{
+    const bool is_last = self->n_sent + 1 == self->n_to_send;
+    grpc_byte_buffer *message = message_of(self->n_sent, SIZE);
+
+    (void)muster_call_receive(self->call, self);
+    if (self->n_sent < self->n_to_send &&
+        muster_call_send(self->call, message, is_last ? MUSTER_SEND_LAST : 0,
+                         self) == MUSTER_OK) {
+        self->n_sent++;
+    }
+    grpc_byte_buffer_destroy(message);
+}
+
+static void on_greedy(void *arg, const muster_call_event *event)
+{
+    pump *self = event->tag;
+
+    (void)arg;
+    if (event->kind == MUSTER_CALL_RECEIVED && event->message != NULL &&
+        !is_message(event->message, self->n_received++, SIZE)) {
+        atomic_fetch_add(&self->n_wrong, 1);
+    }
+    if (event->kind == MUSTER_CALL_ENDED) {
+        self->status = result_of(event->call).status;
+        muster_call_destroy(event->call);
+        (void)sem_post(&ended);
+    } else {
+        ask_for_all(self);
+    }
+}
+
+Test(grpc_callback, has_every_message_when_asked_for_all_the_time)
+{
+    run_pumps(4, on_greedy, 4, 5000);
 }
 
 /* ---- Unary calls ---- */
