@@ -212,7 +212,7 @@ static bool take_headers(muster__call_step *step, bool is_ok,
     muster_call *call = stream->call;
 
     pthread_mutex_lock(&call->mutex);
-    stream->has_headers = is_ok;
+    stream->has_headers |= is_ok; /* or a message was there first */
     if (is_ok && call->attempt->initial.count > 0) {
         commit_locked(stream);
     }
@@ -277,7 +277,9 @@ static grpc_byte_buffer *take_message_locked(muster__stream *stream)
 }
 
 /* That no more comes is told with the end, which follows at once, and may be
- * that of the attempt only. */
+ * that of the attempt only. A message may overtake the batch of the headers,
+ * but these are written: C core holds it back until they are (1.51, call.cc,
+ * ReceivingStreamReady()). */
 static bool take_received(muster__call_step *step, bool is_ok,
                           muster_call_event *ret_event)
 {
@@ -293,6 +295,7 @@ static bool take_received(muster__call_step *step, bool is_ok,
         stream->has_no_more = true;
         return finish_batch(stream, false, ret_event);
     }
+    stream->has_headers = true;
     commit_locked(stream);
     stream->is_receive_awaited = false;
     (void)muster__stream_tell(stream->call, MUSTER_CALL_RECEIVED,

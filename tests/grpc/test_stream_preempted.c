@@ -30,11 +30,18 @@ muster_status __real_muster_call_queue_next(muster_call_queue *queue,
 muster_status __wrap_muster_call_queue_next(muster_call_queue *queue,
                                             uint64_t deadline_ns,
                                             muster_call_event *ret_event);
+grpc_event __real_grpc_completion_queue_next(grpc_completion_queue *queue,
+                                             gpr_timespec deadline,
+                                             void *reserved);
+grpc_event __wrap_grpc_completion_queue_next(grpc_completion_queue *queue,
+                                             gpr_timespec deadline,
+                                             void *reserved);
 
 /* ---- A thread that is held up ---- */
 
-/* The kind of event that holds up the one thread that has it. */
+/* The kind of event, or the tag, that holds up the one thread that has it. */
 static atomic_int held_kind = -1;
+static _Atomic(void *) held_tag;
 static sem_t is_held;
 static sem_t may_go_on;
 
@@ -87,6 +94,21 @@ muster_status __wrap_muster_call_queue_next(muster_call_queue *queue,
         hold_up_with(ret_event);
     }
     return status;
+}
+
+/* Where any thread has what C core has done. */
+grpc_event __wrap_grpc_completion_queue_next(grpc_completion_queue *queue,
+                                             gpr_timespec deadline,
+                                             void *reserved)
+{
+    const grpc_event event =
+        __real_grpc_completion_queue_next(queue, deadline, reserved);
+    void *tag = event.tag;
+
+    if (tag != NULL && atomic_compare_exchange_strong(&held_tag, &tag, NULL)) {
+        hold_up();
+    }
+    return event;
 }
 
 /* ---- Beginning and ending ---- */
@@ -170,7 +192,6 @@ static void run(muster_call_event_fn fn, void *arg, muster_call **ret_call,
 
 static void end(muster_call *call, muster_call_queue *queue)
 {
-    cr_assert(await(&ended));
     muster_call_destroy(call);
     muster_call_queue_destroy(queue);
     finish();
@@ -193,9 +214,42 @@ Test(grpc_stream_preempted, is_busy_until_its_queue_has_told)
     cr_assert(await(&is_held));
     cr_expect_eq(muster_call_receive(call, NULL), MUSTER_BUSY);
     (void)sem_post(&may_go_on);
+    cr_assert(await(&ended));
     end(call, queue);
     cr_expect_eq(seen.send, MUSTER_OK);
     cr_expect_eq(seen.receive, MUSTER_OK);
+}
+
+/* The headers have come out before the message, or come out after it. */
+static void on_first(void *arg, const muster_call_event *event)
+{
+    const grpc_metadata_array **ret_headers = arg;
+
+    grpc_byte_buffer_destroy(event->message);
+    if (event->kind == MUSTER_CALL_RECEIVED) {
+        *ret_headers = result_of(event->call).initial_metadata;
+        (void)sem_post(&may_go_on);
+        muster_call_cancel(event->call);
+    } else if (event->kind == MUSTER_CALL_ENDED) {
+        (void)sem_post(&ended);
+    }
+}
+
+Test(grpc_stream_preempted, has_its_headers_with_its_first_message)
+{
+    const grpc_metadata_array *headers = NULL;
+    muster_call_queue *queue;
+    muster_call *call;
+
+    begin();
+    run(on_first, &headers, &call, &queue);
+    atomic_store(&held_tag, &call->stream->on_headers);
+    cr_assert_eq(muster_call_receive(call, NULL), MUSTER_OK);
+    cr_assert_eq(send_one(call), MUSTER_OK);
+    cr_assert(await(&ended));
+    cr_assert_not_null(headers);
+    cr_expect_not_null(find(headers, "x-server-id"));
+    end(call, queue);
 }
 
 /* ---- Threads that wait ---- */
