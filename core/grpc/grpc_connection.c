@@ -506,9 +506,12 @@ static void cancel_locked(muster__grpc_placed *placed)
     if (placed->peer == NULL) {
         placed->peer = muster__grpc_peer_of(placed->call);
     }
-    (void)grpc_call_cancel_with_status(
-        placed->call, GRPC_STATUS_UNAVAILABLE,
-        "the connection was given up and the time to drain is over", NULL);
+    (void)grpc_call_cancel_with_status(placed->call, GRPC_STATUS_UNAVAILABLE,
+                                       MUSTER__GRPC_GIVEN_UP, NULL);
+    if (placed->on_cancel != NULL) {
+        placed->on_cancel(placed);
+        placed->on_cancel = NULL;
+    }
 }
 
 static void cancel(void *arg)
@@ -585,6 +588,31 @@ void muster__grpc_connection_unlink(muster__grpc_connection *connection,
     placed->previous->next = placed->next;
     placed->next->previous = placed->previous;
     pthread_mutex_unlock(&connection->mutex);
+}
+
+bool muster__grpc_connection_watch(muster__grpc_connection *connection,
+                                   muster__grpc_placed *placed,
+                                   muster__grpc_cancelled_fn on_cancel)
+{
+    bool is_watched;
+
+    pthread_mutex_lock(&connection->mutex);
+    is_watched = !connection->is_cancelled;
+    placed->on_cancel = is_watched ? on_cancel : NULL;
+    pthread_mutex_unlock(&connection->mutex);
+    return is_watched;
+}
+
+bool muster__grpc_connection_unwatch(muster__grpc_connection *connection,
+                                     muster__grpc_placed *placed)
+{
+    bool was_watched;
+
+    pthread_mutex_lock(&connection->mutex);
+    was_watched = placed->on_cancel != NULL;
+    placed->on_cancel = NULL;
+    pthread_mutex_unlock(&connection->mutex);
+    return was_watched;
 }
 
 /* The first that any channel does on the control thread, before a callback of

@@ -99,11 +99,47 @@ static void start_send_locked(muster__stream *stream)
 }
 
 /* The message that the attempt won by counts as a batch that has not come out,
- * until it is asked for. */
+ * until it is asked for, or dropped. Its step is posted once: when the
+ * connection is cancelled, by that, which cannot lock the call. */
+static void post_early(muster__grpc_placed *placed)
+{
+    muster__grpc_attempt *attempt =
+        (muster__grpc_attempt *)((char *)placed -
+                                 offsetof(muster__grpc_attempt, placed));
+
+    muster__call_queue_post(attempt->call->queue,
+                            &attempt->call->stream->on_received);
+}
+
 static void start_early_locked(muster__stream *stream)
 {
+    muster__grpc_attempt *attempt = stream->call->attempt;
+
     stream->has_early = false;
-    muster__call_queue_post(stream->call->queue, &stream->on_received);
+    if (muster__grpc_connection_unwatch(attempt->connection,
+                                        &attempt->placed)) {
+        post_early(&attempt->placed);
+    }
+}
+
+static void keep_early_locked(muster__stream *stream)
+{
+    muster__grpc_attempt *attempt = stream->call->attempt;
+
+    stream->has_early = true;
+    if (!muster__grpc_connection_watch(attempt->connection, &attempt->placed,
+                                       post_early)) {
+        post_early(&attempt->placed);
+    }
+}
+
+static void cut_short_locked(muster__stream *stream, grpc_status_code status)
+{
+    muster__grpc_attempt *attempt = stream->call->attempt;
+
+    stream->cut_short = status;
+    grpc_byte_buffer_destroy(attempt->response);
+    attempt->response = NULL;
 }
 
 void muster__stream_drop_early_locked(muster_call *call,
@@ -112,9 +148,7 @@ void muster__stream_drop_early_locked(muster_call *call,
     muster__stream *stream = call->stream;
 
     if (stream != NULL && stream->has_early) {
-        stream->cut_short = status;
-        grpc_byte_buffer_destroy(call->attempt->response);
-        call->attempt->response = NULL;
+        cut_short_locked(stream, status);
         start_early_locked(stream);
     }
 }
@@ -276,6 +310,16 @@ static grpc_byte_buffer *take_message_locked(muster__stream *stream)
     return message;
 }
 
+/* The message came out because the connection's calls were cancelled, and
+ * nobody has asked for it. */
+static void drop_given_up_locked(muster__stream *stream)
+{
+    if (stream->has_early) {
+        stream->has_early = false;
+        cut_short_locked(stream, GRPC_STATUS_UNAVAILABLE);
+    }
+}
+
 /* That no more comes is told with the end, which follows at once, and may be
  * that of the attempt only. A message may overtake the batch of the headers,
  * but these are written: C core holds it back until they are (1.51, call.cc,
@@ -290,6 +334,7 @@ static bool take_received(muster__call_step *step, bool is_ok,
     (void)is_ok; /* there is a message, or none */
     pthread_mutex_lock(&stream->call->mutex);
     stream->is_receiving = false;
+    drop_given_up_locked(stream);
     message = take_message_locked(stream);
     if (message == NULL) {
         stream->has_no_more = true;
@@ -394,7 +439,9 @@ bool muster__stream_adopt(muster__grpc_attempt *attempt, uint32_t n_batches,
     stream->n_batches = n_batches + 1;
     commit_locked(stream);
     is_awaited = stream->is_receive_awaited;
-    stream->has_early = !is_awaited;
+    if (!is_awaited) {
+        keep_early_locked(stream);
+    }
     if (is_closed) {
         close_locked(stream);
     }

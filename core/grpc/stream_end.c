@@ -83,7 +83,19 @@ static void replace_status(muster__grpc_attempt *attempt,
     attempt->is_from_server = false;
 }
 
-/* In C core's words, where it would have said the same. */
+/* In the words of whoever else would have said the same. */
+static const char *words_of(grpc_status_code cut_short)
+{
+    switch (cut_short) {
+    case GRPC_STATUS_CANCELLED:
+        return "CANCELLED";
+    case GRPC_STATUS_UNAVAILABLE:
+        return MUSTER__GRPC_GIVEN_UP;
+    default:
+        return "Deadline Exceeded";
+    }
+}
+
 void muster__stream_refuse(muster__grpc_attempt *attempt)
 {
     const muster__stream *stream = attempt->call->stream;
@@ -93,10 +105,7 @@ void muster__stream_refuse(muster__grpc_attempt *attempt)
                        stream->refusal);
     } else if (stream->cut_short != GRPC_STATUS_OK &&
                stream->cut_short != attempt->status) {
-        replace_status(attempt, stream->cut_short,
-                       stream->cut_short == GRPC_STATUS_CANCELLED
-                           ? "CANCELLED"
-                           : "Deadline Exceeded");
+        replace_status(attempt, stream->cut_short, words_of(stream->cut_short));
     }
 }
 
