@@ -17,7 +17,7 @@
 #define MAX_FAIL_FAST_ATTEMPTS 20
 
 /* What C core says of a connection lost under a call, and of credentials that
- * fail. */
+ * fail; and muster's own words, of a call whose headers had come. */
 static bool is_of_this_side(grpc_slice details)
 {
     static const char *const texts[] = {
@@ -28,7 +28,8 @@ static bool is_of_this_side(grpc_slice details)
         "sendmsg:",
         "keepalive watchdog timeout",
         "GOAWAY received",
-        "Getting metadata from plugin failed with error"};
+        "Getting metadata from plugin failed with error",
+        MUSTER__GRPC_GIVEN_UP};
     const char *text = (const char *)GRPC_SLICE_START_PTR(details);
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -166,6 +166,19 @@ Test(grpc_stream_given_up, ends_at_the_drain_deadline)
     finish(call);
 }
 
+/* C core still has a part in it. */
+Test(grpc_stream_given_up, ends_at_the_drain_deadline_with_more_to_come)
+{
+    muster_call *call;
+
+    begin();
+    call = start((const char *const[]){"x-echo-copies", "1000000", NULL});
+    await_all(call);
+    write_list(servers[1].address);
+    expect_given_up(call);
+    finish(call);
+}
+
 Test(grpc_stream_given_up, ends_with_a_shutdown)
 {
     muster_call *call;
