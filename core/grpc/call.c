@@ -318,8 +318,33 @@ void muster_call_cancel(muster_call *call)
     pthread_mutex_unlock(&call->mutex);
 }
 
-static void fill_result(const muster_call *call, muster_call_result *ret_result)
+static bool has_ended_locked(const muster_call *call)
 {
+    return call->stream == NULL ? call->has_ended : call->stream->is_over;
+}
+
+static void fill_before_end_locked(const muster_call *call,
+                                   muster_call_result *ret_result)
+{
+    static const grpc_metadata_array none;
+
+    ret_result->status = GRPC_STATUS_UNKNOWN;
+    ret_result->n_attempts = call->n_attempts;
+    ret_result->message = "";
+    ret_result->initial_metadata = &none;
+    ret_result->trailing_metadata = &none;
+    if (call->stream != NULL) {
+        muster__stream_fill_result_locked(call->stream, ret_result);
+    }
+}
+
+static void fill_result_locked(const muster_call *call,
+                               muster_call_result *ret_result)
+{
+    if (!has_ended_locked(call)) {
+        fill_before_end_locked(call, ret_result);
+        return;
+    }
     ret_result->flags =
         call->attempt->is_from_server ? MUSTER_OUTCOME_FROM_SERVER : 0;
     ret_result->status = call->status;
@@ -331,23 +356,24 @@ static void fill_result(const muster_call *call, muster_call_result *ret_result)
     ret_result->latency_ns = call->latency_ns;
 }
 
+/* In a fork child there is one thread, and the mutex may stay locked. */
 void muster_call_get_result(const muster_call *call,
                             muster_call_result *ret_result)
 {
+    pthread_mutex_t *mutex = (pthread_mutex_t *)(uintptr_t)&call->mutex;
     muster_call_result result;
     size_t size = ret_result->struct_size;
 
     memset(&result, 0, sizeof result);
-    if (call->stream == NULL || !muster__stream_get_result(call, &result)) {
-        fill_result(call, &result);
+    if (muster__grpc_is_forked()) {
+        fill_result_locked(call, &result);
+    } else {
+        pthread_mutex_lock(mutex);
+        fill_result_locked(call, &result);
+        pthread_mutex_unlock(mutex);
     }
     result.struct_size = ret_result->struct_size;
     memcpy(ret_result, &result, size < sizeof result ? size : sizeof result);
-}
-
-static bool has_ended_locked(const muster_call *call)
-{
-    return call->stream == NULL ? call->has_ended : call->stream->is_over;
 }
 
 static bool has_peer_locked(const muster_call *call)

@@ -88,9 +88,10 @@ struct muster_call {
     char *last_failure; /* the same, with its endpoint; NULL: no attempt */
     muster__call_header *headers; /* that policies asked for */
 
-    /* How it ended. The step is for when C core has no part in that. */
+    /* How it ended, for whoever moves the call along; the user sees it when it
+     * has been reported. The step is for when C core has no part in that. */
     muster__call_step failed_here;
-    bool has_ended;
+    bool has_ended; /* and that was reported; unary; guarded by mutex */
     grpc_status_code status;
     char *message; /* NULL: none */
     uint64_t latency_ns;
@@ -128,7 +129,7 @@ void muster__call_pick_again(muster_call *call, uint64_t now_ns);
 /* The same, no earlier than that. */
 void muster__call_pick_at(muster_call *call, uint64_t not_before_ns);
 
-/* How it ended. Takes over message. */
+/* How it ended, which nobody sees before it is reported. Takes over message. */
 void muster__call_end(muster_call *call, grpc_status_code status, char *message,
                       uint64_t now_ns);
 

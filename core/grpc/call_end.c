@@ -201,8 +201,11 @@ static void place_again(muster_call *call, uint64_t now_ns)
     muster__call_pick_again(call, now_ns);
 }
 
+/* After the end the call may be gone. */
 bool muster__call_report(muster_call *call, muster_call_event *ret_event)
 {
+    muster_call_queue *queue = call->queue;
+
     if (call->stream != NULL) {
         return muster__stream_report(call, ret_event);
     }
@@ -211,7 +214,10 @@ bool muster__call_report(muster_call *call, muster_call_event *ret_event)
     ret_event->tag = call->tag;
     ret_event->kind = MUSTER_CALL_ENDED;
     ret_event->is_ok = 1;
-    muster__call_queue_leave(call->queue);
+    pthread_mutex_lock(&call->mutex);
+    call->has_ended = true;
+    pthread_mutex_unlock(&call->mutex);
+    muster__call_queue_leave(queue);
     return true;
 }
 

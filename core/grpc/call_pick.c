@@ -37,7 +37,6 @@ void muster__call_end(muster_call *call, grpc_status_code status, char *message,
     call->status = status;
     call->message = message;
     call->latency_ns = now_ns - call->started_ns;
-    call->has_ended = true;
 }
 
 /* Nothing of an attempt before says how the call ended. */

@@ -181,9 +181,10 @@ bool muster__stream_report(muster_call *call, muster_call_event *ret_event);
 void muster__stream_tell_in_turn(const muster_call_event *event,
                                  muster_call_event_fn fn, void *arg);
 
-/* What is known before the end. False when it has been told. */
-bool muster__stream_get_result(const muster_call *call,
-                               muster_call_result *ret_result);
+/* What is known of a stream more than of other calls before the end. The caller
+ * holds the mutex. */
+void muster__stream_fill_result_locked(const muster__stream *stream,
+                                       muster_call_result *ret_result);
 
 /* Whether the attempt's peer is the call's. The caller holds the mutex. */
 bool muster__stream_has_peer_locked(const muster__stream *stream);

@@ -9,8 +9,6 @@
 
 #include <grpc/byte_buffer.h>
 
-#include "runtime.h"
-
 /* ---- Beginning again ---- */
 
 /* Not before it is started: headers may come earlier. */
@@ -178,37 +176,13 @@ bool muster__stream_report(muster_call *call, muster_call_event *ret_event)
 
 /* ---- Asking ---- */
 
-static void fill_result(const muster_call *call, muster_call_result *ret_result)
+void muster__stream_fill_result_locked(const muster__stream *stream,
+                                       muster_call_result *ret_result)
 {
-    static const grpc_metadata_array none;
-    const muster__stream *stream = call->stream;
-
-    ret_result->status = GRPC_STATUS_UNKNOWN;
     ret_result->n_attempts = stream->n_attempts;
-    ret_result->message = "";
-    ret_result->trailing_metadata = &none;
-    ret_result->initial_metadata = stream->is_committed && stream->has_headers
-                                       ? &call->attempt->initial
-                                       : &none;
-}
-
-bool muster__stream_get_result(const muster_call *call,
-                               muster_call_result *ret_result)
-{
-    pthread_mutex_t *mutex = (pthread_mutex_t *)(uintptr_t)&call->mutex;
-    bool is_over;
-
-    if (muster__grpc_is_forked()) {
-        fill_result(call, ret_result);
-        return true;
+    if (stream->is_committed && stream->has_headers) {
+        ret_result->initial_metadata = &stream->call->attempt->initial;
     }
-    pthread_mutex_lock(mutex);
-    is_over = call->stream->is_over;
-    if (!is_over) {
-        fill_result(call, ret_result);
-    }
-    pthread_mutex_unlock(mutex);
-    return !is_over;
 }
 
 bool muster__stream_has_peer_locked(const muster__stream *stream)

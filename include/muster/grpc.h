@@ -250,8 +250,9 @@ MUSTER_API muster_status muster_call_unary(muster_call *call,
  * for. Thread: any; not at the same time as muster_call_destroy(). */
 MUSTER_API void muster_call_cancel(muster_call *call);
 
-/* How the call ended; status is UNKNOWN while it has not. Fills *ret_result up
- * to its struct_size, which the caller sets. Thread: any, one at a time. */
+/* How the call ended; status is UNKNOWN while it has not, and n_attempts is all
+ * that is known. Fills *ret_result up to its struct_size, which the caller
+ * sets. Thread: any, one at a time. */
 MUSTER_API void muster_call_get_result(const muster_call *call,
                                        muster_call_result *ret_result);
 
