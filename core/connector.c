@@ -70,3 +70,14 @@ void muster__connector_run(muster_channel *channel)
     muster__renewals_run(channel);
     connector->is_running = false;
 }
+
+/* Not at once: whoever gives it up is amid other changes. */
+void muster__connector_leave(const muster__connection *connection)
+{
+    muster_channel *channel = connection->channel;
+
+    if (!connection->is_ready) {
+        channel->connector.n_connecting--;
+        muster__nudge_post(&channel->connect_nudge);
+    }
+}

@@ -24,4 +24,8 @@ void muster__connector_add(muster_channel *channel,
 /* Makes connections while there is room. */
 void muster__connector_run(muster_channel *channel);
 
+/* Before connection is given up: when it is still being made, another one may
+ * have its room, soon. */
+void muster__connector_leave(const struct muster__connection *connection);
+
 #endif

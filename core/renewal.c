@@ -146,10 +146,7 @@ void muster__renewal_end(muster__connection *connection)
     successor = renewal->successor;
     renewal_destroy(renewal);
     if (successor != NULL) {
-        muster_channel *channel = successor->channel;
-
-        channel->connector.n_connecting -= successor->is_ready ? 0 : 1;
-        muster__nudge_post(&channel->connect_nudge); /* there is room now */
+        muster__connector_leave(successor);
         muster__connection_give_up(successor);
     }
 }

@@ -205,15 +205,6 @@ muster__spares *muster__spares_get(muster_channel *channel,
     return spares != NULL ? spares : spares_create(channel, subchannel);
 }
 
-/* Being made or READY, it is not wanted any more. */
-static void give_up(muster_channel *channel, muster__connection *connection)
-{
-    if (!connection->is_ready) {
-        channel->connector.n_connecting--;
-    }
-    muster__connection_give_up(connection);
-}
-
 void muster__spares_end(muster_channel *channel, muster__subchannel *subchannel)
 {
     muster__spares *spares = muster__spares_of(channel, subchannel);
@@ -225,8 +216,10 @@ void muster__spares_end(muster_channel *channel, muster__subchannel *subchannel)
     dequeue(spares);
     channel->pools.by_number[subchannel->number] = NULL;
     for (uint32_t i = 0; i < spares->n; i++) {
-        if (spares->places[i].connection != NULL) {
-            give_up(channel, spares->places[i].connection);
+        muster__connection *connection = spares->places[i].connection;
+        if (connection != NULL) { /* being made, or READY */
+            muster__connector_leave(connection);
+            muster__connection_give_up(connection);
         }
     }
     muster__timer_destroy(spares->timer);

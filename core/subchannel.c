@@ -277,9 +277,7 @@ void muster__subchannel_shed(muster_channel *channel,
     muster__spares_end(channel, subchannel);
     subchannel->is_in_view = false;
     subchannel->connection = NULL;
-    if (!connection->is_ready) {
-        channel->connector.n_connecting--;
-    }
+    muster__connector_leave(connection);
     muster__subchannel_move(channel, subchannel, MUSTER_IDLE,
                             "its connection was given up");
     muster__connection_give_up(connection);

@@ -172,6 +172,24 @@ Test(pool_end, serves_on_while_lists_are_replaced)
     bench_close(&b);
 }
 
+/* A spare that hangs while it is made has all the room there is. */
+Test(pool_end, leaves_its_room_to_what_replaces_it)
+{
+    muster_channel_options options = {.connections_per_endpoint = 2,
+                                      .max_connecting = 1,
+                                      .replace_timeout_ms = 50};
+    bench b = bench_open("room", 0, &options);
+
+    muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
+    script_report_addresses("room", &addresses[0], 1);
+    await_counts(&b, 1, 0, 0);
+    (void)muster_testkit_transport_connect(b.transport, NULL);
+    await_counts(&b, 2, 0, 0);
+    script_report_addresses("room", &addresses[1], 1);
+    await_counts_of(&b, addresses[1], 1, 0);
+    bench_close(&b);
+}
+
 /* ---- what is said of them ---- */
 
 static bool has_in_dump(const bench *b, const char *text)

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "loop.h"
 #include "timing.h"
 
 /* ---- rules 4 and 5: what moves to another priority ---- */
@@ -85,6 +86,48 @@ Test(rules, disconnect_a_lower_priority_that_is_idle_for_long)
     cr_assert_geq(in_ms(0) - begun_ns, 299000000u); /* by whole ms */
     cr_assert_eq(share_of(&b, abc[0], 10), 10);
     cr_assert_eq(counts_of(&b, abc[1]).created, 1);
+    bench_close(&b);
+}
+
+static void eject_on_control(void *arg)
+{
+    const ejecting *wish = arg;
+
+    drill.env->host->set_ejected(
+        drill.env->ctx, atomic_load(&drill.ids[wish->index]), wish->is_ejected);
+}
+
+/* Also when there is nothing to pick. */
+static void eject(unsigned index, bool is_ejected)
+{
+    ejecting wish = {index, is_ejected};
+
+    cr_assert_eq(muster__loop_call(eject_on_control, &wish, MUSTER_FOREVER),
+                 MUSTER_OK);
+}
+
+/* All the room there is has a connection of the lower priority's, and one of
+ * the better waits for it. */
+Test(rules, leave_the_room_of_a_lower_priority_to_a_better_one)
+{
+    muster_channel_options options = {.policy = "drilled", .max_connecting = 1};
+    muster_endpoint list[3] = {{.address = abc[0], .priority = 0},
+                               {.address = abc[1], .priority = 1},
+                               {.address = abc[2], .priority = 0}};
+    bench b;
+
+    muster__timing_scale_waits_for_test(3000); /* 15 minutes: 300 ms */
+    b = bench_open_with(options, 0);
+    script_report(TARGET, list, 2);
+    AWAIT(stats_of(&b).ready == 1);
+    muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
+    eject(0, true);
+    AWAIT(counts_of(&b, abc[1]).connecting == 1);
+    eject(0, false);
+    AWAIT(stats_of(&b).ready == 1);
+    script_report(TARGET, list, 3);
+    AWAIT(counts_of(&b, abc[2]).connecting == 1);
+    cr_expect_eq(counts_of(&b, abc[1]).connecting, 0);
     bench_close(&b);
 }
 
