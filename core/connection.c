@@ -173,15 +173,21 @@ static void went_away(muster__connection *connection, const char *reason)
     muster__subchannel *subchannel = connection->subchannel;
     standing before = standing_of(channel, subchannel);
 
-    if (connection->slot != NULL) { /* the next picker may take its time */
-        muster__slot_refuse(connection->slot);
-    }
     if (muster__spares_went_away(connection)) {
         follow_up(channel, subchannel, before);
     } else {
         last_went_away(connection, reason);
     }
     muster__connector_run(channel);
+}
+
+/* The next picker may take its time, and the one that picks see may have what
+ * has left the working view. The last slot is ours until it is closed. */
+static void refuse_picks(const muster__connection *connection)
+{
+    if (connection->last_slot != NULL) {
+        muster__slot_refuse(connection->last_slot);
+    }
 }
 
 /* Asks for re-resolution (rule 6), unless another one still serves. */
@@ -192,6 +198,7 @@ void muster__connection_lost(muster__connection *connection,
     muster__resolution *resolution = connection->channel->subscriber.resolution;
     bool is_successor = muster__renewal_is_successor(connection);
 
+    refuse_picks(connection);
     if (connection->is_given_up) {
         return;
     }

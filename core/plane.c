@@ -264,9 +264,13 @@ void muster__plane_refuse_removed(muster__plane *plane)
     plane->n_refused = n_removed;
 }
 
+/* One that drains or is closing goes on: DRAINING over CLOSING would keep it
+ * from being claimed. */
 void muster__slot_refuse(muster__slot *slot)
 {
-    muster__slot_set_state(slot, MUSTER__SLOT_DRAINING);
+    if (muster__slot_is_ready(slot)) {
+        muster__slot_set_state(slot, MUSTER__SLOT_DRAINING);
+    }
 }
 
 /* ---- what is known of it ---- */

@@ -167,7 +167,8 @@ bool muster__plane_is_noting(const muster__plane *plane);
 void muster__plane_refuse_removed(muster__plane *plane);
 
 /* The slot's connection has died: no pick gets it from now on, published or
- * not. It still has to leave the working view. */
+ * not. It still has to leave the working view, unless it has. Nothing when none
+ * can get it any more. */
 void muster__slot_refuse(muster__slot *slot);
 
 /* Of the policy that picks ask now; "no policy" without one. Lives as long as

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "drilled_policy.h"
+#include "loop.h"
 #include "script_resolver.h"
 
 enum { LONG_MS = 10000 };
@@ -147,6 +148,23 @@ static inline void eject_one(void *arg, muster_status status,
     muster_lease_finish(lease, NULL);
     drill.env->host->set_ejected(
         drill.env->ctx, atomic_load(&drill.ids[wish->index]), wish->is_ejected);
+}
+
+static inline void eject_on_control(void *arg)
+{
+    const ejecting *wish = arg;
+
+    drill.env->host->set_ejected(
+        drill.env->ctx, atomic_load(&drill.ids[wish->index]), wish->is_ejected);
+}
+
+/* Also when there is nothing to pick. */
+static inline void eject_at_once(unsigned index, bool is_ejected)
+{
+    ejecting wish = {index, is_ejected};
+
+    cr_assert_eq(muster__loop_call(eject_on_control, &wish, MUSTER_FOREVER),
+                 MUSTER_OK);
 }
 
 /* arg: an atomic_int, for the status. */

@@ -89,6 +89,62 @@ Test(rules, do_not_pick_a_dead_connection_while_a_table_is_built)
     bench_close(&b);
 }
 
+/* Three endpoints; what is done next becomes known to a table that hangs. */
+static bench open_before_a_build(uint32_t n_connections)
+{
+    muster_channel_options options = {
+        .policy = "building", .connections_per_endpoint = n_connections};
+    bench b = bench_open_with(options, 0);
+
+    report(3);
+    AWAIT(stats_of(&b).ready == 3 &&
+          counts_of(&b, NULL).connected == 3 * n_connections);
+    (void)stats_of(&b);
+    atomic_store(&drill.hangs_in_build, true);
+    muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
+    return b;
+}
+
+/* The first one, which has left the working view, but not the published. */
+static void check_that_it_dies(bench *b)
+{
+    cr_assert_eq(share_of(b, abc[0], 30), 10);
+    muster_testkit_transport_disconnect(b->transport, abc[0]);
+    AWAIT(share_of(b, abc[0], 3) == 0);
+    cr_assert_eq(share_of(b, abc[0], 60), 0);
+    atomic_store(&drill.hangs_in_build, false);
+    sem_post(&drill.may_build);
+    bench_close(b);
+}
+
+static void check_that_a_removed_one_dies(uint32_t n_connections)
+{
+    bench b = open_before_a_build(n_connections);
+
+    script_report_addresses(TARGET, &abc[1], 2);
+    sem_wait(&drill.is_building);
+    check_that_it_dies(&b);
+}
+
+Test(rules, do_not_pick_a_removed_one_that_dies_while_a_table_is_built)
+{
+    check_that_a_removed_one_dies(1);
+}
+
+Test(rules, do_not_pick_a_removed_pool_that_dies_while_a_table_is_built)
+{
+    check_that_a_removed_one_dies(2);
+}
+
+Test(rules, do_not_pick_an_ejected_one_that_dies_while_a_table_is_built)
+{
+    bench b = open_before_a_build(1);
+
+    eject_at_once(0, true);
+    sem_wait(&drill.is_building);
+    check_that_it_dies(&b);
+}
+
 /* ---- building ---- */
 
 Test(rules, serve_from_the_old_table_while_lists_change_and_a_build_hangs)

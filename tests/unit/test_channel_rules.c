@@ -4,7 +4,6 @@
 
 #include <stdatomic.h>
 
-#include "loop.h"
 #include "timing.h"
 
 /* ---- rules 4 and 5: what moves to another priority ---- */
@@ -89,23 +88,6 @@ Test(rules, disconnect_a_lower_priority_that_is_idle_for_long)
     bench_close(&b);
 }
 
-static void eject_on_control(void *arg)
-{
-    const ejecting *wish = arg;
-
-    drill.env->host->set_ejected(
-        drill.env->ctx, atomic_load(&drill.ids[wish->index]), wish->is_ejected);
-}
-
-/* Also when there is nothing to pick. */
-static void eject(unsigned index, bool is_ejected)
-{
-    ejecting wish = {index, is_ejected};
-
-    cr_assert_eq(muster__loop_call(eject_on_control, &wish, MUSTER_FOREVER),
-                 MUSTER_OK);
-}
-
 /* All the room there is has a connection of the lower priority's, and one of
  * the better waits for it. */
 Test(rules, leave_the_room_of_a_lower_priority_to_a_better_one)
@@ -121,9 +103,9 @@ Test(rules, leave_the_room_of_a_lower_priority_to_a_better_one)
     script_report(TARGET, list, 2);
     AWAIT(stats_of(&b).ready == 1);
     muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
-    eject(0, true);
+    eject_at_once(0, true);
     AWAIT(counts_of(&b, abc[1]).connecting == 1);
-    eject(0, false);
+    eject_at_once(0, false);
     AWAIT(stats_of(&b).ready == 1);
     script_report(TARGET, list, 3);
     AWAIT(counts_of(&b, abc[2]).connecting == 1);
