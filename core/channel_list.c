@@ -319,6 +319,55 @@ static void take_over(muster_channel *channel, const muster__changes *changes)
     muster__channel_publish(channel);
 }
 
+/* ---- after a change that was lost ---- */
+
+/* What the channel has at index; NULL: nothing. */
+static muster__endpoint *own_at(const muster_channel *channel, uint32_t index)
+{
+    const muster__subchannel_table *table = &channel->table;
+
+    return index >= table->n_indices ||
+                   table->by_index[index] == MUSTER__NO_NUMBER
+               ? NULL
+               : muster__table_by_index(table, index)->endpoint;
+}
+
+/* What the resolution has there. */
+static muster__endpoint *new_at(const muster__set *set, uint32_t index)
+{
+    return index < muster__set_limit(set) ? muster__set_at(set, index) : NULL;
+}
+
+static bool is_other(const muster__endpoint *before,
+                     const muster__endpoint *after)
+{
+    return after == NULL || !is_same_endpoint(before, after);
+}
+
+/* Into items, of which there are enough. As in all changes removals come first:
+ * an endpoint may have another index now, and is listed once at a time. */
+static size_t compare(const muster_channel *channel, const muster__set *set,
+                      uint32_t limit, muster__change *items)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < limit; i++) {
+        muster__endpoint *before = own_at(channel, i);
+        if (before != NULL && is_other(before, new_at(set, i))) {
+            items[n++] = (muster__change){before, NULL, i};
+        }
+    }
+    for (uint32_t i = 0; i < limit; i++) {
+        muster__endpoint *before = own_at(channel, i);
+        muster__endpoint *after = new_at(set, i);
+        if (after != NULL && before != after) {
+            bool is_new = before == NULL || is_other(before, after);
+            items[n++] = (muster__change){is_new ? NULL : before, after, i};
+        }
+    }
+    return n;
+}
+
 /* The changes between what the channel has and the resolution's set: for when a
  * change could not be taken over for want of memory. */
 void muster__channel_resync(muster_channel *channel)
@@ -335,23 +384,7 @@ void muster__channel_resync(muster_channel *channel)
         free(items);
         return; /* the poll timer tries again */
     }
-    for (uint32_t i = 0; i < limit; i++) {
-        uint32_t number =
-            i < n_own ? channel->table.by_index[i] : MUSTER__NO_NUMBER;
-        muster__endpoint *before =
-            number == MUSTER__NO_NUMBER
-                ? NULL
-                : muster__table_at(&channel->table, number)->endpoint;
-        muster__endpoint *after = i < n_set ? muster__set_at(set, i) : NULL;
-        if (before != NULL && after != NULL &&
-            !is_same_endpoint(before, after)) {
-            items[changes.n++] = (muster__change){before, NULL, i};
-            before = NULL;
-        }
-        if (before != after) {
-            items[changes.n++] = (muster__change){before, after, i};
-        }
-    }
+    changes.n = compare(channel, set, limit, items);
     if (reserve(channel, &changes) == MUSTER_OK) {
         channel->is_resync_due = false;
         take_over(channel, &changes);

@@ -31,6 +31,50 @@ Test(rules, keeps_serving_and_connected_what_moves_to_another_priority)
     bench_close(&b);
 }
 
+/* The second is READY, listed and held. It comes back in the place of the
+ * first: both left one after the other, in lists lost for want of memory. */
+static void lose_lists(void *arg)
+{
+    static const char drilled_too[] =
+        "{\"loadBalancingConfig\": [{\"drilled\": {}}]}";
+    const muster_endpoint *list = arg;
+    const muster_endpoint others[3] = {list[0], list[2], list[1]};
+
+    drill.create_status = MUSTER_NOMEM;
+    atomic_store(&drill.create_fails_after, 2); /* behind the check of it */
+    script_report_config(TARGET, list, 3, drilled_too);
+    script_report_config(TARGET, &others[0], 2, drilled_too);
+    script_report_config(TARGET, &others[1], 1, drilled_too);
+    script_report_config(TARGET, &others[1], 2, drilled_too);
+}
+
+Test(rules, keep_what_comes_back_in_another_place_while_lists_are_lost)
+{
+    bench b = bench_open(NULL, 0);
+    muster_endpoint list[3] = {{.address = abc[0], .priority = 1},
+                               {.address = abc[1], .priority = 1},
+                               {.address = abc[2], .priority = 0}};
+
+    report(2);
+    AWAIT(stats_of(&b).ready == 2);
+    muster_testkit_transport_set_delay(b.transport, MUSTER_FOREVER);
+    script_report(TARGET, list, 3);
+    AWAIT(counts_of(&b, abc[2]).connecting == 1);
+    cr_assert_eq(muster__loop_call(lose_lists, list, MUSTER_FOREVER),
+                 MUSTER_OK);
+    AWAIT(stats_of(&b).endpoints == 2);
+    muster_testkit_transport_connect(b.transport, abc[2]);
+    AWAIT(share_of(&b, abc[2], 1) == 1);
+    AWAIT((stats_of(&b), counts_of(&b, abc[0]).connected == 0));
+    muster_testkit_transport_set_delay(b.transport, 0);
+    muster_testkit_transport_set_failure(b.transport, abc[2], "refused");
+    muster_testkit_transport_disconnect(b.transport, abc[2]);
+    AWAIT(counts_of(&b, abc[2]).failed > 0 && try_pick(&b, 0, NULL) == 0);
+    cr_expect_eq(share_of(&b, abc[1], 10), 10);
+    cr_expect_eq(counts_of(&b, abc[1]).created, 1);
+    bench_close(&b);
+}
+
 /* ---- rule 6 ---- */
 
 Test(rules, asks_for_resolution_when_a_ready_one_goes_away_and_not_before)
