@@ -74,6 +74,9 @@ muster_status muster__loop_work(void (*work)(void *arg),
 void muster__loop_enter_plugin(const char *who, const char *what);
 void muster__loop_leave_plugin(void);
 
+/* How many of these calls the control thread is inside of. Thread: control. */
+uint32_t muster__loop_plugin_depth(void);
+
 /* Whether the control thread has been inside one plugin call for 5 s. When it
  * has, who gets that plugin's name. Thread: any. */
 bool muster__loop_is_stuck(char *who, size_t who_size);

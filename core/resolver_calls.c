@@ -36,9 +36,10 @@ void muster__instance_undefer_reports(void)
     n_deferring--;
 }
 
+/* Resolvers' own calls begin where nothing is under way; a policy's do not. */
 bool muster__instance_defers_reports(void)
 {
-    return n_deferring > 0;
+    return n_deferring > 0 || muster__loop_plugin_depth() > n_entered;
 }
 
 static bool has_ended(const muster__resolver_instance *instance)

@@ -86,6 +86,10 @@ void muster__instance_leave(void);
  * control. */
 void muster__instance_defer_reports(void);
 void muster__instance_undefer_reports(void);
+
+/* Whether it is between them, or inside a plugin's call that is no resolver's:
+ * a policy's, above all, which must not end or lose endpoints meanwhile.
+ * Thread: control. */
 bool muster__instance_defers_reports(void);
 
 /* Calls create() now, on the control thread; the class does not block. What

@@ -93,6 +93,12 @@ void muster__loop_leave_plugin(void)
     }
 }
 
+/* Only this thread changes it. */
+uint32_t muster__loop_plugin_depth(void)
+{
+    return depth;
+}
+
 /* The innermost call that has run too long: it, not its callers, is to blame.
  * NULL when there is none. */
 static plugin_call *find_stuck_locked(void)

@@ -14,6 +14,8 @@
 
 static struct {
     const muster_balancer_env *env;
+    void (*_Atomic in_update)(void); /* once */
+    void (*_Atomic in_want)(void);   /* once */
     atomic_uint n_updates;
     atomic_uint n_builds;
     atomic_uint n_dones;
@@ -35,6 +37,15 @@ static struct {
     atomic_uint n_ids;
     atomic_uint next;
 } drill;
+
+static void run_once(void (*_Atomic *hook)(void))
+{
+    void (*fn)(void) = atomic_exchange(hook, NULL);
+
+    if (fn != NULL) {
+        fn();
+    }
+}
 
 static muster_status drilled_create(const muster_balancer_env *env,
                                     void **ret_self, muster_error *err)
@@ -59,6 +70,7 @@ static void drilled_update(void *self, const muster_balancer_update *update)
     }
     atomic_store(&drill.n_ids, (unsigned)update->n_backends);
     atomic_fetch_add(&drill.n_updates, 1);
+    run_once(&drill.in_update);
 }
 
 static void drilled_want(void *self, const muster_balancer_update *update,
@@ -69,6 +81,7 @@ static void drilled_want(void *self, const muster_balancer_update *update,
         ret_wanted[i] =
             i >= drill.first_wanted && i < drill.first_wanted + drill.n_wanted;
     }
+    run_once(&drill.in_want);
 }
 
 static muster_status drilled_build(void *self, const muster_build_args *args,

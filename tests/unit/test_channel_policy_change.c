@@ -277,3 +277,73 @@ Test(channel_policy_change, tells_that_it_could_not_be_judged)
     cr_assert_eq(err.code, MUSTER_TIMEOUT);
     bench_close(&b);
 }
+
+/* ---- reports from inside a policy ---- */
+
+/* As one whose plugin has resolvers, too, may do on the control thread. */
+static void report_less(void)
+{
+    report_config(1, BALANCE("wanting"));
+}
+
+static void report_another(void)
+{
+    report_config(3, BALANCE("drilled"));
+}
+
+/* Both are wanted and connect; the policy is told when the first is READY. */
+static bench open_connecting(void)
+{
+    bench b = open_as(MUSTER_FOREVER);
+
+    drill.n_wanted = 2;
+    report_config(2, BALANCE("wanting"));
+    AWAIT(counts_of(&b, abc[0]).connecting == 1 &&
+          counts_of(&b, abc[1]).connecting == 1);
+    return b;
+}
+
+static void connect_first(const bench *b)
+{
+    cr_assert_eq(muster_testkit_transport_connect(b->transport, abc[0]), 1);
+    AWAIT(goes_to(b, abc[0]));
+}
+
+static void check_taken_over(bench *b)
+{
+    AWAIT(stats_of(b).endpoints == 1 && stats_of(b).connections_ready == 1);
+    cr_assert(goes_to(b, abc[0]));
+    bench_close(b);
+}
+
+Test(channel_policy_change, lets_a_list_wait_that_is_reported_in_update)
+{
+    bench b = open_connecting();
+
+    atomic_store(&drill.in_update, report_less);
+    connect_first(&b);
+    check_taken_over(&b);
+}
+
+Test(channel_policy_change, lets_a_list_wait_that_is_reported_in_want)
+{
+    bench b = open_connecting();
+
+    atomic_store(&drill.in_want, report_less);
+    connect_first(&b);
+    check_taken_over(&b);
+}
+
+Test(channel_policy_change, does_not_end_a_policy_inside_its_own_call)
+{
+    bench b = open_changing((muster_channel_options){0}, NULL);
+
+    change(&b); /* not published yet: nothing else holds it */
+    atomic_store(&drill.in_update, report_another);
+    muster_testkit_transport_disconnect(b.transport, abc[0]);
+    /* Each config is tried first. */
+    AWAIT(atomic_load(&drill.n_created) == 4 &&
+          atomic_load(&drill.n_destroyed) == 3);
+    AWAIT(goes_to(&b, abc[1]));
+    bench_close(&b);
+}
