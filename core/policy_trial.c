@@ -45,6 +45,7 @@ static void stage_free(muster__task *task)
                                    offsetof(muster_channel, free_task));
 
     muster__table_fini(&channel->table);
+    muster__counters_fini(&channel->counters);
     free(channel);
     muster__loop_release();
 }

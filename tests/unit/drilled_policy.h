@@ -14,8 +14,10 @@
 
 static struct {
     const muster_balancer_env *env;
+    void (*in_create)(const muster_balancer_env *env);
     void (*_Atomic in_update)(void); /* once */
     void (*_Atomic in_want)(void);   /* once */
+    void (*in_destroy)(const muster_balancer_env *env);
     atomic_uint n_updates;
     atomic_uint n_builds;
     atomic_uint n_dones;
@@ -58,6 +60,9 @@ static muster_status drilled_create(const muster_balancer_env *env,
     atomic_fetch_add(&drill.n_created, 1);
     env->host->republish(env->ctx);
     env->host->request_resolution(env->ctx);
+    if (drill.in_create != NULL) {
+        drill.in_create(env);
+    }
     *ret_self = &drill;
     return MUSTER_OK;
 }
@@ -173,6 +178,9 @@ static void drilled_table_destroy(void *self, void *table)
 static void drilled_destroy(void *self)
 {
     (void)self;
+    if (drill.in_destroy != NULL) {
+        drill.in_destroy(drill.env);
+    }
     /* The last of them: tables are counted for all together. */
     if (atomic_fetch_add(&drill.n_destroyed, 1) + 1 ==
         atomic_load(&drill.n_created)) {

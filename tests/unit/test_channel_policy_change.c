@@ -278,6 +278,24 @@ Test(channel_policy_change, tells_that_it_could_not_be_judged)
     bench_close(&b);
 }
 
+static void count_one(const muster_balancer_env *env)
+{
+    env->host->count(env->ctx, "tries", NULL, 0, 1);
+}
+
+Test(channel_policy_change, forgets_what_a_policy_counts_in_the_check_of_it)
+{
+    const char text[] = BALANCE("drilled");
+    bench b = open_as(0);
+
+    drill.in_create = count_one;
+    drill.in_destroy = count_one;
+    cr_assert_eq(
+        muster_service_config_check(text, strlen(text), NULL, NULL, NULL),
+        MUSTER_OK);
+    bench_close(&b); /* what is left is a leak */
+}
+
 /* ---- reports from inside a policy ---- */
 
 /* As one whose plugin has resolvers, too, may do on the control thread. */
