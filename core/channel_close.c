@@ -18,6 +18,7 @@
 void muster__channel_drop_all(muster_channel *channel, const char *cause)
 {
     channel->is_resync_due = false; /* or its timer would never end */
+    channel->is_list_refused = false;
     muster__timer_stop(channel->again_timer);
     muster__timer_stop(channel->held.timer);
     muster__timer_stop(channel->publisher.former_timer);

@@ -103,6 +103,7 @@ struct muster_channel {
     muster__idleness idleness;
     bool is_reconcile_due; /* look at every subchannel again */
     bool is_resync_due;    /* a change could not be taken over: no memory */
+    bool is_list_refused;  /* the last was too long: the next is a resync */
     bool has_warned_weights;
 
     struct {

@@ -213,8 +213,11 @@ static muster_status reserve(muster_channel *channel,
             n_priorities++;
         }
     }
-    if (muster__table_reserve(&channel->table, n_added, limit) != MUSTER_OK ||
-        muster__policy_reserve_states(channel, n_added) != MUSTER_OK) {
+    muster_status status = muster__policy_reserve_states(channel, n_added);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    if (muster__table_reserve(&channel->table, n_added, limit) != MUSTER_OK) {
         return MUSTER_NOMEM;
     }
     return muster__priorities_reserve(&channel->priorities, n_priorities);
@@ -368,6 +371,24 @@ static size_t compare(const muster_channel *channel, const muster__set *set,
     return n;
 }
 
+/* Memory may be there soon. Numbers for policies' states are short only of a
+ * list that is too long: it is not taken, and the next one may be. */
+static void put_aside(muster_channel *channel, muster_status status)
+{
+    channel->is_resync_due = status != MUSTER_EXHAUSTED;
+    if (channel->is_resync_due) {
+        muster__channel_poll_soon(channel);
+        return;
+    }
+    if (!channel->is_list_refused) {
+        muster__log(MUSTER_LOG_ERROR,
+                    "channel %s: more endpoints than policies can have states "
+                    "of: the list is refused, the last one is kept",
+                    muster__channel_name(channel));
+    }
+    channel->is_list_refused = true;
+}
+
 /* The changes between what the channel has and the resolution's set: for when a
  * change could not be taken over for want of memory. */
 void muster__channel_resync(muster_channel *channel)
@@ -379,15 +400,20 @@ void muster__channel_resync(muster_channel *channel)
     uint32_t limit = n_set > n_own ? n_set : n_own;
     muster__change *items = calloc((size_t)limit * 2 + 1, sizeof *items);
     muster__changes changes = {items, 0};
+    muster_status status;
 
     if (items == NULL || muster__channel_config_update(channel) != MUSTER_OK) {
         free(items);
         return; /* the poll timer tries again */
     }
     changes.n = compare(channel, set, limit, items);
-    if (reserve(channel, &changes) == MUSTER_OK) {
+    status = reserve(channel, &changes);
+    if (status == MUSTER_OK) {
         channel->is_resync_due = false;
+        channel->is_list_refused = false;
         take_over(channel, &changes);
+    } else {
+        put_aside(channel, status);
     }
     free(items);
 }
@@ -399,13 +425,20 @@ void muster__channel_list_changed(muster__subscriber *subscriber,
         (muster_channel *)(void *)((char *)subscriber -
                                    offsetof(muster_channel, subscriber));
 
+    muster_status status = MUSTER_OK;
+
     channel->has_list = true;
-    if (muster__channel_config_update(channel) != MUSTER_OK) {
+    if (muster__channel_config_update(channel) != MUSTER_OK ||
+        channel->is_list_refused) {
         channel->is_resync_due = true;
     }
-    if (channel->is_resync_due || reserve(channel, changes) != MUSTER_OK) {
-        channel->is_resync_due = true;
+    if (channel->is_resync_due) {
         muster__channel_poll_soon(channel);
+        return;
+    }
+    status = reserve(channel, changes);
+    if (status != MUSTER_OK) {
+        put_aside(channel, status);
         return;
     }
     take_over(channel, changes);

@@ -22,7 +22,7 @@ struct muster__policy_timer {
 
 static uint32_t state_chunks_needed(const muster_channel *channel, uint32_t n)
 {
-    return (channel->table.n_numbers + n + MUSTER__STATE_CHUNK - 1) /
+    return (muster__table_limit(&channel->table, n) + MUSTER__STATE_CHUNK - 1) /
            MUSTER__STATE_CHUNK;
 }
 
@@ -53,14 +53,13 @@ static muster_status reserve_states(muster__policy *policy, uint32_t n_chunks)
 muster_status muster__policy_reserve_states(muster_channel *channel, uint32_t n)
 {
     uint32_t n_chunks = state_chunks_needed(channel, n);
+    muster_status status = MUSTER_OK;
 
-    for (muster__policy *policy = channel->policies; policy != NULL;
-         policy = policy->next) {
-        if (reserve_states(policy, n_chunks) != MUSTER_OK) {
-            return MUSTER_NOMEM;
-        }
+    for (muster__policy *policy = channel->policies;
+         policy != NULL && status == MUSTER_OK; policy = policy->next) {
+        status = reserve_states(policy, n_chunks);
     }
-    return MUSTER_OK;
+    return status;
 }
 
 void *muster__policy_state(const muster__policy *policy, uint32_t number)

@@ -48,7 +48,8 @@ muster_status muster__policy_create(muster_channel *channel,
 muster__policy *muster__policy_ref(muster__policy *policy);
 void muster__policy_unref(muster__policy *policy); /* NULL is ignored */
 
-/* Room in every instance's states for n numbers more. MUSTER_NOMEM. */
+/* Room in every instance's states for n subchannels more. MUSTER_NOMEM, and
+ * MUSTER_EXHAUSTED when there are no numbers left for them. */
 muster_status muster__policy_reserve_states(muster_channel *channel,
                                             uint32_t n);
 

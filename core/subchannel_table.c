@@ -68,14 +68,19 @@ static muster_status reserve_indices(muster__subchannel_table *table,
 muster_status muster__table_reserve(muster__subchannel_table *table, uint32_t n,
                                     uint32_t limit)
 {
-    /* Free numbers are not counted on: at worst a chunk is made early. */
     uint32_t n_chunks =
-        (table->n_numbers + n + MUSTER__TABLE_CHUNK - 1) / MUSTER__TABLE_CHUNK;
+        (muster__table_limit(table, n) + MUSTER__TABLE_CHUNK - 1) /
+        MUSTER__TABLE_CHUNK;
 
     if (reserve_chunks(table, n_chunks) != MUSTER_OK) {
         return MUSTER_NOMEM;
     }
     return reserve_indices(table, limit);
+}
+
+uint32_t muster__table_limit(const muster__subchannel_table *table, uint32_t n)
+{
+    return table->n_numbers + (n > table->n_free ? n - table->n_free : 0);
 }
 
 muster__subchannel *muster__table_add(muster__subchannel_table *table,
@@ -87,6 +92,7 @@ muster__subchannel *muster__table_add(muster__subchannel_table *table,
     if (number != MUSTER__NO_NUMBER) {
         subchannel = muster__table_at(table, number);
         table->free_first = subchannel->next;
+        table->n_free--;
     } else {
         number = table->n_numbers++;
         subchannel = muster__table_at(table, number);
@@ -107,6 +113,7 @@ void muster__table_remove(muster__subchannel_table *table,
     subchannel->endpoint = NULL;
     subchannel->next = table->free_first;
     table->free_first = subchannel->number;
+    table->n_free++;
 }
 
 muster__subchannel *muster__table_by_id(const muster__subchannel_table *table,

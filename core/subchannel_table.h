@@ -15,6 +15,7 @@ typedef struct muster__subchannel_table {
     uint32_t n_chunks;
     uint32_t n_numbers;  /* ever given */
     uint32_t free_first; /* chained by next; MUSTER__NO_NUMBER ends */
+    uint32_t n_free;
     uint32_t n_listed;
     uint32_t *by_index; /* set index to number */
     uint32_t n_indices;
@@ -29,6 +30,9 @@ void muster__table_fini(muster__subchannel_table *table);
  * follows cannot fail. MUSTER_NOMEM changes nothing. */
 muster_status muster__table_reserve(muster__subchannel_table *table, uint32_t n,
                                     uint32_t limit);
+
+/* What numbers stay below when n subchannels are added. */
+uint32_t muster__table_limit(const muster__subchannel_table *table, uint32_t n);
 
 /* A new subchannel; reserve made room. Takes a reference on endpoint. */
 muster__subchannel *muster__table_add(muster__subchannel_table *table,
