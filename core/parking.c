@@ -42,13 +42,14 @@ void muster__parking_remove_locked(muster__parking *parking,
     parking->n--;
 }
 
-/* All that wait now are to be served; those that come later are not. */
-static muster__parked *list_serve_locked(muster__parking *parking)
+/* Those that came after last_id are not of this round: NULL. */
+static muster__parked *mark_locked(muster__parked *parked, uint64_t last_id)
 {
-    for (muster__parked *p = parking->first; p != NULL; p = p->next) {
-        p->phase = SERVING;
+    if (parked == NULL || parked->id > last_id) {
+        return NULL;
     }
-    return parking->last;
+    parked->phase = SERVING;
+    return parked;
 }
 
 /* ---- the service config's timeout, which may become known only here ---- */
@@ -174,45 +175,43 @@ static void end_locked(muster__parking *parking, muster__parked *parked,
     *tail = &parked->next;
 }
 
-/* Those that were not done wait again. */
-static void wait_again_locked(muster__parking *parking)
+/* One that was not done. */
+static void wait_again_locked(muster__parking *parking, muster__parked *parked)
 {
-    for (muster__parked *p = parking->first; p != NULL && p->phase == SERVING;
-         p = p->next) {
-        p->phase = WAITING;
-        if (p->fn == NULL && p->call.deadline_ns != 0 &&
-            (p->is_untimed || p->is_limit_new)) {
-            p->is_limit_new = false;
-            pthread_cond_signal(&p->done); /* it slept without its deadline */
-        } else if (p->fn != NULL && !p->has_waited) {
-            p->has_waited = true;
-            parking->n_parked_ever++;
-        }
+    parked->phase = WAITING;
+    if (parked->fn == NULL && parked->call.deadline_ns != 0 &&
+        (parked->is_untimed || parked->is_limit_new)) {
+        parked->is_limit_new = false;
+        pthread_cond_signal(&parked->done); /* it slept without its deadline */
+    } else if (parked->fn != NULL && !parked->has_waited) {
+        parked->has_waited = true;
+        parking->n_parked_ever++;
     }
 }
 
-/* Asks for each up to last, without the lock: as long as they are SERVING, only
- * this thread changes the links between them. Chains those to be told. */
-static void serve_to(muster_channel *channel, muster__parked *last,
-                     muster__parked **ret_done)
+/* Asks for each, without the lock. Only the one that is asked for is SERVING
+ * and thus stays: the others may give up meanwhile. Chains those to be told. */
+static void serve_each(muster_channel *channel, uint64_t now_ns,
+                       muster__parked **ret_done)
 {
     muster__parking *parking = &channel->parking;
-    uint64_t now_ns = muster__now_ns();
-    muster__parked *next = parking->first;
-    bool is_last = false;
 
-    while (!is_last) {
-        muster__parked *p = next;
-        is_last = p == last;
-        next = is_last ? NULL : p->next;
-        if (try_again(channel, p, now_ns)) {
-            pthread_mutex_lock(&parking->lock);
-            end_locked(parking, p, &ret_done);
-            pthread_mutex_unlock(&parking->lock);
-        }
-    }
     pthread_mutex_lock(&parking->lock);
-    wait_again_locked(parking);
+    parking->is_watched = false;
+    const uint64_t last_id = parking->last_id;
+    muster__parked *p = mark_locked(parking->first, last_id);
+    while (p != NULL) {
+        pthread_mutex_unlock(&parking->lock);
+        bool is_done = try_again(channel, p, now_ns);
+        pthread_mutex_lock(&parking->lock);
+        muster__parked *next = mark_locked(p->next, last_id);
+        if (is_done) {
+            end_locked(parking, p, &ret_done);
+        } else {
+            wait_again_locked(parking, p);
+        }
+        p = next;
+    }
     pthread_mutex_unlock(&parking->lock);
 }
 
@@ -252,18 +251,10 @@ static void arm_timer(muster_channel *channel)
 
 void muster__parking_serve(muster_channel *channel)
 {
-    muster__parking *parking = &channel->parking;
+    const uint64_t now_ns = muster__now_ns();
     muster__parked *done = NULL;
-    muster__parked *last;
 
-    pthread_mutex_lock(&parking->lock);
-    parking->is_watched = false;
-    last = list_serve_locked(parking);
-    pthread_mutex_unlock(&parking->lock);
-    if (last == NULL) {
-        return;
-    }
-    serve_to(channel, last, &done);
+    serve_each(channel, now_ns, &done);
     arm_timer(channel);
     for (muster__parked *p = done, *next; p != NULL; p = next) {
         next = p->next;

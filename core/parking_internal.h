@@ -13,9 +13,9 @@
 #include "config/method_config.h"
 #include "parking.h"
 
-/* WAITING: in the list. SERVING: in the list, and the control thread asks for
- * it: nobody else takes it out. DONE: the verdict is in; nobody but the waiter
- * touches it. Changes under the lock. */
+/* The list is in the order of the ids. WAITING: in it. SERVING: in the list,
+ * and the control thread asks for it: nobody else takes it out. DONE: the
+ * verdict is in; nobody but the waiter touches it. Changes under the lock. */
 enum { WAITING, SERVING, DONE };
 
 struct muster__parked {

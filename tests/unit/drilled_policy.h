@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plugin of policies that do what a test says: "drilled", "building",
- * "patient", "wanting", "aware", "lazy", "failing", "heedless", "tolerant". One
- * a process. */
+ * "patient", "wanting", "aware", "lazy", "failing", "heedless", "tolerant",
+ * "queuing". One a process. */
 #ifndef MUSTER_TESTS_DRILLED_POLICY_H
 #define MUSTER_TESTS_DRILLED_POLICY_H
 
@@ -30,6 +30,10 @@ static struct {
     muster_status build_status; /* how; 0: MUSTER_INVAL */
     atomic_uint n_to_build;     /* picks of "building" wait for so many */
     atomic_bool hangs_in_build;
+    atomic_bool queues;        /* "queuing" */
+    atomic_bool hangs_in_pick; /* it, once */
+    sem_t is_picking;
+    sem_t may_pick;
     sem_t is_building;
     sem_t may_build;
     muster_pick_result failure;
@@ -124,6 +128,20 @@ static muster_verdict building_pick(void *self, void *table,
                                     muster_pick_result *result)
 {
     if (atomic_load(&drill.n_builds) < atomic_load(&drill.n_to_build)) {
+        return MUSTER_PICK_QUEUE;
+    }
+    return drilled_pick(self, table, args, result);
+}
+
+static muster_verdict queuing_pick(void *self, void *table,
+                                   const muster_pick_args *args,
+                                   muster_pick_result *result)
+{
+    if (atomic_exchange(&drill.hangs_in_pick, false)) {
+        sem_post(&drill.is_picking);
+        sem_wait(&drill.may_pick);
+    }
+    if (atomic_load(&drill.queues)) {
         return MUSTER_PICK_QUEUE;
     }
     return drilled_pick(self, table, args, result);
@@ -280,6 +298,14 @@ static const muster_balancer_class heedless = {
     .destroy = drilled_destroy,
 };
 
+static const muster_balancer_class queuing = {
+    .struct_size = sizeof queuing,
+    .name = "queuing",
+    .create = drilled_create,
+    .pick = queuing_pick,
+    .destroy = drilled_destroy,
+};
+
 /* ---- one that knows panic: it picks unfit endpoints when all are ---- */
 
 typedef struct tolerant_table {
@@ -352,8 +378,8 @@ static const muster_balancer_class tolerant = {
 static const muster_plugin *drill_entry(void)
 {
     static const muster_balancer_class *const classes[] = {
-        &drilled, &building, &patient,  &wanting, &aware,
-        &lazy,    &failing,  &heedless, &tolerant};
+        &drilled, &building, &patient,  &wanting,  &aware,
+        &lazy,    &failing,  &heedless, &tolerant, &queuing};
     static const muster_plugin plugin = {
         .struct_size = sizeof plugin,
         .abi_major = MUSTER_ABI_MAJOR,

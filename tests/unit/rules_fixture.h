@@ -47,6 +47,8 @@ static inline bench bench_open_with(muster_channel_options options,
 
     options.struct_size = sizeof options;
     script_register();
+    sem_init(&drill.is_picking, 0, 0);
+    sem_init(&drill.may_pick, 0, 0);
     sem_init(&drill.is_building, 0, 0);
     sem_init(&drill.may_build, 0, 0);
     cr_assert_eq(muster_plugin_register(drill_entry, &err), MUSTER_OK, "%s",
