@@ -229,21 +229,22 @@ static uint64_t due_ns(const muster__parked *parked, uint64_t now_ns)
     return due_ns;
 }
 
-/* Wakes for the earliest of them. */
-static void arm_timer(muster_channel *channel)
+/* Wakes for the earliest of them. What was early for the round was not asked
+ * for, even if its time has come since. */
+static void arm_timer(muster_channel *channel, uint64_t round_ns)
 {
     muster__parking *parking = &channel->parking;
     uint64_t earliest_ns = UINT64_MAX;
-    uint64_t now_ns = muster__now_ns();
 
     pthread_mutex_lock(&parking->lock);
     for (muster__parked *p = parking->first; p != NULL; p = p->next) {
-        if (due_ns(p, now_ns) < earliest_ns) {
-            earliest_ns = due_ns(p, now_ns);
+        if (due_ns(p, round_ns) < earliest_ns) {
+            earliest_ns = due_ns(p, round_ns);
         }
     }
     pthread_mutex_unlock(&parking->lock);
     if (earliest_ns != UINT64_MAX) {
+        uint64_t now_ns = muster__now_ns();
         uint64_t left_ns = earliest_ns > now_ns ? earliest_ns - now_ns : 0;
         muster__timer_start(parking->timer, left_ns / 1000000 + 1);
     }
@@ -255,7 +256,7 @@ void muster__parking_serve(muster_channel *channel)
     muster__parked *done = NULL;
 
     serve_each(channel, now_ns, &done);
-    arm_timer(channel);
+    arm_timer(channel, now_ns);
     for (muster__parked *p = done, *next; p != NULL; p = next) {
         next = p->next;
         tell(p);

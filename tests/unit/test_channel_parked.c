@@ -93,6 +93,38 @@ Test(channel_parked, times_out_while_the_policy_is_asked_for_another)
     bench_close(&b);
 }
 
+static void pick_after(const bench *b, uint64_t not_before_ns,
+                       atomic_int *answer)
+{
+    atomic_store(answer, -1);
+    cr_assert_eq(muster_channel_pick_after(b->channel, NULL, not_before_ns,
+                                           keep_answer, answer, NULL),
+                 MUSTER_OK);
+    (void)stats_of(b);
+}
+
+/* Nothing is published for seconds after that, and the timer is set for
+ * another. */
+Test(channel_parked, is_asked_for_when_its_time_came_meanwhile)
+{
+    const uint64_t not_before_ns = in_ms(200);
+    bench b = open_queuing();
+    waiter first;
+    atomic_int soon;
+    atomic_int late;
+
+    waiter_start(&first, &b, 0, 1);
+    pick_after(&b, not_before_ns, &soon);
+    pick_after(&b, in_ms(600000), &late);
+    hang();
+    AWAIT(in_ms(0) > not_before_ns);
+    go_on();
+    AWAIT(atomic_load(&soon) == (int)MUSTER_OK);
+    cr_assert_lt(in_ms(0), not_before_ns + LONG_MS / 2 * 1000000ull);
+    cr_assert_eq(waiter_end(&first), MUSTER_OK);
+    bench_close(&b);
+}
+
 Test(channel_parked, is_cancelled_while_the_policy_is_asked_for_another)
 {
     bench b = open_queuing();
