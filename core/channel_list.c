@@ -424,8 +424,7 @@ void muster__channel_list_changed(muster__subscriber *subscriber,
     muster_channel *channel =
         (muster_channel *)(void *)((char *)subscriber -
                                    offsetof(muster_channel, subscriber));
-
-    muster_status status = MUSTER_OK;
+    muster_status status;
 
     channel->has_list = true;
     if (muster__channel_config_update(channel) != MUSTER_OK ||

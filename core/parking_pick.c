@@ -110,9 +110,13 @@ muster_status muster_channel_pick_wait(muster_channel *channel,
 {
     muster__method_config config;
     muster__parked parked;
-    muster_status status = muster_channel_pick(channel, call, ret_lease, err);
+    muster_error why; /* of the first pick; *err stays when waiting helps */
+    muster_status status = muster_channel_pick(channel, call, ret_lease, &why);
 
     if (status != MUSTER_QUEUED) {
+        if (status != MUSTER_OK && err != NULL) {
+            *err = why;
+        }
         return status;
     }
     if (muster__loop_is_current()) {

@@ -51,12 +51,13 @@ Test(channel, wakes_a_waiting_pick_when_a_list_comes)
     muster_call_info call = {.struct_size = sizeof call,
                              .deadline_ns = in_ms(10000)};
     muster_lease lease = {0};
-    muster_error err;
+    muster_error err = {.message = "as before"};
     pthread_t thread;
 
     pthread_create(&thread, NULL, report_later, "wakes");
     cr_assert_eq(muster_channel_pick_wait(channel, &call, &lease, &err),
                  MUSTER_OK, "%s", err.message);
+    cr_expect_str_eq(err.message, "as before");
     muster_lease_finish(&lease, NULL);
     pthread_join(thread, NULL);
     muster_channel_destroy(channel);
