@@ -10,6 +10,7 @@
 
 #include "drill.h"
 #include "loop.h"
+#include "resolution.h"
 #include "timing.h"
 
 TestSuite(watch, .init = drill_open, .fini = drill_close, .timeout = 60);
@@ -200,6 +201,22 @@ static void destroy_at_once(void *arg, const muster_watch_event *event)
     drill_unlock();
 }
 
+static void count_resolutions(void *arg)
+{
+    *(size_t *)arg = muster__resolution_count();
+}
+
+/* The resolver ends after the watch that was destroyed in its event. */
+static void await_no_resolution(void)
+{
+    size_t n = 1;
+
+    while (n > 0) {
+        drill_call(count_resolutions, &n);
+    }
+    drill_settle();
+}
+
 /* That may be before its creator has woken up. */
 Test(watch, can_be_destroyed_in_its_first_event)
 {
@@ -212,6 +229,7 @@ Test(watch, can_be_destroyed_in_its_first_event)
                      MUSTER_OK);
         AWAIT(self.watch == NULL);
     }
+    await_no_resolution();
 }
 
 static void *destroy(void *arg)
