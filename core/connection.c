@@ -181,13 +181,12 @@ static void went_away(muster__connection *connection, const char *reason)
     muster__connector_run(channel);
 }
 
-/* The next picker may take its time, and the one that picks see may have a slot
- * that has left the working view, perhaps for another one. */
+/* The next picker may take its time, and the one that picks see may have what
+ * has left the working view. The last slot is ours until it is closed. */
 static void refuse_picks(const muster__connection *connection)
 {
-    for (muster__slot *slot = connection->last_slot; slot != NULL;
-         slot = *muster__slot_older(slot)) {
-        muster__slot_refuse(slot);
+    if (connection->last_slot != NULL) {
+        muster__slot_refuse(connection->last_slot);
     }
 }
 
@@ -397,7 +396,6 @@ muster_status muster__connection_enter_view(muster__connection *connection)
     if (status == MUSTER_OK) {
         muster__connection_count_calls(connection);
         connection->slot = slot;
-        *muster__slot_older(slot) = connection->last_slot;
         connection->last_slot = slot;
         connection->n_slots++;
     }
@@ -454,16 +452,6 @@ void muster__connection_hurry(muster__connection *connection)
     }
 }
 
-static void forget_slot(muster__connection *connection, muster__slot *slot)
-{
-    muster__slot **at = &connection->last_slot;
-
-    while (*at != slot) {
-        at = muster__slot_older(*at);
-    }
-    *at = *muster__slot_older(slot);
-}
-
 void muster__connection_slot_closed(void *ctx, void *owner, muster__slot *slot)
 {
     muster__connection *connection = owner;
@@ -471,7 +459,9 @@ void muster__connection_slot_closed(void *ctx, void *owner, muster__slot *slot)
     (void)ctx;
     connection->subchannel->n_calls += muster__slot_new_picks(slot);
     connection->n_slots--;
-    forget_slot(connection, slot);
+    if (connection->last_slot == slot) {
+        connection->last_slot = NULL;
+    }
     if (connection->is_given_up && connection->n_slots == 0) {
         muster__draining_remove(connection);
         connection_destroy(connection);

@@ -17,7 +17,7 @@ typedef struct muster__connection {
     muster__endpoint *endpoint; /* as it was when this was made; a reference */
     struct muster__connection *older; /* of the same subchannel */
     muster__slot *slot;               /* while in the working view */
-    muster__slot *last_slot;          /* of those that are not closed */
+    muster__slot *last_slot;          /* until it is closed */
     muster__race *race;               /* until it is READY, or dead */
     muster__attempt *attempt;         /* that was READY; NULL for "none" */
     struct muster__renewal *renewal;  /* of this one, or by it; NULL: none */

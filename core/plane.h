@@ -89,9 +89,6 @@ muster__view_size(const muster__plane *plane); /* of the working view */
 uint32_t muster__frozen_size(const muster__view *view);
 uint64_t muster__frozen_id(const muster__view *view, uint32_t index);
 
-/* Where its owner keeps the slot that it had before; nobody else looks. */
-muster__slot **muster__slot_older(muster__slot *slot);
-
 /* The sum of a slot's in-flight cells: exact only at rest. */
 int64_t muster__slot_in_flight(const muster__slot *slot);
 

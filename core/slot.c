@@ -74,11 +74,6 @@ void **muster__slot_owner(muster__slot *slot)
     return &slot_segment(slot)->owners[slot->number % MUSTER__SEGMENT_SIZE];
 }
 
-muster__slot **muster__slot_older(muster__slot *slot)
-{
-    return &slot_segment(slot)->older[slot->number % MUSTER__SEGMENT_SIZE];
-}
-
 static uint32_t *picks_told(muster__slot *slot)
 {
     return &slot_segment(slot)->picks_told[slot->number % MUSTER__SEGMENT_SIZE];

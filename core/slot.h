@@ -61,10 +61,9 @@ struct muster__slot {
  * contiguous, so two threads never write one line. */
 typedef struct muster__segment {
     muster__slot slots[MUSTER__SEGMENT_SIZE];
-    /* The control thread's: who owns a slot, which one it owned before, and
-     * which of its picks have been told already. */
+    /* The control thread's: who owns a slot, and which of its picks have been
+     * told already. */
     void *owners[MUSTER__SEGMENT_SIZE];
-    muster__slot *older[MUSTER__SEGMENT_SIZE];
     uint32_t picks_told[MUSTER__SEGMENT_SIZE];
     _Atomic uint64_t cells[]; /* [stripe][slot] */
 } muster__segment;
