@@ -259,14 +259,11 @@ static void close_locked(muster__grpc_health *health)
 /* A batch of the call is over; the call is, when that was the last. */
 static void leave_and_unlock(muster__grpc_health *health)
 {
-    bool is_unwatched;
-
     health->n_batches--;
     if (health->n_batches == 0) {
         close_locked(health);
     }
-    is_unwatched = health->is_unwatched;
-    if (is_unwatched) {
+    if (health->is_unwatched) {
         health->is_unwatched = false;
         pthread_mutex_unlock(&health->mutex);
         log_unimplemented(health);

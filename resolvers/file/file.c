@@ -163,7 +163,7 @@ static void look_for_another(struct file_resolver *self)
     muster__file_look(self->env->path, &state);
     if (!self->is_settling && (state.inode != self->state.inode ||
                                state.device != self->state.device)) {
-        look_now(self);
+        read_file(self, false);
     } else {
         look_twice(self);
     }
