@@ -151,3 +151,16 @@ muster_call_queue *make_queue(void)
                  err.message);
     return queue;
 }
+
+void write_list(const char *path, const char *address)
+{
+    char fresh[160];
+    FILE *stream;
+
+    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
+    stream = fopen(fresh, "we");
+    cr_assert_not_null(stream);
+    (void)fprintf(stream, "%s\n", address);
+    (void)fclose(stream);
+    cr_assert_eq(rename(fresh, path), 0);
+}

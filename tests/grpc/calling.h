@@ -44,4 +44,7 @@ void free_header(grpc_metadata *item);
 /* NULL when there is none. */
 const grpc_metadata *find(const grpc_metadata_array *array, const char *key);
 
+/* Puts a list of one endpoint into the place of the file, for file: targets. */
+void write_list(const char *path, const char *address);
+
 #endif

@@ -138,19 +138,6 @@ Test(grpc_channel, keeps_credentials_that_are_released)
     backend_kill(&server);
 }
 
-static void write_list(const char *path, const char *address)
-{
-    char fresh[160];
-    FILE *stream;
-
-    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
-    stream = fopen(fresh, "we");
-    cr_assert_not_null(stream);
-    (void)fprintf(stream, "%s\n", address);
-    (void)fclose(stream);
-    cr_assert_eq(rename(fresh, path), 0);
-}
-
 /* Removes the endpoint a call is on; how the call ended. */
 static grpc_status_code removed_in_the_middle(uint64_t drain_deadline_ms,
                                               const char *delay_ms)

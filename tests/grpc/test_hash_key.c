@@ -140,17 +140,23 @@ Test(grpc_hash_key, is_the_header_that_the_policy_names)
 }
 
 /* gRFC A76. */
+static void expect_joined(const char *first, const char *second)
+{
+    char joined[24];
+
+    (void)snprintf(joined, sizeof joined, "%s,%s", first, second);
+    cr_expect_eq(place_by_header(NULL, first, second), place_by_key(joined),
+                 "key %s", joined);
+}
+
 Test(grpc_hash_key, has_the_values_of_the_header_joined_by_commas)
 {
     char first[16];
-    char joined[24];
 
     open_world("{\"requestHashHeader\": \"x-user\"}");
     for (unsigned i = 0; i < N_KEYS; i++) {
         (void)snprintf(first, sizeof first, "key-%u", i);
-        (void)snprintf(joined, sizeof joined, "%s,b", first);
-        cr_expect_eq(place_by_header(NULL, first, "b"), place_by_key(joined),
-                     "key %s", joined);
+        expect_joined(first, "b");
     }
     close_world();
 }
@@ -158,14 +164,11 @@ Test(grpc_hash_key, has_the_values_of_the_header_joined_by_commas)
 Test(grpc_hash_key, has_an_empty_value_joined_as_any_other)
 {
     char second[16];
-    char joined[24];
 
     open_world("{\"requestHashHeader\": \"x-user\"}");
     for (unsigned i = 0; i < N_KEYS; i++) {
         (void)snprintf(second, sizeof second, "key-%u", i);
-        (void)snprintf(joined, sizeof joined, ",%s", second);
-        cr_expect_eq(place_by_header(NULL, "", second), place_by_key(joined),
-                     "key %s", joined);
+        expect_joined("", second);
     }
     close_world();
 }

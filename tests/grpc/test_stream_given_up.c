@@ -30,19 +30,6 @@ static muster_call_queue *queue;
 static char folder[64];
 static char path[96];
 
-static void write_list(const char *address)
-{
-    char fresh[160];
-    FILE *stream;
-
-    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
-    stream = fopen(fresh, "we");
-    cr_assert_not_null(stream);
-    (void)fprintf(stream, "%s\n", address);
-    (void)fclose(stream);
-    cr_assert_eq(rename(fresh, path), 0);
-}
-
 static void make_folder(void)
 {
     const char *parent = getenv("TMPDIR");
@@ -68,7 +55,7 @@ static void begin(void)
     for (size_t i = 0; i < 2; i++) {
         cr_assert(backend_start(&servers[i], flags));
     }
-    write_list(servers[0].address);
+    write_list(path, servers[0].address);
     cr_assert_eq(
         muster_grpc_channel_create(target, &options, NULL, &channel, &err),
         MUSTER_OK, "%s", err.message);
@@ -160,7 +147,7 @@ Test(grpc_stream_given_up, ends_at_the_drain_deadline)
     begin();
     call = start(NULL);
     await_all(call);
-    write_list(servers[1].address);
+    write_list(path, servers[1].address);
     expect_given_up(call);
     cr_expect_not_null(strstr(muster_call_peer(call), servers[0].address));
     finish(call);
@@ -174,7 +161,7 @@ Test(grpc_stream_given_up, ends_at_the_drain_deadline_with_more_to_come)
     begin();
     call = start((const char *const[]){"x-echo-copies", "1000000", NULL});
     await_all(call);
-    write_list(servers[1].address);
+    write_list(path, servers[1].address);
     expect_given_up(call);
     finish(call);
 }
