@@ -181,12 +181,15 @@ static void went_away(muster__connection *connection, const char *reason)
     muster__connector_run(channel);
 }
 
-/* The next picker may take its time, and the one that picks see may have what
- * has left the working view. The last slot is ours until it is closed. */
+/* The next picker may take its time, and the one that picks see may have a slot
+ * that has left the working view, perhaps for another one. The last slot is
+ * ours until it is closed. */
 static void refuse_picks(const muster__connection *connection)
 {
-    if (connection->last_slot != NULL) {
+    if (connection->n_slots == 1 && connection->last_slot != NULL) {
         muster__slot_refuse(connection->last_slot);
+    } else if (connection->n_slots > 0) {
+        muster__plane_refuse_owned(connection->channel->plane, connection);
     }
 }
 

@@ -273,6 +273,19 @@ void muster__slot_refuse(muster__slot *slot)
     }
 }
 
+/* Owners lie side by side: 100 000 are looked through without their slots. */
+void muster__plane_refuse_owned(muster__plane *plane, const void *owner)
+{
+    for (uint32_t i = 0; i < plane->slots.n_used; i++) {
+        muster__segment *segment =
+            plane->slots.segments[i / MUSTER__SEGMENT_SIZE];
+
+        if (segment->owners[i % MUSTER__SEGMENT_SIZE] == owner) {
+            muster__slot_refuse(&segment->slots[i % MUSTER__SEGMENT_SIZE]);
+        }
+    }
+}
+
 /* ---- what is known of it ---- */
 
 uint64_t muster__plane_generation(const muster__plane *plane)

@@ -171,6 +171,10 @@ void muster__plane_refuse_removed(muster__plane *plane);
  * can get it any more. */
 void muster__slot_refuse(muster__slot *slot);
 
+/* The same for all slots of an owner, which need not remember them: looks at
+ * each slot of the plane. */
+void muster__plane_refuse_owned(muster__plane *plane, const void *owner);
+
 /* Of the policy that picks ask now; "no policy" without one. Lives as long as
  * the process. Thread: control. */
 const char *muster__plane_policy_name(const muster__plane *plane);

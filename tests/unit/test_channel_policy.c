@@ -145,6 +145,26 @@ Test(rules, do_not_pick_an_ejected_one_that_dies_while_a_table_is_built)
     check_that_it_dies(&b);
 }
 
+static void check_that_one_that_came_back_dies(uint32_t n_connections)
+{
+    bench b = open_before_a_build(n_connections);
+
+    eject_at_once(0, true);
+    sem_wait(&drill.is_building);
+    eject_at_once(0, false);
+    check_that_it_dies(&b);
+}
+
+Test(rules, do_not_pick_one_that_came_back_and_dies_while_a_table_is_built)
+{
+    check_that_one_that_came_back_dies(1);
+}
+
+Test(rules, do_not_pick_a_pool_that_came_back_and_dies_while_a_table_is_built)
+{
+    check_that_one_that_came_back_dies(2);
+}
+
 /* ---- building ---- */
 
 Test(rules, serve_from_the_old_table_while_lists_change_and_a_build_hangs)
