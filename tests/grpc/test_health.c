@@ -176,6 +176,7 @@ static void stop_callers(caller *callers)
     }
     for (int i = 0; i < N_CALLERS; i++) {
         (void)pthread_join(callers[i].thread, NULL);
+        cr_expect_gt(callers[i].n_good, 0);
         cr_expect_eq(callers[i].n_bad, 0, "%d of %d: %s", callers[i].n_bad,
                      callers[i].n_bad + callers[i].n_good, callers[i].said);
         free(callers[i].said);
