@@ -2,6 +2,7 @@
 /* Channels and calls for the tests. */
 #include "calling.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <criterion/criterion.h>
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
+
+#include "file_replace.h"
 
 uint64_t now_ns(void)
 {
@@ -154,13 +157,5 @@ muster_call_queue *make_queue(void)
 
 void write_list(const char *path, const char *address)
 {
-    char fresh[160];
-    FILE *stream;
-
-    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
-    stream = fopen(fresh, "we");
-    cr_assert_not_null(stream);
-    (void)fprintf(stream, "%s\n", address);
-    (void)fclose(stream);
-    cr_assert_eq(rename(fresh, path), 0);
+    cr_assert(file_replace(path, "%s\n", address), "%s", strerror(errno));
 }

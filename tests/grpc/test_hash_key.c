@@ -139,7 +139,7 @@ Test(grpc_hash_key, is_the_header_that_the_policy_names)
     close_world();
 }
 
-/* gRFC A76. */
+/* Several headers of one name are one key, joined with a comma (gRFC A76). */
 static void expect_joined(const char *first, const char *second)
 {
     char joined[24];

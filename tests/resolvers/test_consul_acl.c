@@ -5,6 +5,7 @@
 #include <muster/log.h>
 #include <muster/plugin.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "consul.h"
+#include "file_replace.h"
 #include "watched.h"
 
 #define MASTER "5f0d1b7e-0a33-4b9e-9a53-0b5f4f6b1c01"
@@ -126,20 +128,12 @@ static void in_folder(char *path, const char *name)
     (void)snprintf(path, TARGET_SIZE / 2, "%s/%s", agent.folder, name);
 }
 
-/* As careful writers do it. */
 static void write_token(const char *token)
 {
     char path[TARGET_SIZE / 2];
-    char new_path[TARGET_SIZE / 2];
-    FILE *file;
 
     in_folder(path, "token");
-    in_folder(new_path, "token.new");
-    file = fopen(new_path, "we");
-    cr_assert_not_null(file);
-    (void)fprintf(file, "%s\n", token);
-    cr_assert_eq(fclose(file), 0);
-    cr_assert_eq(rename(new_path, path), 0);
+    cr_assert(file_replace(path, "%s\n", token), "%s", strerror(errno));
 }
 
 static void watch_with_file(void)

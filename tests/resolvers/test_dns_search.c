@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <ftw.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "dns_watch.h"
 #include "dns_zone.h"
+#include "file_replace.h"
 
 enum { PATH_SIZE = 512 };
 
@@ -56,24 +56,6 @@ static void tear_down(void)
 
 TestSuite(dns_search, .init = set_up, .fini = tear_down, .timeout = 60);
 
-/* As careful writers do it. */
-__attribute__((format(printf, 1, 2))) static void write_file(const char *format,
-                                                             ...)
-{
-    char fresh[PATH_SIZE + 8];
-    va_list args;
-    FILE *out;
-
-    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
-    out = fopen(fresh, "w");
-    cr_assert_not_null(out);
-    va_start(args, format);
-    (void)vfprintf(out, format, args);
-    va_end(args);
-    cr_assert_eq(fclose(out), 0);
-    cr_assert_eq(rename(fresh, path), 0);
-}
-
 /* A file of servers has no ports, and port 53 is not ours: the linker puts this
  * in the place of c-ares's function. 10.0.0.1 of a file is server, 10.0.0.2 is
  * other. */
@@ -101,12 +83,13 @@ int __wrap_ares_get_servers_ports(ares_channel channel,
 
 static void use(const dns_server *first, const char *rest)
 {
-    write_file("nameserver 10.0.0.%d\n%s\n", first == server ? 1 : 2, rest);
+    cr_assert(file_replace(path, "nameserver 10.0.0.%d\n%s\n",
+                           first == server ? 1 : 2, rest));
 }
 
 static void use_both(void)
 {
-    write_file("nameserver 10.0.0.1\nnameserver 10.0.0.2\n");
+    cr_assert(file_replace(path, "nameserver 10.0.0.1\nnameserver 10.0.0.2\n"));
 }
 
 static void open_watch(const char *name, const char *options)
